@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a client can be shown: the catalogue of exports, as the protocol sessions see it. The
+ * management room fills it; sessions look names up. Pure.
+ */
+#ifndef STRAKE_FRONT_EXPORT_H
+#define STRAKE_FRONT_EXPORT_H
+
+#include "common/base/list.h"
+#include "common/base/uuid.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    EXPORT_NAME_BYTES = 64, /* with the final zero */
+    IQN_BYTES = 224,        /* RFC 7143 section 4.2.7.1: 223 and the final zero */
+};
+
+/* The iSCSI name of an export is this, a colon and the export's name. */
+#define EXPORT_IQN_PREFIX_DEFAULT "iqn.2026-11.io.strake"
+
+struct scsi_unit; /* target/front/scsi: what SCSI remembers of a logical unit */
+
+struct export
+{
+    char name[EXPORT_NAME_BYTES]; /* lower-case letters, digits, '.', '-': also legal in an IQN */
+    struct uuid uuid;             /* the volume's; every device identity is derived from it */
+    uint64_t size_bytes;          /* multiple of 4096 */
+    uint32_t block_bytes;         /* logical block: 512 or 4096 */
+    bool read_only;
+    bool gone;              /* deleted: answers -ESHUTDOWN, sessions leave */
+    uint32_t session_count; /* how many sessions use it */
+    struct volume *volume;  /* where requests go; the front's business alone */
+    struct scsi_unit *unit; /* owned by the front, lent to scsi */
+    struct list node;       /* in exports */
+};
+
+struct exports {
+    struct list list; /* struct export */
+    char iqn_prefix[IQN_BYTES - EXPORT_NAME_BYTES];
+};
+
+void exports_init(struct exports *exports, const char *iqn_prefix);
+/* NULL when there is none, or it is gone. `length` bytes, no final zero needed. */
+struct export *exports_find(struct exports *exports, const char *name, size_t length);
+/* By iSCSI target name; case-insensitive prefix as RFC 7143 wants after normalisation. */
+struct export *exports_find_iqn(struct exports *exports, const char *iqn, size_t length);
+/* Writes "PREFIX:NAME". */
+void export_iqn(const struct exports *exports, const struct export *export, char iqn[IQN_BYTES]);
+/* NULL when the name may be given to a volume, else why not. */
+const char *export_name_invalid(const char *name);
+
+#endif

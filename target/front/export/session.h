@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a protocol session is driven, NBD and iSCSI alike. A session is pulled: the pump calls
+ * x_next() while there are bytes and the volume takes requests; the session consumes from rx,
+ * answers what needs no disk into tx, and hands out one block request at a time. The pump submits
+ * it to the request's export and calls x_reply() when it is done. Pure: no descriptor, no clock, no
+ * log.
+ */
+#ifndef STRAKE_FRONT_SESSION_H
+#define STRAKE_FRONT_SESSION_H
+
+enum session_next {
+    SESSION_MORE,    /* nothing to do until more bytes arrive (rx.want_bytes says how many) */
+    SESSION_REQUEST, /* *out is a request to submit */
+    SESSION_BUSY,    /* out of request objects: call again after the next x_reply() */
+    SESSION_CLOSE,   /* send what is in tx, then close; the session's `why` says the reason */
+};
+
+#endif

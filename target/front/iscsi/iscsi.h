@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The door of the iSCSI room: one target-side connection of RFC 7143 (one connection a session,
+ * ErrorRecoveryLevel 0), bytes in and bytes out, with the SCSI room below it.
+ */
+#ifndef STRAKE_FRONT_ISCSI_H
+#define STRAKE_FRONT_ISCSI_H
+
+#include "common/base/block.h"
+#include "common/base/list.h"
+#include "common/base/pool.h"
+#include "common/base/rx.h"
+#include "common/base/tx.h"
+#include "target/front/export/export.h"
+#include "target/front/export/session.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    ISCSI_WINDOW = 128, /* MaxCmdSN - ExpCmdSN + 1 at most */
+    ISCSI_PORTAL_BYTES = 128,
+};
+
+struct iscsi_conn; /* private: target/front/iscsi/state.h */
+struct iscsi_task; /* private */
+
+/* One per process: what the connections share. */
+struct iscsi_node {
+    struct exports *exports;         /* of the front */
+    struct buf_pool *bufs;           /* of the front */
+    struct pool tasks;               /* owned: struct iscsi_task, shared by all connections */
+    struct list sessions;            /* full-feature sessions, for reinstatement */
+    char portal[ISCSI_PORTAL_BYTES]; /* "ADDR:PORT" told in SendTargets; "" = as connected */
+    uint16_t next_tsih;
+    uint32_t next_nexus_id;
+};
+
+/* Bounds the tasks of all connections together. 0 or -ENOMEM. */
+MUST_USE int iscsi_node_init(struct iscsi_node *node, struct exports *exports,
+                             struct buf_pool *bufs, const char *portal, uint32_t tasks_max);
+void iscsi_node_release(struct iscsi_node *node);
+
+/*
+ * A new connection on which `local` ("ADDR:PORT") is our side, told in SendTargets when no portal
+ * is configured. `random` feeds what must not be guessed. NULL when there is no memory.
+ */
+struct iscsi_conn *iscsi_conn_new(struct iscsi_node *node, const char *local,
+                                  const uint8_t random[32]);
+/* All requests must be back (iscsi_reply or iscsi_drop). */
+void iscsi_conn_free(struct iscsi_conn *conn);
+
+/* The next thing to do (session.h). *out->owner is set by the room; ask iscsi_export_of. */
+enum session_next iscsi_next(struct iscsi_conn *conn, struct rx *rx, struct tx *tx,
+                             struct block_req **out);
+/* Which export a request of this connection goes to. */
+struct export *iscsi_export_of(const struct block_req *request);
+/* The request is done: data-in, status and whatever waited for it go into tx. */
+void iscsi_reply(struct iscsi_conn *conn, struct block_req *request, struct tx *tx);
+/* The connection is gone: gives the request back without an answer. */
+void iscsi_drop(struct iscsi_conn *conn, struct block_req *request);
+/*
+ * Another login took this connection's session over, an administrator drops it, or its export is
+ * gone: the front should close it. NULL when there is none. Ask after each iscsi_next().
+ */
+struct iscsi_conn *iscsi_node_superseded(struct iscsi_node *node);
+/*
+ * Keepalive: called every few seconds with a monotonic time; sends a NOP-In on a silent connection.
+ * False when the initiator has been silent too long (or login takes too long): close.
+ */
+MUST_USE bool iscsi_tick(struct iscsi_conn *conn, uint64_t now_ns, struct tx *tx);
+/* Why SESSION_CLOSE, and who: texts for the log, valid while the connection is. */
+const char *iscsi_why(const struct iscsi_conn *conn);
+const char *iscsi_peer_name(const struct iscsi_conn *conn);
+/* The front's own pointer for this connection. */
+void iscsi_set_user(struct iscsi_conn *conn, void *user);
+void *iscsi_user(const struct iscsi_conn *conn);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The door of the NBD room: one server-side connection of the NBD protocol (the specification is
+ * doc/proto.md of the NetworkBlockDevice project), fixed newstyle, bytes in and bytes out.
+ */
+#ifndef STRAKE_FRONT_NBD_H
+#define STRAKE_FRONT_NBD_H
+
+#include "common/base/block.h"
+#include "common/base/pool.h"
+#include "common/base/rx.h"
+#include "common/base/tx.h"
+#include "target/front/export/export.h"
+#include "target/front/export/session.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    NBD_REQUESTS_MAX = 128, /* in flight a connection; more wait in the socket */
+};
+
+enum nbd_state {
+    NBD_CLIENT_FLAGS, /* our greeting is in tx, the client's flags are awaited */
+    NBD_OPTIONS,      /* option haggling */
+    NBD_TRANSMISSION, /* an export is open */
+    NBD_CLOSED,       /* DISC, ABORT or a breach: nothing more is read */
+};
+
+struct nbd_request {
+    struct block_req block; /* owner is the session */
+    uint64_t cookie;
+    uint16_t type;
+    uint16_t flags;
+    struct export *export; /* where the pump submits it */
+};
+
+struct nbd_session {
+    enum nbd_state state;
+    struct exports *exports; /* of the front */
+    struct pool *requests;   /* of the front: struct nbd_request, shared by its NBD sessions */
+    struct export *export;   /* open one, or NULL; counted in its session_count */
+    uint32_t in_flight;
+    bool no_zeroes;
+    bool structured;
+    bool base_allocation; /* the meta context was selected for `export` */
+    bool disconnecting;   /* DISC was seen: finish what is in flight, then close */
+    const char *why;      /* reason of SESSION_CLOSE, a literal */
+};
+
+/* Starts the session and puts the greeting into tx. */
+void nbd_init(struct nbd_session *session, struct exports *exports, struct pool *requests,
+              struct tx *tx);
+/* Nothing may be in flight any more. */
+void nbd_release(struct nbd_session *session);
+/* The next thing to do (session.h). *out is a struct nbd_request, whose export says where to. */
+enum session_next nbd_next(struct nbd_session *session, struct rx *rx, struct tx *tx,
+                           struct nbd_request **out);
+/* The request is done: its answer into tx, its payload's reference and itself given back. */
+void nbd_reply(struct nbd_session *session, struct nbd_request *request, struct tx *tx);
+/* The connection is gone: gives the request back without an answer. */
+void nbd_drop(struct nbd_session *session, struct nbd_request *request);
+
+#endif
