@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The replication protocol's frame, between a target and a replica process.
+ *
+ * One connection carries the sessions of many volumes, each a FIFO of frames both ways. A frame is
+ * a header, a body (small, decoded by message.h) and a payload (data blocks):
+ *
+ *   offset bytes
+ *        0     4  magic "STRK"
+ *        4     1  protocol version (1)
+ *        5     1  type (enum frame_type)
+ *        6     2  flags (enum frame_flag)
+ *        8     4  session: which volume on this connection; 0 is the connection itself
+ *       12     4  body length
+ *       16     4  payload length, a multiple of 4096, at most 1 MiB
+ *       20     4  status of a reply: 0 or a positive errno-like code (enum frame_status)
+ *       24     8  request: matches a reply to what it answers
+ *       32     8  offset in the volume, bytes
+ *       40     8  length in the volume, bytes, or an argument
+ *       48     4  CRC32C of the body and the checksum table
+ *       52     4  CRC32C of bytes 0 to 51
+ *       56        body, then 4 bytes of CRC32C for each 4 KiB of payload, then the payload
+ *
+ * The payload's checksums are the ones that were computed where the data entered the target; they
+ * are stored with the data and travel with it ever after. Any checksum that does not match costs
+ * the connection: nothing of such a frame is applied. Pure.
+ */
+#ifndef STRAKE_WIRE_FRAME_H
+#define STRAKE_WIRE_FRAME_H
+
+#include "common/base/buf.h"
+#include "common/base/rx.h"
+#include "common/base/tx.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    FRAME_VERSION = 1,
+    FRAME_HEADER_BYTES = 56,
+    FRAME_BODY_BYTES_MAX = 64u << 10,
+};
+
+/* Requests have even numbers and flow from target to replica; each one's reply is the next number.
+ */
+enum frame_type {
+    /* Session 0: the connection and the catalogue. */
+    FRAME_GREET = 2,  /* body: struct message_greet; the first frame on a connection, both ways */
+    FRAME_LIST = 4,   /* reply body: struct message_volume entries, several frames, MORE flag */
+    FRAME_CREATE = 6, /* body: struct message_create; idempotent by volume and member identity */
+    FRAME_DELETE = 8, /* body: struct message_delete: the data goes, the record stays */
+    FRAME_PING = 10,  /* reply body: struct message_health */
+    /* A volume's session. */
+    FRAME_OPEN = 32,   /* body: struct message_open; binds the session to a volume: PREPARE */
+    FRAME_ACCEPT = 34, /* body: struct message_config */
+    FRAME_WRITE = 36,  /* payload */
+    FRAME_ZERO = 38,   /* offset, length */
+    FRAME_READ = 40,   /* offset, length; the reply brings the payload */
+    FRAME_FLUSH = 42,
+    FRAME_CHECKPOINT = 44, /* length: checkpoint number */
+    FRAME_COMMIT = 46,     /* length: checkpoint number; flag ALL; no reply */
+    FRAME_GETMAP = 48,     /* offset, length; reply body: bitmap of what may differ */
+    FRAME_HASH = 50,       /* offset, length; reply body: one hash for each 16 KiB */
+    FRAME_COPY = 52,  /* payload: a resynchronisation write; like WRITE, but counts as copied */
+    FRAME_CLOSE = 54, /* the session ends cleanly */
+};
+
+enum frame_flag {
+    FRAME_REPLY = 1u << 0,
+    FRAME_FUA = 1u << 1,     /* WRITE, ZERO: durable before the reply */
+    FRAME_MORE = 1u << 2,    /* LIST, GETMAP replies: another frame follows */
+    FRAME_ALL = 1u << 3,     /* COMMIT: every data member is in sync */
+    FRAME_TARGET = 1u << 4,  /* OPEN: as a resynchronisation target, not as a member in sync */
+    FRAME_NO_HOLE = 1u << 5, /* ZERO: keep the space allocated */
+};
+
+enum frame_status {
+    FRAME_OK = 0,
+    FRAME_STALE = 1,     /* fenced: a higher epoch was promised; the body tells it */
+    FRAME_NO_VOLUME = 2, /* no such volume, or another member identity, here */
+    FRAME_FAILED = 3,    /* this replica of the volume is out of service: a sync failed */
+    FRAME_IO = 4,        /* the disk refused this request */
+    FRAME_CHECKSUM = 5,  /* what is stored does not match its checksum */
+    FRAME_NO_SPACE = 6,
+    FRAME_INVALID = 7, /* the request breaks a rule */
+    FRAME_EXISTS = 8,  /* CREATE: the identity is taken by something else */
+    FRAME_BUSY = 9,
+};
+
+struct frame {
+    uint8_t type; /* enum frame_type; a reply carries its request's type and FRAME_REPLY */
+    uint16_t flags;
+    uint32_t session;
+    uint32_t status;
+    uint64_t request;
+    uint64_t offset_bytes;
+    uint64_t length_bytes;
+    const uint8_t *body; /* lent by whoever hands the frame over, for the duration of the call */
+    uint32_t body_bytes;
+    struct slice payload; /* lent likewise; its checksum slots are filled */
+};
+
+/* Appends the frame; takes its own reference on the payload. */
+void frame_encode(struct tx *tx, const struct frame *frame);
+
+enum frame_decode {
+    FRAME_DECODE_MORE, /* rx.want_bytes says how many */
+    FRAME_DECODE_OK,  /* *frame is filled; body lies in rx until frame_done; payload has a reference
+                       */
+    FRAME_DECODE_BAD, /* *why says the reason: close the connection */
+};
+/* Looks for one whole frame at the head of rx and verifies all of it. */
+enum frame_decode frame_decode(struct rx *rx, struct frame *frame, const char **why);
+/* The frame was handled: releases its payload and consumes it. */
+void frame_done(struct rx *rx, struct frame *frame);
+/* NULL when the header's fields may be together, else which rule they break. */
+const char *frame_invalid(const struct frame *frame, uint32_t payload_bytes);
+const char *frame_type_name(uint8_t type);
+const char *frame_status_text(uint32_t status);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The door of the service room: one volume's replica. It keeps promises (fencing by epoch and
+ * session), the accepted configuration, the record of which regions may differ from other replicas,
+ * and the order in which what is acknowledged becomes durable. A pure state machine: frames and
+ * finished I/O in by service_step(), replies and I/O out by service_next().
+ *
+ * (numbered invariants stand here)
+ */
+#ifndef STRAKE_SERVICE_SERVICE_H
+#define STRAKE_SERVICE_SERVICE_H
+
+#include "common/base/buf.h"
+#include "common/base/list.h"
+#include "common/base/pool.h"
+#include "common/wire/frame.h"
+#include "common/wire/message.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    META_BYTES = 4096, /* one metadata record; two copies, written one after the other */
+    META_COPIES = 2,
+    DRL_PAGE_BYTES = 4096,         /* one page of the dirty-region log */
+    PLANE_GRAIN_BYTES = 16u << 10, /* what one bit of a plane covers */
+};
+
+enum service_io_kind {
+    SERVICE_READ,  /* data: where to read to, set by the shell: filled with length_bytes */
+    SERVICE_WRITE, /* data */
+    SERVICE_ZERO,  /* no_hole */
+    SERVICE_SYNC,  /* all finished writes of the volume's data durable */
+    SERVICE_META,  /* bytes/META_BYTES to copy `index`, durable when it ends */
+    SERVICE_DRL,   /* bytes/DRL_PAGE_BYTES to page `index`, durable when it ends */
+};
+
+/*
+ * One disk operation. Objects come from the pool given to service_init; the shell's own object
+ * begins with this one. The shell performs it and brings it back by SERVICE_EV_IO_DONE.
+ */
+struct service_io {
+    enum service_io_kind kind;
+    bool fua;
+    bool no_hole;
+    uint64_t offset_bytes;
+    uint64_t length_bytes;
+    struct slice data; /* WRITE: a reference held by the service; READ: the shell's at first, then
+                          the service's */
+    const uint8_t *bytes; /* META, DRL: valid until it is done */
+    uint32_t index;
+    int status; /* 0, -EIO, -ENOSPC, -EILSEQ (checksum) */
+    /* private */
+    struct service *service;
+    uint64_t session_serial;
+    uint64_t request;
+    uint8_t type;
+    struct list node;
+};
+
+/* The memory of a volume's dirty bits, one bit per 16 KiB each, kept by the store in a shared
+ * mapping that outlives the process, not the kernel. */
+struct service_planes {
+    uint8_t *current; /* since the last checkpoint marker */
+    uint8_t *old;     /* before it, not yet committed */
+    uint8_t *away;    /* may differ at members that are not in sync */
+    uint64_t bytes;   /* of each plane */
+};
+
+/* What the store found when it opened the volume. */
+struct service_found {
+    const uint8_t *meta[META_COPIES]; /* META_BYTES each, lent for the call */
+    uint8_t *drl; /* whole log image, drl_bytes; the service works on it in place */
+    uint64_t drl_bytes;
+    struct service_planes planes;
+    bool same_boot; /* the planes are of this boot and process lineage: true to the last store */
+};
+
+enum service_event_kind {
+    SERVICE_EV_FRAME,      /* a frame of this volume, on the session numbered `session` of a link */
+    SERVICE_EV_DISCONNECT, /* the link that carried the present session is gone */
+    SERVICE_EV_IO_DONE,    /* io */
+};
+
+struct service_event {
+    enum service_event_kind kind;
+    uint64_t link;             /* which link: given by the shell, never reused */
+    const struct frame *frame; /* lent for the call */
+    struct service_io *io;
+};
+
+enum service_effect_kind {
+    SERVICE_DO_REPLY,  /* frame on `link`; body and payload lent until the next call */
+    SERVICE_DO_IO,     /* io */
+    SERVICE_DO_SAY,    /* text */
+    SERVICE_DO_FAILED, /* out of service for good (S2): the reason is in text */
+};
+
+struct service_effect {
+    enum service_effect_kind kind;
+    uint64_t link;
+    struct frame frame;
+    struct service_io *io;
+    bool warn;
+    const char *text;
+};
+
+struct service;
+
+/* Bytes of the dirty-region log and of one plane for a volume of this size. */
+uint64_t service_drl_bytes(uint64_t size_bytes);
+uint64_t service_plane_bytes(uint64_t size_bytes);
+/* The metadata record of a replica that was just made: what `strake-replica` writes for CREATE. */
+void service_meta_format(uint8_t record[META_BYTES], const struct message_create *create,
+                         const struct uuid *boot);
+/* What a record pair says, for LIST, without a service. False with the reason when neither is
+ * whole. */
+MUST_USE bool service_meta_read(const uint8_t *const meta[META_COPIES],
+                                struct message_volume *volume, const char **why);
+
+/* NULL when the volume must not be served; *why says the reason. `boot` is this kernel's boot id.
+ */
+struct service *service_new(const struct service_found *found, const struct uuid *boot,
+                            struct pool *ios, struct buf_pool *bufs, const char **why);
+/* No I/O may be outstanding. */
+void service_free(struct service *service);
+void service_step(struct service *service, const struct service_event *event);
+MUST_USE bool service_next(struct service *service, struct service_effect *effect);
+/* How many service_io one frame may need at once: read no frame while the pool holds fewer. */
+enum { SERVICE_IOS_PER_FRAME = 8 };
+bool service_idle(const struct service *service);
+const struct config *service_config(const struct service *service);
+void service_check(const struct service *service);
+
+#endif

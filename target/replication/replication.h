@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The door of the replication room: the mind of one volume. It decides who must hold a write before
+ * it is answered, who counts as in sync, and what a returning replica has missed. A pure state
+ * machine: events in by repl_step(), effects out by repl_next(), time passed in, no I/O. One per
+ * volume and target process; the other side is replica/service/service.h.
+ *
+ * (numbered invariants and the states, with what may be trusted in each, stand here)
+ */
+#ifndef STRAKE_REPLICATION_REPLICATION_H
+#define STRAKE_REPLICATION_REPLICATION_H
+
+#include "common/base/buf.h"
+#include "common/base/list.h"
+#include "common/wire/frame.h"
+#include "common/wire/message.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    REPL_OPS_MAX = 1024, /* outstanding client operations a volume; more wait with the volume */
+};
+
+enum repl_op_kind {
+    REPL_READ,
+    REPL_WRITE,
+    REPL_UPDATE, /* reads the range, lends it to REPL_DO_MERGE, then writes what the owner made of
+                    it */
+    REPL_ZERO,
+    REPL_FLUSH,
+};
+
+/* A client's operation. The owner embeds it; the core holds it from SUBMIT until COMPLETE. */
+struct repl_op {
+    enum repl_op_kind kind;
+    bool fua;
+    bool no_hole;          /* ZERO */
+    uint64_t offset_bytes; /* multiple of 4096 */
+    uint64_t length_bytes; /* multiple of 4096; READ, WRITE, UPDATE: at most PAYLOAD_BYTES_MAX */
+    /*
+     * WRITE: the payload, checksums filled, owner's reference. READ: the result, one reference for
+     * the owner at COMPLETE. UPDATE: what was read, at MERGE; the owner replaces it by what is to
+     * be written (checksums filled) before MERGED.
+     */
+    struct slice data;
+    int status; /* at COMPLETE: 0 or -E... as block.h tells */
+    struct list node;
+    /* private */
+    struct list lock_node;
+    uint32_t slot;
+    uint8_t phase;
+    uint8_t waiting; /* peers whose answer is missing */
+    uint8_t sent;    /* peers it was sent to in their present session */
+    uint8_t failed;
+    uint64_t sent_ns;
+};
+
+struct repl_settings {
+    uint64_t slow_ns;    /* the longest an in-sync peer may take over an operation */
+    uint64_t grace_ns;   /* how long a lost peer is waited for before it is evicted */
+    uint64_t recover_ns; /* opening: how long to wait for missing in-sync members */
+    uint64_t lossy_ns; /* opening: how long to wait before a source that lost its memory is taken */
+    uint64_t checkpoint_ns;
+    uint64_t resync_bytes_per_s; /* 0: no limit */
+    uint64_t io_timeout_ns;      /* frozen longer than this: -EIO to the client; 0: wait for ever */
+};
+struct repl_settings repl_settings_default(void);
+
+enum repl_event_kind {
+    REPL_EV_UP,     /* a channel to this member's replica stands: open a session */
+    REPL_EV_DOWN,   /* it broke, or was closed by REPL_DO_CLOSE */
+    REPL_EV_FRAME,  /* a reply from this peer, lent for the call */
+    REPL_EV_SUBMIT, /* op */
+    REPL_EV_MERGED, /* op: of an UPDATE; `write` false ends it without writing, with op->status */
+    REPL_EV_TICK,   /* repl_deadline_ns() has come */
+    REPL_EV_STOP,   /* finish what is outstanding, checkpoint, close: REPL_DO_STOPPED follows */
+};
+
+struct repl_event {
+    enum repl_event_kind kind;
+    uint64_t now_ns; /* monotonic */
+    uint8_t peer;    /* UP, DOWN, FRAME: index of the peer, see repl_peer_add */
+    const struct frame *frame;
+    struct repl_op *op;
+    bool write;
+};
+
+enum repl_effect_kind {
+    REPL_DO_SEND,  /* frame to every peer in `peers`; body and payload lent until the next call */
+    REPL_DO_CLOSE, /* end the sessions with `peers`, tell UP again when a new one can be had */
+    REPL_DO_MERGE, /* op: an UPDATE's range was read; answer with REPL_EV_MERGED in a later call */
+    REPL_DO_COMPLETE, /* op: done, it is the owner's again */
+    REPL_DO_SAY,      /* `text`: one line for the log and the volume's event list */
+    REPL_DO_CONFIG,   /* a configuration was committed: repl_config() is new */
+    REPL_DO_FENCED,   /* another target took over: nothing is ever served here again */
+    REPL_DO_STOPPED,
+};
+
+struct repl_effect {
+    enum repl_effect_kind kind;
+    uint8_t peers; /* bit per peer index */
+    bool warn;     /* SAY */
+    struct frame frame;
+    struct repl_op *op;
+    const char *text;
+};
+
+enum repl_state {
+    REPL_OPENING,    /* gathering promises of a majority */
+    REPL_RECOVERING, /* making the in-sync members equal where they may differ */
+    REPL_SERVING,
+    REPL_FROZEN, /* serving, but too few members in sync are there: operations wait */
+    REPL_STOPPING,
+    REPL_FENCED,
+};
+
+struct repl;
+
+/*
+ * `config` is the newest one known from the catalogue, a hint for whom to talk to. `controller`
+ * identifies this target process. `bufs` lends buffers for resynchronisation.
+ */
+struct repl *repl_new(const struct config *config, const struct uuid *controller,
+                      const struct repl_settings *settings, struct buf_pool *bufs,
+                      uint64_t random_seed);
+/* No operation may be outstanding. */
+void repl_free(struct repl *repl);
+
+/* The index under which the shell speaks of this member from now on. */
+uint8_t repl_peer_add(struct repl *repl, const struct uuid *member);
+
+void repl_step(struct repl *repl, const struct repl_event *event);
+/* The next effect of the steps so far; false when there is none. Drain after each step. */
+MUST_USE bool repl_next(struct repl *repl, struct repl_effect *effect);
+/* When REPL_EV_TICK is wanted; UINT64_MAX: not at all (an idle volume). */
+uint64_t repl_deadline_ns(const struct repl *repl);
+
+/* For people: state, the reason for it, and each member's part. */
+struct repl_member_status {
+    struct uuid member;
+    enum member_kind kind;
+    bool attached;
+    bool in_sync;
+    bool resyncing;
+    uint64_t resync_done_bytes;
+    uint64_t resync_total_bytes;
+    const char *why; /* not in sync: the reason, a literal or "" */
+};
+struct repl_status {
+    enum repl_state state;
+    const char *why; /* FROZEN, OPENING: what is waited for */
+    uint64_t epoch;
+    uint32_t outstanding_ops;
+    uint8_t member_count;
+    struct repl_member_status members[MEMBERS_MAX];
+};
+void repl_status(const struct repl *repl, struct repl_status *status);
+const struct config *repl_config(const struct repl *repl);
+const char *repl_state_name(enum repl_state state);
+
+/* Every invariant above; aborts on a breach. Development builds call it after each step. */
+void repl_check(const struct repl *repl);
+
+#endif
