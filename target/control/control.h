@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The door of the management room: the catalogue of volumes as the replicas tell it, what may be
+ * done with them, and the HTTP API over which tools ask for it. Drives the volumes from above and
+ * is never in the path of a read or a write.
+ *
+ *   GET    /v1/status               the target, its listeners, the replicas it reaches
+ *   GET    /v1/volumes              all volumes; ?deleted=1 with the records of deleted ones
+ *   POST   /v1/volumes              {"name", "size_bytes", "replicas"?, "block_bytes"?} -> the
+ * volume GET    /v1/volumes/NAME         one volume: identity, members, state and the reason for it
+ *   DELETE /v1/volumes/NAME         the data goes, the record stays
+ *
+ * An error is {"error": "one line"} with the fitting HTTP status.
+ */
+#ifndef STRAKE_CONTROL_CONTROL_H
+#define STRAKE_CONTROL_CONTROL_H
+
+#include "target/front/front.h"
+#include "target/peers/peers.h"
+#include "target/volume/volume.h"
+
+struct control;
+
+struct control_settings {
+    const char *socket_path; /* of the API's unix socket */
+    struct repl_settings repl;
+    uint32_t ops_max; /* replicated operations in flight, all volumes together */
+};
+
+struct control *control_new(const struct control_settings *settings, struct loop *loop,
+                            struct stream_sender *sender, struct buf_pool *bufs,
+                            struct front *front, const struct uuid *process, struct error *error);
+/* Replicas are added to these; the catalogue hears of their volumes. */
+struct peers *control_peers(struct control *control);
+/* Stops every volume cleanly, then `done`. */
+void control_stop(struct control *control, void (*done)(void *arg), void *arg);
+void control_free(struct control *control);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The door of the front: the one pump between clients' sockets and volumes. It accepts connections,
+ * pulls requests out of their sessions, submits them to the volume of the export they are for, and
+ * hands the results back.
+ */
+#ifndef STRAKE_FRONT_FRONT_H
+#define STRAKE_FRONT_FRONT_H
+
+#include "common/base/error.h"
+#include "common/net/listener.h"
+#include "common/net/stream.h"
+#include "target/front/export/export.h"
+
+struct front;
+struct volume;
+
+struct front_settings {
+    const char *iqn_prefix;
+    const char *iscsi_portal; /* told in SendTargets instead of the socket's own; or NULL */
+    uint32_t requests_max;    /* in flight, all connections together */
+};
+
+struct front_counters {
+    uint32_t nbd_connections;
+    uint32_t iscsi_connections;
+};
+
+struct front *front_new(const struct front_settings *settings, struct loop *loop,
+                        struct stream_sender *sender, struct buf_pool *bufs, struct error *error);
+/* Closes listeners and connections; no request may be in flight in a volume that goes first. */
+void front_free(struct front *front);
+MUST_USE int front_listen_nbd(struct front *front, const struct address *address,
+                              struct error *error);
+MUST_USE int front_listen_iscsi(struct front *front, const struct address *address,
+                                struct error *error);
+/* Stops accepting and closes every connection once its requests are answered; then `done`. */
+void front_stop(struct front *front, void (*done)(void *arg), void *arg);
+
+/* Shows a volume to clients under its name, and takes it away (its sessions end). */
+struct export *front_export_add(struct front *front, struct volume *volume);
+/* `done` is called when no request of it is in flight and no session uses it any more. */
+void front_export_remove(struct front *front, struct export *export, void (*done)(void *arg),
+                         void *arg);
+struct exports *front_exports(struct front *front);
+struct front_counters front_counters(const struct front *front);
+/* For people: "127.0.0.1:3260", NULL past the last. */
+const char *front_address(const struct front *front, bool iscsi, uint32_t idx);
+
+#endif
