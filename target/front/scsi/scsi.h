@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The door of the SCSI room: a direct-access block device (SPC-4, SBC-3, SAM-5) over an export. A
- * command comes in whole (CDB and all its data-out); it is answered at once, or it becomes one
- * block request and is answered when that is done. LBAs exist in this room alone. Pure.
+ * command comes in whole (CDB and all its data-out); it is answered at once, or it becomes block
+ * requests, one after the other, and is answered when the last is done. LBAs exist in this room
+ * alone. Pure.
  */
 #ifndef STRAKE_FRONT_SCSI_H
 #define STRAKE_FRONT_SCSI_H
@@ -43,49 +44,67 @@ enum scsi_attention {
 /* One initiator port's view of a logical unit: what it must be told before its next command. */
 struct scsi_nexus {
     bool used;
-    uint32_t id; /* given by the iSCSI room, unique among living sessions */
+    uint32_t id; /* given by the iSCSI room, unique among living sessions, not 0 */
     uint8_t attention_count;
     uint16_t attention[4]; /* oldest first, enum scsi_attention */
 };
 
 /* What SCSI remembers of a logical unit; embedded in whatever the front keeps for an export. */
 struct scsi_unit {
-    struct export *export;     /* of the front */
-    bool write_cache_reported; /* WCE as reported in the caching mode page */
-    uint32_t generation;       /* REPORT LUNS / persistent-reservation style counters start here */
+    struct export *export;   /* of the front */
+    const char *target_name; /* of the front: the iSCSI name told in VPD 83h; NULL: not told */
     struct scsi_nexus nexus[SCSI_NEXUS_MAX];
 };
 
 enum scsi_next {
-    SCSI_DONE,  /* answered: status, sense, response are set */
+    SCSI_DONE,  /* answered: status, sense, data_in and expected_bytes are set */
     SCSI_BLOCK, /* `block` is to be submitted; call scsi_finish when it is done */
 };
 
 /* A command, embedded by the iSCSI room in its task. */
 struct scsi_command {
-    /* In, filled by the caller. */
+    /* In, filled by the caller, unchanged until SCSI_DONE. */
     struct scsi_unit *unit; /* NULL: the LUN does not exist */
     uint32_t nexus_id;
-    uint8_t cdb[SCSI_CDB_BYTES];
-    struct slice data_out; /* everything the initiator sent; the caller's reference */
+    uint8_t cdb[SCSI_CDB_BYTES]; /* zeros after a shorter CDB */
+    /*
+     * Everything the initiator sent; the caller's reference. Of a WRITE or VERIFY that got less
+     * than its CDB wants the whole blocks that came are processed, and nothing when one came in
+     * part; more than wanted is ignored. WRITE SAME and COMPARE AND WRITE refuse any other length
+     * than theirs, parameter lists a shorter one.
+     */
+    struct slice data_out;
 
-    /* The disk's part; `data` of a WRITE is lent from data_out, of a READ it is the caller's to
-     * release. */
+    /*
+     * The disk's part: the caller sets `done`, `owner` and `node`, the room the rest. `data`
+     * belongs to the room, which empties it in scsi_finish and scsi_drop.
+     */
     struct block_req block;
 
     /* Out. */
     enum scsi_status status;
     uint8_t sense[SCSI_SENSE_BYTES_MAX]; /* without the 2-byte length that iSCSI puts in front */
     uint32_t sense_bytes;
-    struct slice data_in;    /* what goes to the initiator; one reference for the caller */
-    uint64_t expected_bytes; /* what the CDB says is transferred, for the residual */
+    struct slice data_in; /* what goes to the initiator; one reference for the caller */
+    /*
+     * What the command itself transfers, against which the expected data transfer length is held:
+     * less than that is residual underflow, more is residual overflow. For data-in it is
+     * data_in.length_bytes, so min(ALLOCATION LENGTH, available), and 0 after CHECK CONDITION. For
+     * data-out it is data_out_bytes of scsi_transfer_of(), whatever the status.
+     */
+    uint64_t expected_bytes;
+
+    /* The room's own while the command runs. */
+    const struct scsi_op *op;
+    struct slice scratch; /* owned: the repeated block of a WRITE SAME */
+    uint64_t progress;    /* how far a command of several requests has come, in its own terms */
 };
 
 /* What a CDB will transfer, before the data has arrived. */
 struct scsi_transfer {
     bool known; /* false: not a command we know; let it run into scsi_command() for the sense */
-    uint64_t data_out_bytes;
-    uint64_t data_in_bytes;
+    uint64_t data_out_bytes; /* at most SCSI_TRANSFER_BYTES_MAX: who asks for more is refused */
+    uint64_t data_in_bytes;  /* at most: blocks to be read, or the ALLOCATION LENGTH */
 };
 
 void scsi_unit_init(struct scsi_unit *unit, struct export *export);
@@ -99,8 +118,13 @@ void scsi_unit_attention(struct scsi_unit *unit, uint32_t except_id, enum scsi_a
 struct scsi_transfer scsi_transfer_of(const struct scsi_unit *unit,
                                       const uint8_t cdb[SCSI_CDB_BYTES]);
 /* Begins a command. Small answers are built in a buffer of `pool`. */
-enum scsi_next scsi_command(struct scsi_command *command, struct buf_pool *pool);
-/* The block request is done: sets status, sense and data_in from block.status. */
-void scsi_finish(struct scsi_command *command, struct buf_pool *pool);
+MUST_USE enum scsi_next scsi_command(struct scsi_command *command, struct buf_pool *pool);
+/*
+ * The block request is done. SCSI_BLOCK: `block` is the next one, submit it as well. SCSI_DONE:
+ * status, sense and data_in are set from block.status.
+ */
+MUST_USE enum scsi_next scsi_finish(struct scsi_command *command, struct buf_pool *pool);
+/* The block request is done, but nobody waits for the answer: instead of scsi_finish. */
+void scsi_drop(struct scsi_command *command);
 
 #endif
