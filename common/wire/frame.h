@@ -41,33 +41,38 @@ enum {
     FRAME_BODY_BYTES_MAX = 64u << 10,
 };
 
-/* Requests have even numbers and flow from target to replica; each one's reply is the next number.
+/*
+ * Requests flow from target to replica; a reply has its request's type, request number and session,
+ * and FRAME_REPLY. The bodies are structs of message.h. What may be together (frame_invalid):
+ * only what is named here has a body or a payload, and must have it; "range" is an offset and a
+ * length in the volume, multiples of 4096, length above 0. A reply with a status has no payload,
+ * and a body or not.
  */
 enum frame_type {
     /* Session 0: the connection and the catalogue. */
-    FRAME_GREET = 2,  /* body: struct message_greet; the first frame on a connection, both ways */
-    FRAME_LIST = 4,   /* reply body: struct message_volume entries, several frames, MORE flag */
-    FRAME_CREATE = 6, /* body: struct message_create; idempotent by volume and member identity */
-    FRAME_DELETE = 8, /* body: struct message_delete: the data goes, the record stays */
-    FRAME_PING = 10,  /* reply body: struct message_health */
-    /* A volume's session. */
-    FRAME_OPEN = 32,   /* body: struct message_open; binds the session to a volume: PREPARE */
-    FRAME_ACCEPT = 34, /* body: struct message_config */
-    FRAME_WRITE = 36,  /* payload */
-    FRAME_ZERO = 38,   /* offset, length */
-    FRAME_READ = 40,   /* offset, length; the reply brings the payload */
+    FRAME_GREET = 2,  /* body, also of the reply: message_greet; the first frame each way */
+    FRAME_LIST = 4,   /* reply body: message_volume entries (none is fine), several frames, MORE */
+    FRAME_CREATE = 6, /* body: message_create; idempotent by volume and member identity */
+    FRAME_DELETE = 8, /* body: message_delete: the data goes, the record stays */
+    FRAME_PING = 10,  /* reply body: message_health */
+    /* A volume's session: not 0. */
+    FRAME_OPEN = 32,   /* body: message_open; reply body: message_opened: PREPARE. Flag TARGET */
+    FRAME_ACCEPT = 34, /* body: config */
+    FRAME_WRITE = 36,  /* range of the payload's length, payload. Flag FUA */
+    FRAME_ZERO = 38,   /* range of any length. Flags FUA, NO_HOLE */
+    FRAME_READ = 40,   /* range of at most 1 MiB; reply: payload */
     FRAME_FLUSH = 42,
     FRAME_CHECKPOINT = 44, /* length: checkpoint number */
-    FRAME_COMMIT = 46,     /* length: checkpoint number; flag ALL; no reply */
-    FRAME_GETMAP = 48,     /* offset, length; reply body: bitmap of what may differ */
-    FRAME_HASH = 50,       /* offset, length; reply body: one hash for each 16 KiB */
-    FRAME_COPY = 52,  /* payload: a resynchronisation write; like WRITE, but counts as copied */
-    FRAME_CLOSE = 54, /* the session ends cleanly */
+    FRAME_COMMIT = 46,     /* length: checkpoint number; no reply. Flag ALL */
+    FRAME_GETMAP = 48,     /* range; reply body: bitmap of what may differ. Flag MORE */
+    FRAME_HASH = 50,       /* range; reply body: one hash for each 16 KiB */
+    FRAME_COPY = 52,       /* a resynchronisation write: like WRITE, but counts as copied */
+    FRAME_CLOSE = 54,      /* the session ends cleanly */
 };
 
 enum frame_flag {
     FRAME_REPLY = 1u << 0,
-    FRAME_FUA = 1u << 1,     /* WRITE, ZERO: durable before the reply */
+    FRAME_FUA = 1u << 1,     /* WRITE, ZERO, COPY: durable before the reply */
     FRAME_MORE = 1u << 2,    /* LIST, GETMAP replies: another frame follows */
     FRAME_ALL = 1u << 3,     /* COMMIT: every data member is in sync */
     FRAME_TARGET = 1u << 4,  /* OPEN: as a resynchronisation target, not as a member in sync */
@@ -97,22 +102,21 @@ struct frame {
     uint64_t length_bytes;
     const uint8_t *body; /* lent by whoever hands the frame over, for the duration of the call */
     uint32_t body_bytes;
-    struct slice payload; /* lent likewise; its checksum slots are filled */
+    struct slice payload; /* lent likewise; its checksum slots are filled; see frame_done */
 };
 
-/* Appends the frame; takes its own reference on the payload. */
+/* Appends the frame, which must keep the rules; takes its own reference on the payload. */
 void frame_encode(struct tx *tx, const struct frame *frame);
 
 enum frame_decode {
     FRAME_DECODE_MORE, /* rx.want_bytes says how many */
-    FRAME_DECODE_OK,  /* *frame is filled; body lies in rx until frame_done; payload has a reference
-                       */
-    FRAME_DECODE_BAD, /* *why says the reason: close the connection */
+    FRAME_DECODE_OK,   /* *frame is filled, to be given to frame_done */
+    FRAME_DECODE_BAD,  /* *why says the reason: close the connection */
 };
-/* Looks for one whole frame at the head of rx and verifies all of it. */
+/* Takes one whole frame from the head of rx and verifies all of it. */
 enum frame_decode frame_decode(struct rx *rx, struct frame *frame, const char **why);
-/* The frame was handled: releases its payload and consumes it. */
-void frame_done(struct rx *rx, struct frame *frame);
+/* A decoded frame was handled: lets go of the received bytes, its body's and its payload's. */
+void frame_done(struct frame *frame);
 /* NULL when the header's fields may be together, else which rule they break. */
 const char *frame_invalid(const struct frame *frame, uint32_t payload_bytes);
 const char *frame_type_name(uint8_t type);

@@ -15,8 +15,10 @@
 
 enum {
     MEMBERS_MAX = 8,
-    VOLUME_NAME_BYTES = 64,  /* with the final zero */
-    CONFIG_BYTES_MAX = 1024, /* an encoded configuration is never longer */
+    VOLUME_NAME_BYTES = 64,   /* with the final zero; visible ASCII */
+    SOFTWARE_BYTES = 32,      /* likewise */
+    CONFIG_BYTES_MAX = 1024,  /* an encoded configuration is never longer */
+    MESSAGE_BYTES_MAX = 1280, /* nor is any message */
 };
 
 enum member_kind { MEMBER_DATA = 0, MEMBER_WITNESS = 1 };
@@ -48,8 +50,8 @@ struct config {
 struct message_greet {
     uint32_t version_min; /* protocol versions spoken */
     uint32_t version_max;
-    struct uuid process; /* target: of this process; replica: of the pool */
-    char software[32];   /* for the log */
+    struct uuid process;           /* target: of this process; replica: of the pool */
+    char software[SOFTWARE_BYTES]; /* visible ASCII and spaces, for the log */
 };
 
 /* LIST: one volume kept here. */
