@@ -5,6 +5,7 @@
 #define STRAKE_BASE_ASSERT_H
 
 #include <assert.h>
+#include <stddef.h>
 
 /* Says where and what on standard error, then aborts. */
 _Noreturn void assert_failed(const char *file, int line, const char *function, const char *text);

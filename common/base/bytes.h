@@ -85,7 +85,10 @@ static inline uint8_t read_u8(struct reader *r)
 static inline uint16_t read_u16(struct reader *r)
 {
     const uint8_t *b = read_bytes(r, 2);
-    return b ? (uint16_t)((uint16_t)b[0] << 8 | b[1]) : 0;
+    /* gcc 12 with UBSan takes the cast inside a conditional expression for an int. */
+    if (!b)
+        return 0;
+    return (uint16_t)((uint16_t)b[0] << 8 | b[1]);
 }
 
 static inline uint32_t read_u24(struct reader *r)
@@ -102,8 +105,11 @@ static inline uint32_t read_u32(struct reader *r)
 
 static inline uint64_t read_u64(struct reader *r)
 {
-    uint64_t high = read_u32(r);
-    return high << 32 | read_u32(r);
+    const uint8_t *b = read_bytes(r, 8);
+    uint64_t value = 0;
+    for (int i = 0; b && i < 8; i++)
+        value = value << 8 | b[i];
+    return value;
 }
 
 static inline struct writer writer_of(void *bytes, size_t length)
@@ -176,8 +182,10 @@ static inline void write_u32(struct writer *w, uint32_t value)
 
 static inline void write_u64(struct writer *w, uint64_t value)
 {
-    write_u32(w, (uint32_t)(value >> 32));
-    write_u32(w, (uint32_t)value);
+    uint8_t b[8];
+    for (int i = 0; i < 8; i++)
+        b[i] = (uint8_t)(value >> (56 - 8 * i));
+    write_bytes(w, b, sizeof(b));
 }
 
 #endif

@@ -36,6 +36,7 @@ int error_prefix(struct error *error, const char *format, ...)
     int length = vsnprintf(error->text, sizeof(error->text), format, args);
     va_end(args);
     if (length >= 0 && (size_t)length < sizeof(error->text))
-        snprintf(error->text + length, sizeof(error->text) - (size_t)length, ": %.400s", old.text);
+        snprintf(error->text + length, sizeof(error->text) - (size_t)length, ": %.*s",
+                 (int)(sizeof(old.text) - (size_t)length), old.text);
     return -1;
 }

@@ -36,7 +36,8 @@ static int log_head(char *line, size_t size, const char *priority)
     return snprintf(line, size, "%s.%03ldZ %s: ", stamp, now.tv_nsec / 1000000, log_state.program);
 }
 
-static void log_line(enum log_level level, const char *priority, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+log_line(enum log_level level, const char *priority, const char *format, va_list args)
 {
     if (level > log_state.level)
         return;
@@ -45,6 +46,11 @@ static void log_line(enum log_level level, const char *priority, const char *for
     length += vsnprintf(line + length, sizeof(line) - (size_t)length - 1, format, args);
     if (length > (int)sizeof(line) - 2)
         length = (int)sizeof(line) - 2;
+    /* What a peer called itself must not make a second line, nor speak to a terminal. */
+    for (int i = 0; i < length; i++) {
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+            line[i] = '?';
+    }
     line[length++] = '\n';
     ssize_t written = write(STDERR_FILENO, line, (size_t)length);
     (void)written; /* a log that cannot be written has nobody to tell */

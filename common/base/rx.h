@@ -41,7 +41,10 @@ void rx_skip(struct rx *rx, uint32_t length_bytes);
 struct slice rx_take(struct rx *rx, uint32_t length_bytes);
 
 /* Shell side. */
-/* Where to receive next, and how much fits: never zero. Moves what is unconsumed if it must. */
+/*
+ * Where to receive next, and how much fits: never zero. Moves what is unconsumed if it must. Called
+ * only while the session asks for more: what it leaves unconsumed is bounded by what it wants.
+ */
 uint8_t *rx_space(struct rx *rx, uint32_t *room_bytes);
 /* `length_bytes` were received at rx_space. */
 void rx_filled(struct rx *rx, uint32_t length_bytes);

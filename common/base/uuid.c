@@ -2,8 +2,6 @@
 /* 128-bit identities and their text form. */
 #include "common/base/uuid.h"
 
-#include <stdio.h>
-
 struct uuid uuid_from_random(const uint8_t random[UUID_BYTES])
 {
     struct uuid uuid;
