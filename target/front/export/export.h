@@ -41,10 +41,13 @@ struct exports {
     char iqn_prefix[IQN_BYTES - EXPORT_NAME_BYTES];
 };
 
+/* `iqn_prefix` is neither empty nor longer than struct exports holds; it is kept in lower case. */
 void exports_init(struct exports *exports, const char *iqn_prefix);
 /* NULL when there is none, or it is gone. `length` bytes, no final zero needed. */
 struct export *exports_find(struct exports *exports, const char *name, size_t length);
-/* By iSCSI target name; case-insensitive prefix as RFC 7143 wants after normalisation. */
+/* The export that a client means who names none: NULL unless there is exactly one. */
+struct export *exports_only(struct exports *exports);
+/* By iSCSI target name, in any case: RFC 7143 section 4.2.7.2 maps names to lower case. */
 struct export *exports_find_iqn(struct exports *exports, const char *iqn, size_t length);
 /* Writes "PREFIX:NAME". */
 void export_iqn(const struct exports *exports, const struct export *export, char iqn[IQN_BYTES]);
