@@ -44,6 +44,8 @@ void peers_embedded_joined(struct peers *peers);
 
 uint32_t peers_count(const struct peers *peers);
 struct peer *peers_at(struct peers *peers, uint32_t idx);
+/* Asks every peer that is up for its free space; the answers show in later peer_status calls. */
+void peers_refresh(struct peers *peers);
 void peer_status(const struct peer *peer, struct peer_status *status);
 
 /* A request on session 0. `done` gets the reply, or NULL when the link went down first. */

@@ -18,10 +18,16 @@ struct volume;
 struct volume_env {
     struct loop *loop;
     struct buf_pool *bufs;
-    struct pool *ops; /* struct volume_op, see volume_op_bytes: bounds all volumes together */
+    /* Objects of volume_op_bytes() each: as many as requests can be outstanding in all volumes. */
+    struct pool *ops;
     struct uuid process;
     struct repl_settings settings;
-    /* One line about a volume, for the event list; the log has it already. May be NULL. */
+    /*
+     * News, from inside the volume's own steps: the callee may note them, and look at the volume,
+     * but not act on it before a later turn.
+     *
+     * One line about a volume, for the event list; the log has it already. May be NULL.
+     */
     void (*on_event)(void *owner, struct volume *volume, bool warn, const char *text);
     /* A configuration was committed (members in sync, size). May be NULL. */
     void (*on_config)(void *owner, struct volume *volume);
@@ -41,7 +47,7 @@ void volume_member_at(struct volume *volume, const struct uuid *member, struct p
  * wait. Ordering: overlapping requests take effect in the order of their submission.
  */
 void volume_submit(struct volume *volume, struct block_req *req);
-/* True while more requests than can be in flight wait: the front should stop reading. */
+/* True while requests wait for others to end: the front should stop reading. */
 bool volume_full(const struct volume *volume);
 /* Finishes what was submitted, leaves the replicas clean, then calls `done`. */
 void volume_stop(struct volume *volume, void (*done)(void *arg), void *arg);

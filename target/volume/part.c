@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests of any shape as operations on whole 4 KiB blocks, one part after another. What covers
+ * only a piece of a block is merged into what is there, under the range's exclusive lock.
+ */
+#include "target/volume/state.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* How much one ZERO operation covers at most: bounds the work of one step anywhere. */
+#define PART_ZERO_BYTES_MAX ((uint64_t)1 << 30)
+
+static uint64_t block_floor(uint64_t bytes)
+{
+    return bytes / BLOCK_BYTES * BLOCK_BYTES;
+}
+
+static uint64_t block_ceil(uint64_t bytes)
+{
+    return block_floor(bytes + BLOCK_BYTES - 1);
+}
+
+static uint64_t bytes_min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Compare and write is atomic, hence one part. */
+static bool part_fits_one(const struct block_req *req)
+{
+    return block_ceil(req->offset_bytes + req->length_bytes) - block_floor(req->offset_bytes) <=
+           PAYLOAD_BYTES_MAX;
+}
+
+int volume_request_check(const struct volume *volume, const struct block_req *req)
+{
+    uint64_t size = volume_config(volume)->size_bytes;
+    if (req->op == BLOCK_FLUSH)
+        return 0;
+    if (req->offset_bytes > size || req->length_bytes > size - req->offset_bytes)
+        return -EINVAL;
+    if (req->op == BLOCK_COMPARE_WRITE && !part_fits_one(req))
+        return -EINVAL;
+    if (req->op != BLOCK_ZERO && req->length_bytes > BUF_BYTES_MAX)
+        return -EINVAL;
+    return 0;
+}
+
+/* The range that covers the rest of the request, as far as one operation goes. */
+static void part_range(struct volume_op *vop)
+{
+    const struct block_req *req = vop->req;
+    uint64_t begin = req->offset_bytes + vop->done_bytes;
+    uint64_t aligned = block_floor(begin);
+    uint64_t end = bytes_min(req->offset_bytes + req->length_bytes, aligned + PAYLOAD_BYTES_MAX);
+    vop->part_bytes = end - begin;
+    vop->skip_bytes = (uint32_t)(begin - aligned);
+    vop->op.offset_bytes = aligned;
+    vop->op.length_bytes = block_ceil(end) - aligned;
+}
+
+static void part_write(struct volume_op *vop)
+{
+    const struct slice *data = &vop->req->data;
+    part_range(vop);
+    if (vop->part_bytes != vop->op.length_bytes) {
+        vop->op.kind = REPL_UPDATE;
+        return;
+    }
+    vop->op.kind = REPL_WRITE;
+    vop->op.data = (struct slice){.buf = data->buf,
+                                  .bytes = data->bytes + vop->done_bytes,
+                                  .length_bytes = (uint32_t)vop->part_bytes};
+    slice_crc_fill(&vop->op.data);
+}
+
+/* Whole blocks are zeroed as such; a piece of one is merged. */
+static void part_zero(struct volume_op *vop)
+{
+    const struct block_req *req = vop->req;
+    uint64_t begin = req->offset_bytes + vop->done_bytes;
+    uint64_t left = req->length_bytes - vop->done_bytes;
+    uint64_t aligned = block_floor(begin);
+    if (begin == aligned && left >= BLOCK_BYTES) {
+        vop->op.kind = REPL_ZERO;
+        vop->op.no_hole = req->flags & BLOCK_NO_HOLE;
+        vop->part_bytes = bytes_min(block_floor(left), PART_ZERO_BYTES_MAX);
+        vop->op.offset_bytes = begin;
+        vop->op.length_bytes = vop->part_bytes;
+        return;
+    }
+    vop->op.kind = REPL_UPDATE;
+    vop->op.offset_bytes = aligned;
+    vop->op.length_bytes = BLOCK_BYTES;
+    vop->skip_bytes = (uint32_t)(begin - aligned);
+    vop->part_bytes = bytes_min(left, BLOCK_BYTES - vop->skip_bytes);
+}
+
+void part_next(struct volume_op *vop, struct buf_pool *bufs)
+{
+    struct block_req *req = vop->req;
+    vop->op = (struct repl_op){.fua = req->flags & BLOCK_FUA};
+    vop->skip_bytes = 0;
+    switch (req->op) {
+    case BLOCK_READ:
+        part_range(vop);
+        vop->op.kind = REPL_READ;
+        /* What needs several parts is gathered. */
+        if (vop->part_bytes < req->length_bytes && !req->data.buf)
+            req->data = slice_get(bufs, (uint32_t)req->length_bytes);
+        break;
+    case BLOCK_WRITE:
+        part_write(vop);
+        break;
+    case BLOCK_COMPARE_WRITE:
+        part_range(vop);
+        vop->op.kind = REPL_UPDATE;
+        break;
+    case BLOCK_ZERO:
+        part_zero(vop);
+        break;
+    case BLOCK_FLUSH:
+        vop->op.kind = REPL_FLUSH;
+        vop->part_bytes = 0;
+        break;
+    }
+}
+
+/* True when the bytes that are there are those the request expects; else says where they differ. */
+static bool part_compare(struct volume_op *vop, const uint8_t *there)
+{
+    struct block_req *req = vop->req;
+    if (memcmp(there, req->data.bytes, req->length_bytes) == 0)
+        return true;
+    uint64_t at = 0;
+    while (there[at] == req->data.bytes[at])
+        at++;
+    req->mismatch_bytes = at;
+    vop->op.status = -EILSEQ;
+    return false;
+}
+
+bool part_merge(struct volume_op *vop, struct buf_pool *bufs)
+{
+    struct block_req *req = vop->req;
+    struct slice there = vop->op.data;
+    ASSERT(there.length_bytes == vop->op.length_bytes);
+    bool compare = req->op == BLOCK_COMPARE_WRITE;
+    if (compare && !part_compare(vop, there.bytes + vop->skip_bytes))
+        return false;
+    /* What was read may be shared with whoever sent it, so the merge is a copy. */
+    struct slice merged = slice_get(bufs, there.length_bytes);
+    memcpy(merged.bytes, there.bytes, there.length_bytes);
+    uint8_t *at = merged.bytes + vop->skip_bytes;
+    if (req->op == BLOCK_ZERO)
+        memset(at, 0, vop->part_bytes);
+    else
+        memcpy(at, req->data.bytes + vop->done_bytes + (compare ? req->length_bytes : 0),
+               vop->part_bytes);
+    slice_crc_fill(&merged);
+    slice_release(&vop->op.data);
+    vop->op.data = merged;
+    return true;
+}
+
+/* The request's bytes of a finished READ part. */
+static void part_take_read(struct volume_op *vop)
+{
+    struct block_req *req = vop->req;
+    struct slice read = vop->op.data;
+    ASSERT(read.length_bytes == vop->op.length_bytes);
+    if (req->data.buf) {
+        memcpy(req->data.bytes + vop->done_bytes, read.bytes + vop->skip_bytes, vop->part_bytes);
+        slice_release(&vop->op.data);
+        return;
+    }
+    req->data = (struct slice){.buf = read.buf,
+                               .bytes = read.bytes + vop->skip_bytes,
+                               .length_bytes = (uint32_t)vop->part_bytes};
+}
+
+bool part_finish(struct volume_op *vop)
+{
+    struct block_req *req = vop->req;
+    req->status = vop->op.status;
+    if (vop->op.kind == REPL_READ && req->status == 0)
+        part_take_read(vop);
+    else if (vop->op.kind == REPL_READ || vop->op.kind == REPL_UPDATE)
+        slice_release(&vop->op.data);
+    if (req->status < 0 && req->op == BLOCK_READ)
+        slice_release(&req->data);
+    vop->done_bytes += vop->part_bytes;
+    return req->status < 0 || req->op == BLOCK_FLUSH || vop->done_bytes == req->length_bytes;
+}
