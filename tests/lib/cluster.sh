@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# A small cluster for the end-to-end tests: replicas and a target on loopback, in a directory that is
+# removed at the end. Source it; BIN is the folder of the binaries.
+#
+#   cluster_start 3                 three replicas and a target, ready
+#   volume_create NAME SIZE         a volume, serving
+#   replica_kill 2; replica_start 2 kill -9, and back on the same pool and port
+#   target_kill; target_start
+#   wait_in_sync NAME               every member is in sync again
+set -euo pipefail
+
+: "${BIN:?BIN is the folder of strake, strake-target and strake-replica}"
+PATH="$BIN:/usr/sbin:/sbin:$PATH"
+DIR=$(mktemp -d "${TMPDIR:-/tmp}/strake-test.XXXXXX")
+export STRAKE_CONTROL="$DIR/target.sock"
+export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}"
+declare -A REPLICA_PORT REPLICA_PID
+TARGET_PID=""
+TARGET_ARGS=()
+
+say() { printf '%s\n' "-- $*"; }
+fail() {
+  printf 'FAIL: %s\n' "$*" >&2
+  exit 1
+}
+
+cluster_logs() {
+  local log
+  for log in "$DIR"/*.log; do
+    [ -e "$log" ] || continue
+    printf '== %s\n' "${log##*/}"
+    tail -n "${1:-60}" "$log"
+  done
+}
+
+cluster_end() {
+  local status=$?
+  trap - EXIT
+  [ "$status" -eq 0 ] || cluster_logs >&2
+  local pid
+  for pid in $TARGET_PID "${REPLICA_PID[@]}"; do
+    kill -9 "$pid" 2>/dev/null || true
+  done
+  wait 2>/dev/null || true
+  rm -rf "$DIR"
+  exit "$status"
+}
+trap cluster_end EXIT
+trap 'exit 130' INT TERM
+
+# A TCP port of loopback that nobody uses at the moment.
+free_port() {
+  python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds.
+wait_for() {
+  local deadline=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$deadline" ] || fail "waited in vain for: $what"
+    sleep 0.1
+  done
+}
+
+log_says() { grep -q -- "$2" "$1"; }
+
+replica_start() {
+  local i=$1
+  shift
+  : "${REPLICA_PORT[$i]:=$(free_port)}"
+  mkdir -p "$DIR/pool$i"
+  strake-replica --pool "$DIR/pool$i" --listen "127.0.0.1:${REPLICA_PORT[$i]}" "$@" \
+    2>>"$DIR/replica$i.log" &
+  REPLICA_PID[$i]=$!
+  wait_for 20 "replica $i to listen" port_open "${REPLICA_PORT[$i]}"
+}
+
+port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# Ends a process by SIGKILL and waits until it is gone.
+kill_now() {
+  kill -9 "$1" 2>/dev/null || true
+  wait "$1" 2>/dev/null || true
+}
+
+# A clean end: SIGTERM, exit status 0.
+stop_cleanly() {
+  local status=0
+  kill -TERM "$1"
+  wait "$1" || status=$?
+  [ "$status" -eq 0 ] || fail "$2 ended with status $status"
+}
+
+replica_kill() { kill_now "${REPLICA_PID[$1]}"; }
+replica_stop() { stop_cleanly "${REPLICA_PID[$1]}" "replica $1"; }
+
+target_start() {
+  : "${ISCSI_PORT:=$(free_port)}" "${NBD_PORT:=$(free_port)}"
+  local i replicas=()
+  for i in "${!REPLICA_PORT[@]}"; do
+    replicas+=(--replica "127.0.0.1:${REPLICA_PORT[$i]}")
+  done
+  strake-target "${replicas[@]}" --iscsi "127.0.0.1:$ISCSI_PORT" --nbd "127.0.0.1:$NBD_PORT" \
+    --nbd "unix:$DIR/nbd.sock" --control "$STRAKE_CONTROL" "${TARGET_ARGS[@]}" "$@" \
+    2>>"$DIR/target.log" &
+  TARGET_PID=$!
+  wait_for 20 "the target to answer" strake status
+}
+
+target_kill() { kill_now "$TARGET_PID"; }
+target_stop() { stop_cleanly "$TARGET_PID" "the target"; }
+
+replicas_up() { [ "$(strake --json status | jq '[.replicas[] | select(.up)] | length')" -eq "$1" ]; }
+
+cluster_start() {
+  local i
+  for i in $(seq 1 "$1"); do
+    replica_start "$i"
+  done
+  target_start
+  wait_for 20 "$1 replicas to be up" replicas_up "$1"
+}
+
+volume_create() { strake volume create "$@"; }
+volume_json() { strake --json volume show "$1"; }
+volume_in_sync() { volume_json "$1" | jq -e '.state == "serving" and all(.members[]; .in_sync)'; }
+members_in_sync() { volume_json "$1" | jq '[.members[] | select(.in_sync)] | length'; }
+wait_in_sync() { wait_for "${2:-60}" "all members of $1 to be in sync" volume_in_sync "$1"; }
+wait_serving() {
+  wait_for "${2:-30}" "$1 to serve" sh -c "strake --json volume show $1 | jq -e '.state == \"serving\"'"
+}
+
+nbd_uri() { printf 'nbd://127.0.0.1:%s/%s' "$NBD_PORT" "$1"; }
+iscsi_iqn() { volume_json "$1" | jq -r .iscsi.iqn; }
+iscsi_url() { printf 'iscsi://127.0.0.1:%s/%s/0' "$ISCSI_PORT" "$(iscsi_iqn "$1")"; }
