@@ -11,25 +11,43 @@
 #include "common/net/stream.h"
 #include "common/wire/frame.h"
 
+/* The in-memory end: frames on their way to it, in a queue of its own. */
+struct link_memory {
+    struct link *other; /* NULL when the other end is gone */
+    struct buf_pool *bufs;
+    struct list arrived; /* struct link_entry */
+    struct list free;    /* likewise: kept for the next frames */
+    uint64_t arrived_bytes;
+    struct loop_task deliver;
+};
+
+/*
+ * Zeroed before its first use. The owner sets on_* and `owner` at any time before a callback may
+ * come; they stay as they are over closing and connecting again. Callbacks come from the loop,
+ * never from inside a call of the owner; from any of them the owner may call link_close and free
+ * the link.
+ */
 struct link {
-    struct stream stream; /* TCP end only */
-    struct link *other;   /* in-memory end only: NULL when the other end is gone */
     /* A frame; its body and payload are lent until the callback returns. */
     void (*on_frame)(struct link *link, const struct frame *frame);
     /*
      * Closed by the other end, by an error or by a breach of the protocol; `why` is valid during
-     * the call. Not called after link_close. The owner may free the link from here.
+     * the call. Not called after link_close. The link is down already.
      */
     void (*on_down)(struct link *link, const char *why);
-    /* The connection stands (link_connect only). */
+    /* The connection stands (link_connect only). May be NULL. */
     void (*on_up)(struct link *link);
+    /* Nothing is pending any more (link_pending_bytes). May be NULL. */
+    void (*on_sent)(struct link *link);
     void *owner;
     bool up;
     uint64_t last_received_ns; /* loop time of the last byte, for judging silence */
-    /* private to the in-memory end: frames on their way to this end, in a queue of its own */
-    struct tx queue;
-    struct rx arrived;
-    struct loop_task deliver;
+    /* private */
+    struct loop *loop;
+    bool *gone; /* of the callback that runs: set when the link was closed in it */
+    bool paused;
+    struct stream stream; /* TCP end only */
+    struct link_memory memory;
 };
 
 /* Starts connecting over TCP (or a unix socket). 0 or -errno; on_up or on_down follows. */
@@ -38,13 +56,19 @@ MUST_USE int link_connect(struct link *link, struct loop *loop, struct stream_se
 /* Takes over an accepted socket; the link is up. */
 void link_accept(struct link *link, struct loop *loop, struct stream_sender *sender,
                  struct buf_pool *bufs, int fd);
-/* Joins two ends within this process; both are up. Payloads pass by reference. */
+/* Joins two ends on one loop; both are up, without on_up. Payloads pass by reference. */
 void link_pair(struct link *a, struct link *b, struct loop *loop, struct buf_pool *bufs);
-/* Queues a frame; it leaves at the end of the turn. Never fails: a dead link drops it. */
+/*
+ * Queues a frame, which must keep the rules (frame_invalid); it leaves at the end of the turn.
+ * Never fails: a dead link drops it.
+ */
 void link_send(struct link *link, const struct frame *frame);
 /* Bytes queued and not yet taken by the kernel (or by the other end). */
 uint64_t link_pending_bytes(const struct link *link);
-/* Closes now; no callback follows. Harmless when down. */
+/* Takes no more frames, until resumed: the other end's fill up its pending bytes. */
+void link_pause(struct link *link);
+void link_resume(struct link *link);
+/* Closes now, dropping what is pending; no callback follows. Harmless when down. */
 void link_close(struct link *link);
 
 #endif

@@ -8,13 +8,14 @@
 
 struct listener {
     struct loop *loop;
-    int fd;                 /* owned */
+    int fd;                 /* owned; -1 when closed */
     struct address address; /* with the port the kernel chose, when 0 was asked for */
-    /* A connection; the callee takes `fd` over. */
+    /* A connection; the callee takes `fd` over. It may close the listener, but not free it. */
     void (*on_accept)(struct listener *listener, int fd);
     void *owner;
     struct ev_io readable;
     struct loop_timer retry; /* out of descriptors: rests a moment instead of spinning */
+    bool resting;            /* since the last connection: it was logged */
 };
 
 /*
@@ -24,6 +25,7 @@ struct listener {
 MUST_USE int listener_open(struct listener *listener, struct loop *loop,
                            const struct address *address, void (*on_accept)(struct listener *, int),
                            struct error *error);
+/* Harmless when closed. The path of a unix socket goes with it. */
 void listener_close(struct listener *listener);
 
 #endif

@@ -21,7 +21,8 @@ struct loop_task {
 
 /*
  * Called when nothing else is left to do in a turn, before the loop sleeps, in the order they were
- * added; true when it did something, and then all are called again after what that set off.
+ * added; true when it did something, and then all are called again after what that set off. A hook
+ * may remove itself while it runs, and no other.
  */
 struct loop_hook {
     bool (*run)(struct loop_hook *hook);
@@ -38,14 +39,17 @@ struct loop {
     struct ev_loop *ev; /* owned */
     struct list tasks;
     struct list hooks;
-    struct ev_prepare prepare;
     bool stopping;
+    /* private */
+    struct ev_prepare prepare; /* the end of a turn */
+    struct ev_idle idle;       /* runs while a turn ended with work left: the loop must not sleep */
+    uint64_t now_ns;           /* of this turn; 0: not asked for yet */
 };
 
-/* 0 or -ENOMEM. `own`: NULL makes a loop; the default libev loop is the main thread's. */
+/* 0 or -ENOMEM. */
 MUST_USE int loop_init(struct loop *loop);
 void loop_release(struct loop *loop);
-/* Runs until loop_stop. */
+/* Runs until loop_stop; at once done if that was called before. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 /* Monotonic time of this turn. */

@@ -2,7 +2,8 @@
 /*
  * A connected byte stream on a loop: fills rx, sends tx once a turn. The owner embeds it, reads
  * from rx in on_bytes, writes into tx at any time and calls stream_send. Callbacks come from the
- * loop, never from inside a call of the owner.
+ * loop, never from inside a call of the owner; from any of them the owner may call stream_close and
+ * release the stream's memory. An idle stream holds no buffer and sets no timer.
  */
 #ifndef STRAKE_NET_STREAM_H
 #define STRAKE_NET_STREAM_H
@@ -12,6 +13,9 @@
 #include "common/net/address.h"
 #include "common/net/loop.h"
 
+struct stream_sender;
+
+/* Zeroed before its first use. */
 struct stream {
     struct loop *loop;
     int fd; /* owned; -1 when closed */
@@ -19,10 +23,10 @@ struct stream {
     struct tx tx;
     /* There are new bytes in rx. Consume what can be consumed; stream_pause to get no more. */
     void (*on_bytes)(struct stream *stream);
-    /*
-     * The connection ended or failed; `why` is valid during the call. The stream is closed already;
-     * the owner may release its memory from here.
+    /* All of tx went to the kernel: who held back because of tx.pending_bytes goes on. May be NULL.
      */
+    void (*on_sent)(struct stream *stream);
+    /* The connection ended or failed; `why` is valid during the call. It is closed already. */
     void (*on_closed)(struct stream *stream, const char *why);
     /* Connected (after stream_connect only). May be NULL. */
     void (*on_connected)(struct stream *stream);
@@ -30,11 +34,12 @@ struct stream {
     bool connecting;
     bool closing; /* close once tx is empty */
     /* private */
+    struct stream_sender *sender;
     struct ev_io readable;
     struct ev_io writable;
-    struct list send_node;
-    struct loop_task failed;
-    int failed_errno;
+    struct list send_node;  /* in the sender's list: tx is to be sent at the end of the turn */
+    struct loop_task later; /* what a call of the owner set off */
+    bool *gone;             /* of the callback that runs: set when the stream was closed in it */
 };
 
 /* One per loop: gathers the streams that have bytes to send at the end of a turn. */
@@ -45,18 +50,23 @@ struct stream_sender {
 void stream_sender_init(struct stream_sender *sender, struct loop *loop);
 void stream_sender_release(struct stream_sender *sender);
 
-/* Fields on_* are set by the owner after this. Takes over `fd` (connected, any flags). */
+/* Fields on_* are cleared, and set by the owner after this. Takes over `fd` (connected, any flags).
+ */
 void stream_open(struct stream *stream, struct loop *loop, struct stream_sender *sender,
                  struct buf_pool *bufs, int fd);
-/* Starts connecting; on_connected or on_closed follows. 0 or -errno. */
+/* Starts connecting; on_connected or on_closed follows. 0 or -errno (and closed). Fields as above.
+ */
 MUST_USE int stream_connect(struct stream *stream, struct loop *loop, struct stream_sender *sender,
                             struct buf_pool *bufs, const struct address *address);
-/* tx has bytes: send them at the end of this turn. */
+/* tx has bytes: send them at the end of this turn. Drops them when closed. */
 void stream_send(struct stream *stream);
 void stream_pause(struct stream *stream);
 /* Reads again; on_bytes is called even if no new byte arrives, for what rx holds. */
 void stream_resume(struct stream *stream);
-/* Sends what is in tx, then closes and calls on_closed. Nothing more is read. */
+/*
+ * Sends what is in tx, then closes and calls on_closed("finished"). Nothing more is read. An owner
+ * that cannot wait for a peer that takes nothing sets a timer and calls stream_close.
+ */
 void stream_finish(struct stream *stream);
 /* Closes now, without on_closed. Drops what is in rx and tx. Harmless when closed. */
 void stream_close(struct stream *stream);
