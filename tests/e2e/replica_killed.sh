@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# One of three replicas is killed under load and started again: no error, and it comes back in sync.
+. "$(dirname "$0")/../lib/cluster.sh"
+cluster_start 3
+volume_create v1 64M
+fio --name=load --ioengine=nbd --uri="$(nbd_uri v1)" --rw=randwrite --bs=4k --iodepth=16 \
+  --size=64M --io_size=4G --runtime=12 --time_based --verify=crc32c --verify_fatal=1 \
+  --verify_backlog=512 --output="$DIR/fio.out" &
+fio=$!
+sleep 2
+replica_kill 2
+sleep 3
+[ "$(members_in_sync v1)" -eq 2 ] || fail "the lost member still counts"
+volume_json v1 | jq -e '.state == "serving"' >/dev/null || fail "the volume does not serve"
+strake volume show v1
+replica_start 2
+wait "$fio" || { cat "$DIR/fio.out"; fail "fio saw an error"; }
+wait_in_sync v1
+target_stop
+for i in 1 2 3; do replica_stop "$i"; done
+cmp "$DIR"/pool1/volumes/*/data "$DIR"/pool2/volumes/*/data
+cmp "$DIR"/pool1/volumes/*/data "$DIR"/pool3/volumes/*/data

@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# One of three replicas stops answering (SIGSTOP): writes go on; it returns by itself.
+. "$(dirname "$0")/../lib/cluster.sh"
+cluster_start 3
+volume_create v1 64M
+fio --name=load --ioengine=nbd --uri="$(nbd_uri v1)" --rw=randwrite --bs=4k --iodepth=16 \
+  --size=64M --io_size=4G --runtime=14 --time_based --verify=crc32c --verify_fatal=1 \
+  --verify_backlog=512 --output="$DIR/fio.out" &
+fio=$!
+sleep 2
+kill -STOP "${REPLICA_PID[3]}"
+sleep 6
+[ "$(members_in_sync v1)" -eq 2 ] || fail "the silent member still counts"
+kill -CONT "${REPLICA_PID[3]}"
+wait "$fio" || { cat "$DIR/fio.out"; fail "fio saw an error"; }
+wait_in_sync v1
+target_stop
+for i in 1 2 3; do replica_stop "$i"; done
+cmp "$DIR"/pool1/volumes/*/data "$DIR"/pool3/volumes/*/data
