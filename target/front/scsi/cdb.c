@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Decoding of CDBs by the table of commands (ops.c). */
+#include "target/front/scsi/cdb.h"
+
+const struct scsi_op *scsi_op_find(uint8_t opcode, uint8_t action)
+{
+    for (uint32_t i = 0; i < scsi_op_count; i++)
+        if (scsi_ops[i].opcode == opcode && scsi_ops[i].action == action)
+            return &scsi_ops[i];
+    return NULL;
+}
+
+bool scsi_opcode_has_actions(uint8_t opcode)
+{
+    for (uint32_t i = 0; i < scsi_op_count; i++)
+        if (scsi_ops[i].opcode == opcode)
+            return scsi_ops[i].action != SCSI_ACTION_NONE;
+    return false;
+}
+
+const struct scsi_op *scsi_op_of(const uint8_t cdb[SCSI_CDB_BYTES])
+{
+    uint8_t action = scsi_opcode_has_actions(cdb[0]) ? cdb[1] & 0x1f : SCSI_ACTION_NONE;
+    return scsi_op_find(cdb[0], action);
+}
+
+static uint64_t field_read(const struct scsi_op *op, const uint8_t cdb[SCSI_CDB_BYTES],
+                           struct scsi_field field)
+{
+    ASSERT(field.offset + field.bytes <= op->cdb_bytes && field.bytes <= 8);
+    uint64_t value = 0;
+    for (uint8_t i = 0; i < field.bytes; i++) {
+        uint8_t byte = field.offset + i;
+        value = value << 8 | (uint8_t)(cdb[byte] & op->usage[byte]);
+    }
+    return value;
+}
+
+struct scsi_cdb scsi_cdb_decode(const struct scsi_op *op, const uint8_t cdb[SCSI_CDB_BYTES])
+{
+    struct scsi_cdb decoded = {.lba = field_read(op, cdb, op->lba),
+                               .length = field_read(op, cdb, op->length)};
+    bool medium = op->flags & SCSI_OP_RANGE;
+    /* SBC-3 5.10: a TRANSFER LENGTH of zero is 256 blocks, in the six byte commands alone. */
+    if (op->cdb_bytes == 6 && medium && decoded.length == 0)
+        decoded.length = 256;
+    return decoded;
+}
+
+bool scsi_cdb_check(const struct scsi_op *op, const uint8_t cdb[SCSI_CDB_BYTES], uint16_t *byte,
+                    uint8_t *bit)
+{
+    for (uint8_t i = 1; i < op->cdb_bytes; i++) {
+        uint8_t allowed = op->usage[i];
+        if (i == 1 && op->action != SCSI_ACTION_NONE)
+            allowed |= 0x1f;
+        uint8_t bad = (uint8_t)(cdb[i] & ~allowed);
+        if (!bad)
+            continue;
+        *byte = i;
+        *bit = 7;
+        while (!(bad >> *bit & 1))
+            (*bit)--;
+        return false;
+    }
+    return true;
+}
+
+bool scsi_cdb_too_long(const struct scsi_op *op, const uint8_t cdb[SCSI_CDB_BYTES],
+                       uint32_t block_bytes)
+{
+    ASSERT(block_bytes > 0);
+    uint64_t blocks = scsi_cdb_decode(op, cdb).length;
+    bool moves = op->moves == SCSI_MOVES_IN_BLOCKS || op->moves == SCSI_MOVES_OUT_BLOCKS ||
+                 (op->moves == SCSI_MOVES_OUT_VERIFY && scsi_cdb_bytchk(cdb) != SCSI_BYTCHK_NONE);
+    return moves && blocks > SCSI_TRANSFER_BYTES_MAX / block_bytes;
+}
+
+struct scsi_transfer scsi_transfer_of(const struct scsi_unit *unit,
+                                      const uint8_t cdb[SCSI_CDB_BYTES])
+{
+    const struct scsi_op *op = scsi_op_of(cdb);
+    if (!unit || !op)
+        return (struct scsi_transfer){0};
+    struct scsi_transfer transfer = {.known = true};
+    uint32_t block_bytes = unit->export->block_bytes;
+    if (scsi_cdb_too_long(op, cdb, block_bytes))
+        return transfer;
+    uint64_t length = scsi_cdb_decode(op, cdb).length;
+    switch (op->moves) {
+    case SCSI_MOVES_NOTHING:
+        break;
+    case SCSI_MOVES_IN_BYTES:
+        transfer.data_in_bytes = length;
+        break;
+    case SCSI_MOVES_IN_BLOCKS:
+        transfer.data_in_bytes = length * block_bytes;
+        break;
+    case SCSI_MOVES_OUT_BYTES:
+        transfer.data_out_bytes = length;
+        break;
+    case SCSI_MOVES_OUT_BLOCKS:
+        transfer.data_out_bytes = length * block_bytes;
+        break;
+    case SCSI_MOVES_OUT_TWICE:
+        transfer.data_out_bytes = 2 * length * block_bytes;
+        break;
+    case SCSI_MOVES_OUT_SAME:
+        if (!(cdb[1] & op->usage[1] & SCSI_CDB_SAME_NDOB))
+            transfer.data_out_bytes = block_bytes;
+        break;
+    case SCSI_MOVES_OUT_VERIFY:
+        if (scsi_cdb_bytchk(cdb) == SCSI_BYTCHK_ALL)
+            transfer.data_out_bytes = length * block_bytes;
+        else if (scsi_cdb_bytchk(cdb) == SCSI_BYTCHK_SAME)
+            transfer.data_out_bytes = block_bytes;
+        break;
+    }
+    ASSERT(transfer.data_out_bytes <= SCSI_TRANSFER_BYTES_MAX);
+    return transfer;
+}

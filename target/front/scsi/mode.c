@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mode parameters (SPC-4 7.5, SBC-3 6.5). Nothing can be changed: MODE SELECT takes what MODE SENSE
+ * gave and refuses the rest.
+ */
+#include "target/front/scsi/mode.h"
+
+#include "target/front/scsi/reply.h"
+#include "target/front/scsi/sense.h"
+#include "target/front/scsi/unit.h"
+
+enum {
+    SELECT6 = 0x15,
+    SENSE6 = 0x1a,
+    DBD = 0x08,   /* CDB byte 1 of MODE SENSE: no block descriptor */
+    LLBAA = 0x10, /* CDB byte 1 of MODE SENSE (10): a long one is fine */
+    WP = 0x80,    /* device-specific parameter */
+    DPOFUA = 0x10,
+    LONGLBA = 0x01, /* header of the ten byte commands, byte 4 */
+    SHORT_DESCRIPTOR_BYTES = 8,
+    LONG_DESCRIPTOR_BYTES = 16,
+    PAGE_ALL = 0x3f,
+    SUBPAGE_ALL = 0xff,
+    PAGE_PS = 0x80, /* reserved in MODE SELECT */
+    PAGE_HEADER_BYTES = 2,
+};
+
+enum page_control { PC_CURRENT, PC_CHANGEABLE, PC_DEFAULT, PC_SAVED };
+
+/* WCE: written blocks are safe after SYNCHRONIZE CACHE. */
+static const uint8_t page_caching[] = {0x08, 0x12, 0x04, 0, 0, 0, 0, 0, 0, 0,
+                                       0,    0,    0,    0, 0, 0, 0, 0, 0, 0};
+/* GLTSD; unrestricted reordering. */
+static const uint8_t page_control[] = {0x0a, 0x0a, 0x02, 0x10, 0, 0, 0, 0, 0, 0, 0, 0};
+/* DEXCPT: no informational exceptions. */
+static const uint8_t page_exceptions[] = {0x1c, 0x0a, 0x08, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+
+static const struct page {
+    const uint8_t *bytes;
+    uint8_t length_bytes;
+} pages[] = {
+    {page_caching, sizeof(page_caching)},
+    {page_control, sizeof(page_control)},
+    {page_exceptions, sizeof(page_exceptions)},
+};
+
+static const struct page *page_find(uint8_t code)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(pages); i++)
+        if (pages[i].bytes[0] == code)
+            return &pages[i];
+    return NULL;
+}
+
+static void page_write(const struct page *page, enum page_control control, struct writer *w)
+{
+    if (control != PC_CHANGEABLE) {
+        write_bytes(w, page->bytes, page->length_bytes);
+        return;
+    }
+    write_bytes(w, page->bytes, PAGE_HEADER_BYTES);
+    write_zeros(w, page->length_bytes - PAGE_HEADER_BYTES);
+}
+
+/* SBC-3 6.5.2. */
+static void block_descriptor_write(const struct scsi_unit *unit, bool is_long, struct writer *w)
+{
+    uint64_t blocks = scsi_unit_blocks(unit);
+    if (is_long) {
+        write_u64(w, blocks);
+        write_u32(w, 0);
+        write_u32(w, unit->export->block_bytes);
+        return;
+    }
+    write_u32(w, blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)blocks);
+    write_u8(w, 0);
+    write_u24(w, unit->export->block_bytes);
+}
+
+static void header_write(const struct scsi_command *command, uint16_t descriptor_bytes,
+                         struct writer *w)
+{
+    uint8_t device = command->unit->export->read_only ? WP | DPOFUA : DPOFUA;
+    write_u8(w, 0); /* the mode data length comes last */
+    if (command->cdb[0] == SENSE6) {
+        write_u8(w, 0);
+        write_u8(w, device);
+        write_u8(w, (uint8_t)descriptor_bytes);
+        return;
+    }
+    write_u8(w, 0);
+    write_u8(w, 0);
+    write_u8(w, device);
+    write_u8(w, descriptor_bytes == LONG_DESCRIPTOR_BYTES ? LONGLBA : 0);
+    write_u8(w, 0);
+    write_u16(w, descriptor_bytes);
+}
+
+static void header_set_length(const struct scsi_command *command, struct writer *w)
+{
+    if (command->cdb[0] == SENSE6) {
+        ASSERT(writer_length(w) <= UINT8_MAX);
+        w->begin[0] = (uint8_t)(writer_length(w) - 1);
+    } else {
+        scsi_reply_set_u16(w, 0, writer_length(w) - 2);
+    }
+}
+
+enum scsi_next scsi_mode_sense_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
+                                     struct buf_pool *pool)
+{
+    enum page_control control = command->cdb[2] >> 6;
+    uint8_t code = command->cdb[2] & 0x3f;
+    uint8_t subpage = command->cdb[3];
+    if (control == PC_SAVED)
+        return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_SAVING_NOT_SUPPORTED);
+    if (code != PAGE_ALL && !page_find(code))
+        return scsi_fail_cdb(command, 2, 5);
+    if (subpage != 0 && subpage != SUBPAGE_ALL)
+        return scsi_fail_cdb(command, 3, 7);
+
+    bool is_long = command->cdb[0] != SENSE6 && command->cdb[1] & LLBAA;
+    uint16_t descriptor_bytes = is_long ? LONG_DESCRIPTOR_BYTES : SHORT_DESCRIPTOR_BYTES;
+    if (command->cdb[1] & DBD)
+        descriptor_bytes = 0;
+    struct writer w = scsi_reply_begin(command, pool);
+    header_write(command, descriptor_bytes, &w);
+    if (descriptor_bytes)
+        block_descriptor_write(command->unit, is_long, &w);
+    for (size_t i = 0; i < ARRAY_COUNT(pages); i++)
+        if (code == PAGE_ALL || code == pages[i].bytes[0])
+            page_write(&pages[i], control, &w);
+    header_set_length(command, &w);
+    return scsi_reply_end(command, &w, cdb->length);
+}
+
+/* A parameter list being read; `begin` is where offsets in field pointers count from. */
+struct select_list {
+    const uint8_t *begin;
+    struct reader r;
+};
+
+static uint16_t list_offset(const struct select_list *list)
+{
+    return (uint16_t)(list->r.next - list->begin);
+}
+
+/* The block descriptor may say what is so, or zeros and ones for "as it is" (SBC-3 6.5.2). */
+static bool block_descriptor_same(const struct scsi_unit *unit, struct reader descriptor)
+{
+    uint64_t have = scsi_unit_blocks(unit);
+    uint64_t blocks;
+    uint32_t block_bytes;
+    bool all;
+    if (reader_left(&descriptor) == LONG_DESCRIPTOR_BYTES) {
+        blocks = read_u64(&descriptor);
+        read_skip(&descriptor, 4);
+        block_bytes = read_u32(&descriptor);
+        all = blocks == UINT64_MAX;
+    } else {
+        blocks = read_u32(&descriptor);
+        read_skip(&descriptor, 1);
+        block_bytes = read_u24(&descriptor);
+        all = blocks == UINT32_MAX;
+    }
+    return (blocks == 0 || blocks == have || all) && block_bytes == unit->export->block_bytes;
+}
+
+/* Header and block descriptor. False when the command has failed. */
+static bool select_head(struct scsi_command *command, struct select_list *list)
+{
+    uint16_t length;
+    uint16_t length_at;
+    bool is_long = false;
+    if (command->cdb[0] == SELECT6) {
+        read_skip(&list->r, 3);
+        length_at = 3;
+        length = read_u8(&list->r);
+    } else {
+        read_skip(&list->r, 4);
+        is_long = read_u8(&list->r) & LONGLBA;
+        read_skip(&list->r, 1);
+        length_at = 6;
+        length = read_u16(&list->r);
+    }
+    uint16_t at = list_offset(list);
+    struct reader descriptor = read_sub(&list->r, length);
+    if (list->r.bad) {
+        (void)scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_PARAMETER_LENGTH);
+        return false;
+    }
+    if (length == 0)
+        return true;
+    if (length != (is_long ? LONG_DESCRIPTOR_BYTES : SHORT_DESCRIPTOR_BYTES)) {
+        (void)scsi_fail_parameter(command, length_at, 7);
+        return false;
+    }
+    if (!block_descriptor_same(command->unit, descriptor)) {
+        (void)scsi_fail_parameter(command, at, 7);
+        return false;
+    }
+    return true;
+}
+
+/* One page, which must be as it is. False when the command has failed. */
+static bool select_page(struct scsi_command *command, struct select_list *list)
+{
+    uint16_t at = list_offset(list);
+    uint8_t code = read_u8(&list->r) & (uint8_t)~PAGE_PS;
+    uint8_t length = read_u8(&list->r);
+    const struct page *page = page_find(code);
+    if (!list->r.bad && !page) {
+        (void)scsi_fail_parameter(command, at, 6);
+        return false;
+    }
+    if (!list->r.bad && length != page->length_bytes - PAGE_HEADER_BYTES) {
+        (void)scsi_fail_parameter(command, (uint16_t)(at + 1), 7);
+        return false;
+    }
+    const uint8_t *bytes = read_bytes(&list->r, length);
+    if (!bytes) {
+        (void)scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_PARAMETER_LENGTH);
+        return false;
+    }
+    for (uint8_t i = 0; i < length; i++) {
+        uint8_t changed = bytes[i] ^ page->bytes[PAGE_HEADER_BYTES + i];
+        if (!changed)
+            continue;
+        uint8_t bit = 7;
+        while (!(changed >> bit & 1))
+            bit--;
+        (void)scsi_fail_parameter(command, (uint16_t)(at + PAGE_HEADER_BYTES + i), bit);
+        return false;
+    }
+    return true;
+}
+
+enum scsi_next scsi_mode_select_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
+                                      struct buf_pool *pool)
+{
+    (void)pool;
+    if (cdb->length == 0)
+        return scsi_good(command);
+    if (command->data_out.length_bytes < cdb->length)
+        return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_PARAMETER_LENGTH);
+    struct select_list list = {.begin = command->data_out.bytes,
+                               .r = reader_of(command->data_out.bytes, cdb->length)};
+    if (!select_head(command, &list))
+        return SCSI_DONE;
+    while (reader_left(&list.r) > 0)
+        if (!select_page(command, &list))
+            return SCSI_DONE;
+    return scsi_good(command);
+}
