@@ -6,6 +6,7 @@
  * service's business.
  *
  *   POOL/pool               marker: format version and the pool's identity
+ *   POOL/lock               held by the process that serves the pool; names it
  *   POOL/volumes/UUID/      one volume
  *     meta.0 meta.1         the two copies of the service's metadata record
  *     drl                   the dirty-region log
@@ -45,12 +46,27 @@ enum store_op {
     STORE_READ,  /* data: length_bytes into its bytes; what was never written reads as zeros */
     STORE_WRITE, /* data */
     STORE_ZERO,  /* the range reads as zeros; holes unless no_hole */
-    STORE_SYNC,  /* finished reads' and writes' data of the volume is on stable storage */
+    STORE_SYNC,  /* what was finished when this is submitted is on stable storage */
     STORE_META,  /* bytes -> copy `index`, durable */
     STORE_DRL,   /* bytes -> page `index`, durable */
 };
 
-/* The caller's memory until `done`, which never runs inside store_submit. */
+/* The next system call of a request; private. */
+struct store_step {
+    int kind; /* enum step_kind */
+    int fd;
+    int flags; /* of pwritev2, or the mode of fallocate */
+    uint8_t *bytes;
+    uint64_t offset_bytes;
+    uint64_t length_bytes;
+    int64_t result; /* what the call gave: bytes, or -errno */
+};
+
+/*
+ * The caller's memory until `done`, which never runs inside store_submit. Once a sync of a volume
+ * has failed, every later SYNC and FUA of it fails too (what is on disk can no longer be known),
+ * and the volume cannot be opened again under this boot id.
+ */
 struct store_req {
     enum store_op op;
     struct store_volume *volume;
@@ -63,12 +79,15 @@ struct store_req {
     uint32_t index;
     int status; /* 0, -EIO, -ENOSPC, or another -errno */
     void (*done)(struct store_req *req);
-    struct list node;        /* private */
-    uint32_t progress_bytes; /* private: short reads and writes go on from here */
+    /* private */
+    struct list node;
+    struct store_step step;
+    uint64_t progress_bytes;  /* how much of length_bytes is done */
+    uint64_t zero_step_bytes; /* ZERO: how much to ask for in one call */
+    uint64_t began_ns;        /* ZERO: when that call began */
+    uint32_t retries;         /* calls that were interrupted */
+    bool syncing;             /* ZERO with fua: the zeros are there, not yet durable */
 };
-
-/* Work that makes or removes files: done by a worker thread. */
-struct store_job;
 
 struct store_volume; /* an open volume */
 
@@ -80,7 +99,8 @@ struct store_found {
     uint64_t drl_bytes;
     uint8_t *planes; /* shared mapping: plane_count planes of plane_bytes each, one after another */
     uint64_t plane_bytes;
-    bool same_boot; /* the mapping was written under this boot id and its header is whole */
+    /* The mapping was stamped under this boot id and its header is whole; else it is all zeros. */
+    bool same_boot;
 };
 
 enum { STORE_PLANE_COUNT = 3 };
@@ -94,7 +114,7 @@ struct store_space {
  */
 struct store *store_open(const struct store_settings *settings, struct loop *loop,
                          struct error *error);
-/* Every volume closed, nothing in flight. */
+/* Every volume closed, every request and job answered. */
 void store_close(struct store *store);
 const struct uuid *store_pool_uuid(const struct store *store);
 const struct uuid *store_boot_id(const struct store *store);
@@ -103,7 +123,7 @@ struct store_space store_space(struct store *store);
 
 /* Calls `each` for every volume and every deleted record of the pool (start-up; blocking). */
 typedef void store_each_fn(void *arg, const struct uuid *volume, bool deleted,
-                           const uint8_t *const meta[2]);
+                           const uint8_t *const meta[2]); /* lent */
 MUST_USE int store_list(struct store *store, store_each_fn *each, void *arg, struct error *error);
 
 /*
@@ -121,6 +141,11 @@ void store_volume_delete(struct store *store, const struct uuid *volume,
 struct store_volume *store_volume_open(struct store *store, const struct uuid *volume,
                                        uint64_t drl_bytes, uint64_t plane_bytes,
                                        struct store_found *found, struct error *error);
+/*
+ * The planes say the truth from here on: the next open under this boot id finds `same_boot`. To be
+ * called once they were rebuilt after an open that did not.
+ */
+void store_volume_stamp(struct store_volume *volume);
 /* Nothing of it in flight. */
 void store_volume_close(struct store_volume *volume);
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What performs the steps of requests. Two of them: io_uring, and a few threads (private to the
+ * room).
+ */
+#ifndef STRAKE_STORE_ENGINE_H
+#define STRAKE_STORE_ENGINE_H
+
+#include "common/base/error.h"
+#include "common/net/loop.h"
+#include "replica/store/store.h"
+
+/* Embedded at the beginning of the engine's own struct. */
+struct engine {
+    /* Performs req->step; never calls `done` from inside. */
+    void (*start)(struct engine *engine, struct store_req *req);
+    /* Nothing is in flight. */
+    void (*free)(struct engine *engine);
+    /* Set by the owner: req->step.result is there. Called from the loop. */
+    void (*done)(struct store_req *req);
+};
+
+/* NULL with the reason: what this kernel, or this container's policy, refuses. */
+struct engine *uring_new(struct loop *loop, uint32_t requests_max, struct error *error);
+struct engine *threads_new(struct loop *loop, struct error *error);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pool: opened, listed, and every request taken through its steps. */
+#include "replica/store/store.h"
+
+#include "replica/store/files.h"
+#include "replica/store/state.h"
+#include "replica/store/step.h"
+#include "replica/store/volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define SPACE_FRESH_NS ((uint64_t)1000000000)
+
+/* Tests bring a boot id of their own to stand for a machine that lost its power. */
+static int read_boot_id(struct uuid *boot, struct error *error)
+{
+    const char *path = getenv("STRAKE_BOOT_ID_FILE");
+    if (!path)
+        path = "/proc/sys/kernel/random/boot_id";
+    char text[64];
+    int rc = file_read_text(AT_FDCWD, path, text, sizeof(text));
+    if (rc)
+        return error_set_errno(error, rc, "boot id: %s", path);
+    text[strcspn(text, "\n")] = '\0';
+    if (!uuid_parse(text, boot))
+        return error_set(error, "boot id: %s: '%s' is not a UUID", path, text);
+    return 0;
+}
+
+static struct engine *open_engine(struct store *store, const struct store_settings *settings,
+                                  struct error *error)
+{
+    struct error why = {.text = "chosen"};
+    struct engine *engine = NULL;
+    if (settings->engine != STORE_ENGINE_THREADS) {
+        engine = uring_new(store->loop, settings->requests_max, &why);
+        if (engine || settings->engine == STORE_ENGINE_URING) {
+            *error = why;
+            snprintf(store->engine_name, sizeof(store->engine_name), "io_uring");
+            return engine;
+        }
+    }
+    snprintf(store->engine_name, sizeof(store->engine_name), "threads (%.*s)", 128, why.text);
+    return threads_new(store->loop, error);
+}
+
+static void answer_all(struct loop_task *task)
+{
+    struct store *store = CONTAINER_OF(task, struct store, answer);
+    struct list answered;
+    list_init(&answered);
+    for (struct list *node; (node = list_pop(&store->answered));)
+        list_append(&answered, node);
+    for (struct list *node; (node = list_pop(&answered));) {
+        struct store_req *req = CONTAINER_OF(node, struct store_req, node);
+        store->in_flight--;
+        req->volume->in_flight--;
+        req->done(req);
+    }
+}
+
+static void on_step_done(struct store_req *req)
+{
+    struct store *store = req->volume->store;
+    if (!step_end(req)) {
+        store->engine->start(store->engine, req);
+        return;
+    }
+    store->in_flight--;
+    req->volume->in_flight--;
+    req->done(req);
+}
+
+struct store *store_open(const struct store_settings *settings, struct loop *loop,
+                         struct error *error)
+{
+    ASSERT(settings->directory && settings->requests_max > 0);
+    struct store *store = calloc(1, sizeof(*store));
+    ASSERT(store);
+    store->loop = loop;
+    list_init(&store->answered);
+    loop_task_init(&store->answer, answer_all);
+    if (read_boot_id(&store->boot, error))
+        goto fail;
+    if (directory_open(&store->directory, settings->directory, error))
+        goto fail;
+    store->engine = open_engine(store, settings, error);
+    if (!store->engine)
+        goto fail_directory;
+    store->engine->done = on_step_done;
+    int rc = jobs_open(&store->jobs, &store->directory, loop);
+    if (rc) {
+        (void)error_set_errno(error, rc, "pool %s: cannot start its worker", settings->directory);
+        goto fail_engine;
+    }
+    return store;
+fail_engine:
+    store->engine->free(store->engine);
+fail_directory:
+    directory_close(&store->directory);
+fail:
+    free(store);
+    return NULL;
+}
+
+void store_close(struct store *store)
+{
+    ASSERT(store->volumes_open == 0 && store->in_flight == 0);
+    jobs_close(&store->jobs);
+    store->engine->free(store->engine);
+    loop_task_cancel(&store->answer);
+    directory_close(&store->directory);
+    free(store);
+}
+
+const struct uuid *store_pool_uuid(const struct store *store)
+{
+    return &store->directory.uuid;
+}
+
+const struct uuid *store_boot_id(const struct store *store)
+{
+    return &store->boot;
+}
+
+const char *store_engine_name(const struct store *store)
+{
+    return store->engine_name;
+}
+
+struct store_space store_space(struct store *store)
+{
+    uint64_t now_ns = loop_now_ns(store->loop);
+    struct statvfs stat;
+    if (now_ns >= store->space_until_ns && fstatvfs(store->directory.fd, &stat) == 0) {
+        store->space = (struct store_space){
+            .total_bytes = (uint64_t)stat.f_blocks * stat.f_frsize,
+            .free_bytes = (uint64_t)stat.f_bavail * stat.f_frsize,
+        };
+        store->space_until_ns = now_ns + SPACE_FRESH_NS;
+    }
+    return store->space;
+}
+
+struct listing {
+    store_each_fn *each;
+    void *arg;
+    bool deleted;
+    struct error *error;
+};
+
+/* A copy that cannot be read is given as zeros, like one that is missing. */
+static void read_meta(int dir_fd, const char *name, uint8_t meta[STORE_META_BYTES])
+{
+    if (file_read(dir_fd, name, meta, STORE_META_BYTES) != 0)
+        memset(meta, 0, STORE_META_BYTES);
+}
+
+static int list_one(void *arg, int dir_fd, const char *name)
+{
+    const struct listing *listing = arg;
+    uint8_t copies[2][STORE_META_BYTES] = {{0}};
+    const uint8_t *const meta[2] = {copies[0], copies[1]};
+    struct uuid volume;
+    if (!uuid_parse(name, &volume))
+        return 0; /* nothing of ours */
+    if (listing->deleted) {
+        read_meta(dir_fd, name, copies[0]);
+    } else {
+        int volume_fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (volume_fd < 0)
+            return error_set_errno(listing->error, errno, "volume %s", name);
+        read_meta(volume_fd, "meta.0", copies[0]);
+        read_meta(volume_fd, "meta.1", copies[1]);
+        close(volume_fd);
+    }
+    listing->each(listing->arg, &volume, listing->deleted, meta);
+    return 0;
+}
+
+int store_list(struct store *store, store_each_fn *each, void *arg, struct error *error)
+{
+    struct listing listing = {.each = each, .arg = arg, .error = error};
+    error->text[0] = '\0';
+    int rc = folder_each(store->directory.volumes_fd, list_one, &listing);
+    listing.deleted = true;
+    if (rc == 0)
+        rc = folder_each(store->directory.deleted_fd, list_one, &listing);
+    if (rc && error->text[0] == '\0')
+        return error_set_errno(error, rc, "cannot list the pool");
+    return rc ? -1 : 0;
+}
+
+void store_volume_create(struct store *store, const struct uuid *volume, uint64_t size_bytes,
+                         uint64_t drl_bytes, uint64_t plane_bytes,
+                         const uint8_t meta[STORE_META_BYTES], store_job_fn *done, void *arg)
+{
+    ASSERT(drl_bytes > 0 && drl_bytes % STORE_DRL_PAGE_BYTES == 0 && plane_bytes > 0);
+    struct job job = {.kind = JOB_CREATE,
+                      .volume = *volume,
+                      .size_bytes = size_bytes,
+                      .drl_bytes = drl_bytes,
+                      .plane_bytes = plane_bytes,
+                      .done = done,
+                      .arg = arg};
+    memcpy(job.meta, meta, STORE_META_BYTES);
+    jobs_add(&store->jobs, &job);
+}
+
+void store_volume_delete(struct store *store, const struct uuid *volume,
+                         const uint8_t meta[STORE_META_BYTES], store_job_fn *done, void *arg)
+{
+    struct job job = {.kind = JOB_DELETE, .volume = *volume, .done = done, .arg = arg};
+    memcpy(job.meta, meta, STORE_META_BYTES);
+    jobs_add(&store->jobs, &job);
+}
+
+void store_submit(struct store *store, struct store_req *req)
+{
+    ASSERT(req->volume->store == store && req->done);
+    store->in_flight++;
+    req->volume->in_flight++;
+    if (!step_begin(req)) {
+        store->engine->start(store->engine, req);
+        return;
+    }
+    list_append(&store->answered, &req->node);
+    loop_defer(store->loop, &store->answer);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening and closing a volume's files; the shared mapping and its header. */
+#include "replica/store/volume.h"
+
+#include "common/base/bytes.h"
+#include "common/base/crc32c.h"
+#include "replica/store/files.h"
+#include "replica/store/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    MAP_CRC_BYTES = 48, /* what the header's checksum covers */
+    MAP_HEADER_USED_BYTES = 52,
+    MAP_SYNC_FAILED_AT = 52,
+    /* Writes of a killed process may still be under way in the kernel for a while. */
+    LOCK_WAIT_MS = 30000,
+};
+
+static const uint8_t map_magic[8] = "STRKMAP1";
+
+static void header_encode(const struct store_volume *volume, uint8_t header[MAP_HEADER_USED_BYTES])
+{
+    struct writer w = writer_of(header, MAP_HEADER_USED_BYTES);
+    write_bytes(&w, map_magic, sizeof(map_magic));
+    write_bytes(&w, volume->store->boot.bytes, UUID_BYTES);
+    write_bytes(&w, volume->uuid.bytes, UUID_BYTES);
+    write_u64(&w, volume->plane_bytes);
+    ASSERT(writer_length(&w) == MAP_CRC_BYTES);
+    write_u32(&w, crc32c(0, header, MAP_CRC_BYTES));
+    ASSERT(!w.bad && writer_left(&w) == 0);
+}
+
+static bool header_is_ours(const struct store_volume *volume)
+{
+    uint8_t header[MAP_HEADER_USED_BYTES];
+    header_encode(volume, header);
+    return memcmp(header, volume->map, sizeof(header)) == 0;
+}
+
+void store_volume_stamp(struct store_volume *volume)
+{
+    uint8_t header[MAP_HEADER_USED_BYTES];
+    header_encode(volume, header);
+    /* The planes' stores come first, also for a process that is killed in between. */
+    atomic_thread_fence(memory_order_seq_cst);
+    memcpy(volume->map, header, sizeof(header));
+}
+
+void volume_sync_failed(struct store_volume *volume, int status)
+{
+    ASSERT(status < 0);
+    if (volume->sync_status == 0)
+        volume->sync_status = status;
+    volume->map[MAP_SYNC_FAILED_AT] = 1;
+}
+
+static int open_locked(int dir_fd, const char *name, int flags, int *fd, struct error *error)
+{
+    *fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | flags, 0600);
+    if (*fd < 0)
+        return error_set_errno(error, errno, "%s: cannot open", name);
+    int rc = file_lock(*fd, LOCK_WAIT_MS);
+    if (rc == -EWOULDBLOCK)
+        return error_set(error, "%s: still locked: a former process's write has not ended", name);
+    return rc ? error_set_errno(error, rc, "%s: cannot lock", name) : 0;
+}
+
+/* A copy that is missing or short counts as zeros: the other one is there to decide. */
+static int open_meta(struct store_volume *volume, int dir_fd, int copy, struct error *error)
+{
+    const char *name = copy ? "meta.1" : "meta.0";
+    if (open_locked(dir_fd, name, O_CREAT, &volume->meta_fd[copy], error))
+        return -1;
+    int rc = file_read(dir_fd, name, volume->images + (size_t)copy * STORE_META_BYTES,
+                       STORE_META_BYTES);
+    if (rc && rc != -ENODATA && rc != -EIO)
+        return error_set_errno(error, rc, "%s: cannot read", name);
+    if (rc)
+        memset(volume->images + (size_t)copy * STORE_META_BYTES, 0, STORE_META_BYTES);
+    return 0;
+}
+
+static int open_data(struct store_volume *volume, int dir_fd, struct error *error)
+{
+    struct stat stat;
+    if (open_locked(dir_fd, "data", 0, &volume->data_fd, error))
+        return -1;
+    if (fstat(volume->data_fd, &stat) < 0)
+        return error_set_errno(error, errno, "data");
+    volume->data_bytes = (uint64_t)stat.st_size;
+    if (open_locked(dir_fd, "drl", 0, &volume->drl_fd, error))
+        return -1;
+    int rc = file_read(dir_fd, "drl", volume->images + 2 * STORE_META_BYTES, volume->drl_bytes);
+    return rc ? error_set_errno(error, rc, "drl: cannot read") : 0;
+}
+
+/*
+ * Space is reserved: a store into a mapped hole of a full file system would kill the process. The
+ * mapping keeps the file, hence its lock, open.
+ */
+static int map_planes(struct store_volume *volume, int fd, struct error *error)
+{
+    uint64_t length = volume_map_bytes(volume->plane_bytes);
+    struct stat stat;
+    if (fstat(fd, &stat) < 0)
+        return error_set_errno(error, errno, "map");
+    bool sized = (uint64_t)stat.st_size == length;
+    if (!sized && (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)length) < 0))
+        return error_set_errno(error, errno, "map: cannot set its size");
+    if (fallocate(fd, 0, 0, (off_t)length) < 0 && errno != EOPNOTSUPP)
+        return error_set_errno(error, errno, "map: cannot reserve space");
+    void *map = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED)
+        return error_set_errno(error, errno, "map: cannot map");
+    volume->map = map;
+    return 0;
+}
+
+/* Worthless planes are emptied, header first, without touching the pages that are empty anyway. */
+static int clear_planes(struct store_volume *volume, int fd, struct error *error)
+{
+    memset(volume->map, 0, MAP_HEADER_BYTES);
+    uint64_t length = STORE_PLANE_COUNT * volume->plane_bytes;
+    if (fallocate(fd, FALLOC_FL_ZERO_RANGE, MAP_HEADER_BYTES, (off_t)length) == 0)
+        return 0;
+    if (errno != EOPNOTSUPP)
+        return error_set_errno(error, errno, "map: cannot clear");
+    memset(volume->map + MAP_HEADER_BYTES, 0, length);
+    return 0;
+}
+
+static int open_map(struct store_volume *volume, int dir_fd, bool *same_boot, struct error *error)
+{
+    int fd;
+    int rc = open_locked(dir_fd, "map", O_CREAT, &fd, error);
+    if (rc == 0)
+        rc = map_planes(volume, fd, error);
+    *same_boot = rc == 0 && header_is_ours(volume);
+    if (*same_boot && volume->map[MAP_SYNC_FAILED_AT])
+        rc = error_set(error, "a sync has failed since the machine started: the data on disk "
+                              "cannot be known to be what was written");
+    else if (rc == 0 && !*same_boot)
+        rc = clear_planes(volume, fd, error);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static int open_files(struct store_volume *volume, int dir_fd, struct store_found *found,
+                      struct error *error)
+{
+    for (int copy = 0; copy < 2; copy++) {
+        if (open_meta(volume, dir_fd, copy, error))
+            return -1;
+    }
+    if (open_data(volume, dir_fd, error) || open_map(volume, dir_fd, &found->same_boot, error))
+        return -1;
+    found->volume = volume->uuid;
+    found->meta[0] = volume->images;
+    found->meta[1] = volume->images + STORE_META_BYTES;
+    found->drl = volume->images + 2 * STORE_META_BYTES;
+    found->drl_bytes = volume->drl_bytes;
+    found->planes = volume->map + MAP_HEADER_BYTES;
+    found->plane_bytes = volume->plane_bytes;
+    return 0;
+}
+
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+static void volume_free(struct store_volume *volume)
+{
+    if (volume->map)
+        munmap(volume->map, volume_map_bytes(volume->plane_bytes));
+    close_fd(volume->data_fd);
+    close_fd(volume->drl_fd);
+    close_fd(volume->meta_fd[0]);
+    close_fd(volume->meta_fd[1]);
+    free(volume->images);
+    free(volume);
+}
+
+struct store_volume *store_volume_open(struct store *store, const struct uuid *uuid,
+                                       uint64_t drl_bytes, uint64_t plane_bytes,
+                                       struct store_found *found, struct error *error)
+{
+    ASSERT(drl_bytes > 0 && drl_bytes % STORE_DRL_PAGE_BYTES == 0 && plane_bytes > 0);
+    char name[UUID_TEXT_BYTES];
+    uuid_format(uuid, name);
+    *found = (struct store_found){0};
+    struct store_volume *volume = calloc(1, sizeof(*volume));
+    ASSERT(volume);
+    *volume = (struct store_volume){.store = store,
+                                    .uuid = *uuid,
+                                    .meta_fd = {-1, -1},
+                                    .drl_fd = -1,
+                                    .data_fd = -1,
+                                    .drl_bytes = drl_bytes,
+                                    .plane_bytes = plane_bytes};
+    volume->images = calloc(1, 2 * STORE_META_BYTES + drl_bytes);
+    ASSERT(volume->images);
+    int rc;
+    int dir_fd =
+        openat(store->directory.volumes_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0) {
+        rc = error_set_errno(error, errno, "cannot open its directory");
+    } else {
+        rc = open_files(volume, dir_fd, found, error);
+        close(dir_fd);
+    }
+    if (rc) {
+        volume_free(volume);
+        (void)error_prefix(error, "volume %s", name);
+        return NULL;
+    }
+    store->volumes_open++;
+    return volume;
+}
+
+void store_volume_close(struct store_volume *volume)
+{
+    ASSERT(volume->in_flight == 0 && volume->store->volumes_open > 0);
+    volume->store->volumes_open--;
+    volume_free(volume);
+}
