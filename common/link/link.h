@@ -13,6 +13,7 @@
 
 /* The in-memory end: frames on their way to it, in a queue of its own. */
 struct link_memory {
+    bool in_use;
     struct link *other; /* NULL when the other end is gone */
     struct buf_pool *bufs;
     struct list arrived; /* struct link_entry */

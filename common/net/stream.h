@@ -23,8 +23,7 @@ struct stream {
     struct tx tx;
     /* There are new bytes in rx. Consume what can be consumed; stream_pause to get no more. */
     void (*on_bytes)(struct stream *stream);
-    /* All of tx went to the kernel: who held back because of tx.pending_bytes goes on. May be NULL.
-     */
+    /* The kernel took all of tx: who held back for tx.pending_bytes goes on. May be NULL. */
     void (*on_sent)(struct stream *stream);
     /* The connection ended or failed; `why` is valid during the call. It is closed already. */
     void (*on_closed)(struct stream *stream, const char *why);
@@ -50,12 +49,10 @@ struct stream_sender {
 void stream_sender_init(struct stream_sender *sender, struct loop *loop);
 void stream_sender_release(struct stream_sender *sender);
 
-/* Fields on_* are cleared, and set by the owner after this. Takes over `fd` (connected, any flags).
- */
+/* Takes over `fd` (connected, any flags). Clears on_*: the owner sets them after this. */
 void stream_open(struct stream *stream, struct loop *loop, struct stream_sender *sender,
                  struct buf_pool *bufs, int fd);
-/* Starts connecting; on_connected or on_closed follows. 0 or -errno (and closed). Fields as above.
- */
+/* Starts connecting; on_connected or on_closed follows. 0, or -errno and closed. Clears on_*. */
 MUST_USE int stream_connect(struct stream *stream, struct loop *loop, struct stream_sender *sender,
                             struct buf_pool *bufs, const struct address *address);
 /* tx has bytes: send them at the end of this turn. Drops them when closed. */
