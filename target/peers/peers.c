@@ -230,16 +230,9 @@ static void peer_on_give_up(struct loop_task *task)
         peer_lost(peer, "it does not answer");
 }
 
-static void peer_link_init(struct peer *peer)
-{
-    peer->link = (struct link){
-        .on_frame = peer_on_frame, .on_down = peer_on_down, .on_up = peer_on_up, .owner = peer};
-}
-
 static void peer_connect(struct peer *peer)
 {
     struct peers *peers = peer->peers;
-    peer_link_init(peer);
     peer->state = PEER_CONNECTING;
     loop_timer_start(&peer->timer, PEER_GREET_NS);
     int status = link_connect(&peer->link, peers->loop, peers->sender, peers->bufs, &peer->address);
@@ -256,7 +249,8 @@ static struct peer *peer_new(struct peers *peers)
     list_init(&peer->calls);
     loop_timer_init(&peer->timer, peers->loop, peer_on_timer);
     loop_task_init(&peer->give_up, peer_on_give_up);
-    peer_link_init(peer);
+    peer->link = (struct link){
+        .on_frame = peer_on_frame, .on_down = peer_on_down, .on_up = peer_on_up, .owner = peer};
     peers->list[peers->count++] = peer;
     return peer;
 }
