@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions of a node, their reinstatement (RFC 7143 section 6.3.5) and their SCSI nexuses. */
+#include "target/front/iscsi/session.h"
+
+#include "target/front/iscsi/conn.h"
+
+#include <string.h>
+
+static struct iscsi_conn *session_of(struct list *node)
+{
+    return CONTAINER_OF(node, struct iscsi_conn, session_node);
+}
+
+/* The same initiator port at the same target. */
+static bool same_port(const struct iscsi_conn *a, const struct iscsi_conn *b, uint64_t isid)
+{
+    return a != b && !a->superseded && a->export == b->export && a->login.isid == isid &&
+           strcmp(a->initiator, b->initiator) == 0;
+}
+
+void session_choose(struct iscsi_conn *conn, struct export *export)
+{
+    ASSERT(!conn->export);
+    conn->export = export;
+    export->session_count++;
+}
+
+bool session_exists(const struct iscsi_conn *conn, uint64_t isid, uint16_t tsih)
+{
+    LIST_FOR_EACH (node, &conn->node->sessions) {
+        const struct iscsi_conn *other = session_of(node);
+        if (same_port(other, conn, isid) && other->login.tsih == tsih)
+            return true;
+    }
+    return false;
+}
+
+/* A TSIH is 16 bits and may come round while an old session still has it. */
+static bool tsih_used(struct iscsi_node *node, uint16_t tsih)
+{
+    LIST_FOR_EACH (at, &node->sessions) {
+        if (session_of(at)->login.tsih == tsih)
+            return true;
+    }
+    return false;
+}
+
+static bool nexus_used(struct iscsi_node *node, uint32_t nexus_id)
+{
+    LIST_FOR_EACH (at, &node->sessions) {
+        if (session_of(at)->nexus_id == nexus_id)
+            return true;
+    }
+    return false;
+}
+
+bool session_begin(struct iscsi_conn *conn)
+{
+    struct iscsi_node *node = conn->node;
+    uint32_t tries = 0;
+    do {
+        node->next_tsih = (uint16_t)(node->next_tsih == UINT16_MAX ? 1 : node->next_tsih + 1);
+    } while (tsih_used(node, node->next_tsih) && ++tries < UINT16_MAX);
+    if (tries == UINT16_MAX)
+        return false;
+    if (conn->discovery) {
+        conn->login.tsih = node->next_tsih;
+        return true;
+    }
+    ASSERT(conn->export && conn->export->unit && conn->nexus_id == 0);
+    LIST_FOR_EACH (at, &node->sessions) {
+        if (same_port(session_of(at), conn, conn->login.isid))
+            session_supersede(session_of(at), "the initiator logged in anew");
+    }
+    do {
+        node->next_nexus_id = node->next_nexus_id == UINT32_MAX ? 1 : node->next_nexus_id + 1;
+    } while (nexus_used(node, node->next_nexus_id));
+    if (!scsi_nexus_attach(conn->export->unit, node->next_nexus_id))
+        return false;
+    conn->nexus_id = node->next_nexus_id;
+    conn->login.tsih = node->next_tsih;
+    list_append(&node->sessions, &conn->session_node);
+    return true;
+}
+
+static void nexus_end(struct iscsi_conn *conn)
+{
+    if (conn->nexus_id == 0)
+        return;
+    scsi_nexus_detach(conn->export->unit, conn->nexus_id);
+    conn->nexus_id = 0;
+}
+
+void session_supersede(struct iscsi_conn *conn, const char *why)
+{
+    ASSERT(!conn->superseded && conn->export);
+    conn->superseded = true;
+    conn_fail(conn, why);
+    nexus_end(conn);
+    list_append(&conn->node->superseded, &conn->superseded_node);
+}
+
+void session_end(struct iscsi_conn *conn)
+{
+    list_remove(&conn->superseded_node);
+    list_remove(&conn->ready_node);
+    list_remove(&conn->session_node);
+    if (!conn->export)
+        return;
+    nexus_end(conn);
+    ASSERT(conn->export->session_count > 0);
+    conn->export->session_count--;
+    conn->export = NULL;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a SCSI command once its data is there: begun, handed out block request by block
+ * request, answered. Data-In and SCSI Response are RFC 7143 sections 11.7 and 11.4.
+ */
+#ifndef STRAKE_FRONT_ISCSI_TASK_H
+#define STRAKE_FRONT_ISCSI_TASK_H
+
+#include "target/front/iscsi/state.h"
+
+/* The task of an ITT, aborted or not; NULL when there is none. */
+struct iscsi_task *task_find(const struct iscsi_conn *conn, uint32_t itt);
+/* A task for this command, entered in the connection; NULL when all are out. */
+struct iscsi_task *task_new(struct iscsi_conn *conn, const struct pdu_command *command);
+/* All its data-out is there (or none is wanted): answers it, or queues its block request. */
+void task_execute(struct iscsi_task *task, struct tx *tx);
+/* The block request is done. */
+void task_finish(struct iscsi_task *task, struct tx *tx);
+/* Gives the task back without an answer. */
+void task_free(struct iscsi_task *task);
+/* A command is refused without a task. */
+void task_refuse(struct iscsi_conn *conn, const struct pdu_command *command,
+                 enum scsi_status status, struct tx *tx);
+
+#endif
