@@ -64,7 +64,8 @@ enum frame_type {
     FRAME_FLUSH = 42,
     FRAME_CHECKPOINT = 44, /* length: checkpoint number */
     FRAME_COMMIT = 46,     /* length: checkpoint number; no reply. Flag ALL */
-    FRAME_GETMAP = 48,     /* range; reply body: bitmap of what may differ. Flag MORE */
+    FRAME_GETMAP = 48,     /* range of at most 8 GiB; flag ALL. Reply body: a bit per 16 KiB of what
+                              may differ, lowest bit first; what is past its end is zero */
     FRAME_HASH = 50,       /* range; reply body: one hash for each 16 KiB */
     FRAME_COPY = 52,       /* a resynchronisation write: like WRITE, but counts as copied */
     FRAME_CLOSE = 54,      /* the session ends cleanly */
@@ -73,15 +74,16 @@ enum frame_type {
 enum frame_flag {
     FRAME_REPLY = 1u << 0,
     FRAME_FUA = 1u << 1,     /* WRITE, ZERO, COPY: durable before the reply */
-    FRAME_MORE = 1u << 2,    /* LIST, GETMAP replies: another frame follows */
-    FRAME_ALL = 1u << 3,     /* COMMIT: every data member is in sync */
+    FRAME_MORE = 1u << 2,    /* LIST replies: another frame follows */
+    FRAME_ALL = 1u << 3,     /* COMMIT: every data member is in sync; GETMAP: all planes */
     FRAME_TARGET = 1u << 4,  /* OPEN: as a resynchronisation target, not as a member in sync */
     FRAME_NO_HOLE = 1u << 5, /* ZERO: keep the space allocated */
 };
 
 enum frame_status {
     FRAME_OK = 0,
-    FRAME_STALE = 1,     /* fenced: a higher epoch was promised; the body tells it */
+    FRAME_STALE = 1,     /* not the session that counts; body: struct message_opened tells who
+                            was promised */
     FRAME_NO_VOLUME = 2, /* no such volume, or another member identity, here */
     FRAME_FAILED = 3,    /* this replica of the volume is out of service: a sync failed */
     FRAME_IO = 4,        /* the disk refused this request */

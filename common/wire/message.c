@@ -9,7 +9,7 @@ enum {
     UUID_AND_KIND_BYTES = UUID_BYTES + 2, /* a member */
     CONFIG_FIXED_BYTES =
         UUID_BYTES + VOLUME_NAME_BYTES + 8 + 4 + 8 + 8 + UUID_BYTES + 8 + 8 + 1 + 1 + 1,
-    OPENED_FIXED_BYTES = 8 + UUID_BYTES + 1 + 1 + 8 + 8,
+    OPENED_FIXED_BYTES = 8 + UUID_BYTES + 1 + 1 + 4 * 8,
     CONFIG_SIZE_BITS = 63, /* volumes are shorter than 2^63 bytes: offsets fit the kernel's */
 };
 
@@ -216,6 +216,8 @@ void message_opened_encode(struct writer *w, const struct message_opened *opened
     bool_encode(w, opened->lossy);
     bool_encode(w, opened->failed);
     write_u64(w, opened->done_checkpoint);
+    write_u64(w, opened->base_checkpoint);
+    write_u64(w, opened->doubt_bytes);
     write_u64(w, opened->dirty_bytes);
     config_encode(w, &opened->config);
 }
@@ -227,6 +229,8 @@ void message_opened_decode(struct reader *r, struct message_opened *opened)
     opened->lossy = bool_decode(r);
     opened->failed = bool_decode(r);
     opened->done_checkpoint = read_u64(r);
+    opened->base_checkpoint = read_u64(r);
+    opened->doubt_bytes = read_u64(r);
     opened->dirty_bytes = read_u64(r);
     config_decode(r, &opened->config);
 }

@@ -89,9 +89,11 @@ struct message_opened {
     struct uuid promised_controller;
     bool lossy; /* lost its memory since its last write: not a source while a better one exists */
     bool failed;
-    uint64_t done_checkpoint;
-    uint64_t dirty_bytes; /* of all planes, for the log */
-    struct config config; /* the one accepted here */
+    uint64_t done_checkpoint; /* the last one that is durable here */
+    uint64_t base_checkpoint; /* the last one known to be durable at every data member */
+    uint64_t doubt_bytes;     /* may differ between members in sync: recovery looks at these */
+    uint64_t dirty_bytes;     /* of all planes: those and what members that are away may miss */
+    struct config config;     /* the one accepted here */
 };
 
 /* Each encode writes exactly what decode reads; decode leaves r->bad set on anything malformed. */

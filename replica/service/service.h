@@ -49,12 +49,17 @@ struct service_io {
                           the service's */
     const uint8_t *bytes; /* META, DRL: valid until it is done */
     uint32_t index;
-    int status; /* 0, -EIO, -ENOSPC, -EILSEQ (checksum) */
+    /*
+     * 0, -EIO, -ENOSPC (WRITE, ZERO), -EILSEQ (READ: checksum). A sync that failed, also as a part
+     * of a `fua` write, must be told as -EIO, whatever it was: it is the end of this replica.
+     */
+    int status;
     /* private */
-    struct service *service;
     uint64_t session_serial;
     uint64_t request;
-    uint8_t type;
+    uint64_t waits_for; /* the metadata sequence number that must be durable first */
+    uint8_t type;       /* enum frame_type of the request it answers; 0: none */
+    uint8_t side;       /* before or after the last checkpoint marker */
     struct list node;
 };
 

@@ -31,7 +31,23 @@ enum repl_op_kind {
     REPL_FLUSH,
 };
 
-/* A client's operation. The owner embeds it; the core holds it from SUBMIT until COMPLETE. */
+/* Private to the room: one claim on a range of the volume, see range_lock.h. */
+struct repl_range {
+    uint64_t begin_bytes;
+    uint64_t end_bytes;
+    uint64_t turn; /* FIFO among those that overlap */
+    bool exclusive;
+    bool internal; /* a copy's, not an operation's */
+    uint8_t level;
+    uint8_t zone_count;
+    uint32_t blockers; /* earlier claims that must end first */
+    struct list zones[2];
+};
+
+/*
+ * A client's operation. The owner embeds it; the core holds it, `node` included, from SUBMIT until
+ * COMPLETE (but `node` is the owner's between MERGE and MERGED).
+ */
 struct repl_op {
     enum repl_op_kind kind;
     bool fua;
@@ -44,20 +60,28 @@ struct repl_op {
      * be written (checksums filled) before MERGED.
      */
     struct slice data;
-    int status; /* at COMPLETE: 0 or -E... as block.h tells */
+    /*
+     * At COMPLETE: 0; -EIO: every replica that could serve it failed; -ENOSPC; -ESHUTDOWN: the
+     * volume stops or was fenced, and a write may or may not have taken effect.
+     */
+    int status;
     struct list node;
     /* private */
-    struct list lock_node;
-    uint32_t slot;
-    uint8_t phase;
-    uint8_t waiting; /* peers whose answer is missing */
-    uint8_t sent;    /* peers it was sent to in their present session */
-    uint8_t failed;
+    struct repl_range range;
+    uint64_t serial;
     uint64_t sent_ns;
+    uint16_t slot;
+    uint8_t phase;
+    uint8_t sent;     /* peers it was sent to in their present session */
+    uint8_t answered; /* peers that answered it since it was dispatched */
+    uint8_t failed;   /* of these, with an error */
+    uint8_t resend;   /* peers it is to be sent to again */
+    int error;        /* what the last failing peer said */
 };
 
 struct repl_settings {
     uint64_t slow_ns;    /* the longest an in-sync peer may take over an operation */
+    uint64_t target_slow_ns; /* the same for a peer that is being brought in sync */
     uint64_t grace_ns;   /* how long a lost peer is waited for before it is evicted */
     uint64_t recover_ns; /* opening: how long to wait for missing in-sync members */
     uint64_t lossy_ns; /* opening: how long to wait before a source that lost its memory is taken */
@@ -88,12 +112,13 @@ struct repl_event {
 
 enum repl_effect_kind {
     REPL_DO_SEND,  /* frame to every peer in `peers`; body and payload lent until the next call */
-    REPL_DO_CLOSE, /* end the sessions with `peers`, tell UP again when a new one can be had */
+    REPL_DO_CLOSE, /* end the sessions with `peers`; UP when a new one can be had. No DOWN needed */
     REPL_DO_MERGE, /* op: an UPDATE's range was read; answer with REPL_EV_MERGED in a later call */
     REPL_DO_COMPLETE, /* op: done, it is the owner's again */
     REPL_DO_SAY,      /* `text`: one line for the log and the volume's event list */
     REPL_DO_CONFIG,   /* a configuration was committed: repl_config() is new */
     REPL_DO_FENCED,   /* another target took over: nothing is ever served here again */
+    REPL_DO_CACHE_LOST, /* acknowledged writes that were not flushed may be gone: tell the clients */
     REPL_DO_STOPPED,
 };
 
@@ -124,7 +149,7 @@ struct repl;
 struct repl *repl_new(const struct config *config, const struct uuid *controller,
                       const struct repl_settings *settings, struct buf_pool *bufs,
                       uint64_t random_seed);
-/* No operation may be outstanding. */
+/* What is still outstanding is forgotten, not completed. */
 void repl_free(struct repl *repl);
 
 /* The index under which the shell speaks of this member from now on. */

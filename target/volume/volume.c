@@ -160,6 +160,8 @@ static void volume_perform(struct volume *volume, struct repl_effect *effect)
         if (volume->env.on_fenced)
             volume->env.on_fenced(volume->env.owner, volume);
         break;
+    case REPL_DO_CACHE_LOST: /* said in words as well */
+        break;
     case REPL_DO_STOPPED:
         volume->core_stopped = true;
         loop_defer(volume->env.loop, &volume->answer);
