@@ -28,7 +28,7 @@ static const struct {
     {CONN_S7_LOGOUT_REQUESTED, CONN_EV_LOST, CONN_S1_FREE},                     /* T18 */
 };
 
-void conn_step(struct iscsi_conn *conn, enum conn_event event)
+void iscsi_conn_step(struct iscsi_conn *conn, enum conn_event event)
 {
     for (size_t i = 0; i < ARRAY_COUNT(transitions); i++) {
         if (transitions[i].from == conn->state && transitions[i].event == event) {
@@ -39,7 +39,7 @@ void conn_step(struct iscsi_conn *conn, enum conn_event event)
     UNREACHABLE();
 }
 
-void conn_fail(struct iscsi_conn *conn, const char *why)
+void iscsi_conn_fail(struct iscsi_conn *conn, const char *why)
 {
     ASSERT(why);
     if (conn->why)
@@ -48,16 +48,16 @@ void conn_fail(struct iscsi_conn *conn, const char *why)
     if (conn->state == CONN_S1_FREE)
         return;
     bool login = conn->state == CONN_S3_XPT_UP || conn->state == CONN_S4_IN_LOGIN;
-    conn_step(conn, login ? CONN_EV_LOGIN_FAILED : CONN_EV_LOST);
+    iscsi_conn_step(conn, login ? CONN_EV_LOGIN_FAILED : CONN_EV_LOST);
 }
 
-void conn_wake(struct iscsi_conn *conn)
+void iscsi_conn_wake(struct iscsi_conn *conn)
 {
     if (list_empty(&conn->ready_node))
         list_append(&conn->node->ready, &conn->ready_node);
 }
 
-enum conn_order conn_order(struct iscsi_conn *conn, const struct pdu_request *head)
+enum conn_order iscsi_conn_order(struct iscsi_conn *conn, const struct pdu_request *head)
 {
     if (seq_before(conn->exp_stat_sn, head->exp_stat_sn) &&
         !seq_before(conn->stat_sn, head->exp_stat_sn))
@@ -67,7 +67,7 @@ enum conn_order conn_order(struct iscsi_conn *conn, const struct pdu_request *he
     if (seq_before(head->cmd_sn, conn->exp_cmd_sn) || seq_before(conn->max_cmd_sn, head->cmd_sn))
         return CONN_ORDER_IGNORE;
     if (head->cmd_sn != conn->exp_cmd_sn) {
-        conn_fail(conn, "a gap in CmdSN");
+        iscsi_conn_fail(conn, "a gap in CmdSN");
         return CONN_ORDER_GAP;
     }
     conn->exp_cmd_sn++;
@@ -94,7 +94,7 @@ static void window_update(struct iscsi_conn *conn)
         conn->max_cmd_sn = max;
 }
 
-struct pdu_response conn_plain_head(struct iscsi_conn *conn, uint32_t itt)
+struct pdu_response iscsi_conn_plain_head(struct iscsi_conn *conn, uint32_t itt)
 {
     window_update(conn);
     return (struct pdu_response){.itt = itt,
@@ -103,9 +103,9 @@ struct pdu_response conn_plain_head(struct iscsi_conn *conn, uint32_t itt)
                                  .max_cmd_sn = conn->max_cmd_sn};
 }
 
-struct pdu_response conn_status_head(struct iscsi_conn *conn, uint32_t itt)
+struct pdu_response iscsi_conn_status_head(struct iscsi_conn *conn, uint32_t itt)
 {
-    struct pdu_response head = conn_plain_head(conn, itt);
+    struct pdu_response head = iscsi_conn_plain_head(conn, itt);
     conn->stat_sn++;
     return head;
 }
@@ -124,12 +124,12 @@ static bool digest_ok(const uint8_t *from, uint32_t crc)
     return memcmp(from, want, sizeof(want)) == 0;
 }
 
-uint8_t *conn_bhs(const struct iscsi_conn *conn, struct tx *tx)
+uint8_t *iscsi_conn_bhs(const struct iscsi_conn *conn, struct tx *tx)
 {
     return tx_space(tx, PDU_BHS_BYTES + (conn->header_digest ? PDU_DIGEST_BYTES : 0u));
 }
 
-void conn_send(const struct iscsi_conn *conn, struct tx *tx, uint8_t *bhs)
+void iscsi_conn_send(const struct iscsi_conn *conn, struct tx *tx, uint8_t *bhs)
 {
     (void)tx;
     if (conn->header_digest)
@@ -144,10 +144,10 @@ static void data_end(const struct iscsi_conn *conn, uint8_t *to, uint32_t paddin
         digest_put(to + padding, crc32c(crc, to, padding));
 }
 
-void conn_send_slice(const struct iscsi_conn *conn, struct tx *tx, uint8_t *bhs,
-                     const struct slice *data)
+void iscsi_conn_send_slice(const struct iscsi_conn *conn, struct tx *tx, uint8_t *bhs,
+                           const struct slice *data)
 {
-    conn_send(conn, tx, bhs);
+    iscsi_conn_send(conn, tx, bhs);
     if (data->length_bytes == 0)
         return;
     uint32_t padding = pdu_padding(data->length_bytes);
@@ -158,10 +158,10 @@ void conn_send_slice(const struct iscsi_conn *conn, struct tx *tx, uint8_t *bhs,
         data_end(conn, tx_space(tx, tail), padding, crc);
 }
 
-void conn_send_copy(const struct iscsi_conn *conn, struct tx *tx, uint8_t *bhs, const void *data,
-                    uint32_t data_bytes)
+void iscsi_conn_send_copy(const struct iscsi_conn *conn, struct tx *tx, uint8_t *bhs,
+                          const void *data, uint32_t data_bytes)
 {
-    conn_send(conn, tx, bhs);
+    iscsi_conn_send(conn, tx, bhs);
     if (data_bytes == 0)
         return;
     uint32_t padding = pdu_padding(data_bytes);
@@ -172,15 +172,15 @@ void conn_send_copy(const struct iscsi_conn *conn, struct tx *tx, uint8_t *bhs, 
     data_end(conn, to + data_bytes, padding, crc);
 }
 
-void conn_reject(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame,
-                 enum pdu_reject_reason reason)
+void iscsi_conn_reject(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame,
+                       enum pdu_reject_reason reason)
 {
-    struct pdu_reject reject = {.head = conn_status_head(conn, PDU_TAG_NONE),
+    struct pdu_reject reject = {.head = iscsi_conn_status_head(conn, PDU_TAG_NONE),
                                 .reason = (uint8_t)reason};
     reject.head.data_bytes = PDU_BHS_BYTES;
-    uint8_t *bhs = conn_bhs(conn, tx);
+    uint8_t *bhs = iscsi_conn_bhs(conn, tx);
     pdu_reject_encode(bhs, &reject);
-    conn_send_copy(conn, tx, bhs, frame->bhs, PDU_BHS_BYTES);
+    iscsi_conn_send_copy(conn, tx, bhs, frame->bhs, PDU_BHS_BYTES);
 }
 
 /* How much data a PDU may bring at this point. */
@@ -190,7 +190,8 @@ static uint32_t data_bytes_max(const struct iscsi_conn *conn)
     return login ? (uint32_t)ISCSI_LOGIN_DATA_BYTES_MAX : (uint32_t)ISCSI_RECV_BYTES_MAX;
 }
 
-bool conn_frame_read(struct iscsi_conn *conn, struct rx *rx, struct tx *tx, struct frame *frame)
+bool iscsi_conn_frame_read(struct iscsi_conn *conn, struct rx *rx, struct tx *tx,
+                           struct frame *frame)
 {
     struct pdu_lengths lengths;
     uint32_t digest = conn->header_digest ? PDU_DIGEST_BYTES : 0;
@@ -202,11 +203,11 @@ bool conn_frame_read(struct iscsi_conn *conn, struct rx *rx, struct tx *tx, stru
         return false;
     const uint8_t *bytes = rx_bytes(rx);
     if (digest && !digest_ok(bytes + header, crc32c(0, bytes, header))) {
-        conn_fail(conn, "header digest error");
+        iscsi_conn_fail(conn, "header digest error");
         return false;
     }
     if (lengths.data_bytes > data_bytes_max(conn)) {
-        conn_fail(conn, "a data segment is longer than MaxRecvDataSegmentLength");
+        iscsi_conn_fail(conn, "a data segment is longer than MaxRecvDataSegmentLength");
         return false;
     }
     header += digest;
@@ -217,8 +218,8 @@ bool conn_frame_read(struct iscsi_conn *conn, struct rx *rx, struct tx *tx, stru
     bytes = rx_bytes(rx);
     *frame = (struct frame){.bhs = bytes};
     if (digest && !digest_ok(bytes + header + padded, crc32c(0, bytes + header, padded))) {
-        conn_reject(conn, tx, frame, PDU_REJECT_DATA_DIGEST);
-        conn_fail(conn, "data digest error");
+        iscsi_conn_reject(conn, tx, frame, PDU_REJECT_DATA_DIGEST);
+        iscsi_conn_fail(conn, "data digest error");
         return false;
     }
     rx_skip(rx, header);
@@ -229,7 +230,7 @@ bool conn_frame_read(struct iscsi_conn *conn, struct rx *rx, struct tx *tx, stru
     return true;
 }
 
-bool conn_text_append(struct iscsi_conn *conn, const struct slice *data)
+bool iscsi_conn_text_append(struct iscsi_conn *conn, const struct slice *data)
 {
     struct slice *text = &conn->text_in;
     if (!text->buf) {

@@ -18,21 +18,22 @@ enum { ASYNC_LOGOUT_REQUESTED = 1 };
 static void nop_in_send(struct iscsi_conn *conn, struct tx *tx, const struct pdu_nop_in *pdu,
                         const struct slice *data)
 {
-    uint8_t *bhs = conn_bhs(conn, tx);
+    uint8_t *bhs = iscsi_conn_bhs(conn, tx);
     pdu_nop_in_encode(bhs, pdu);
-    conn_send_slice(conn, tx, bhs, data);
+    iscsi_conn_send_slice(conn, tx, bhs, data);
 }
 
-void control_nop_out(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
+void iscsi_control_nop_out(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
 {
     struct pdu_nop_out request;
     pdu_nop_out_decode(frame->bhs, &request);
     if (request.head.itt == PDU_TAG_NONE)
         return; /* the answer to our ping: that it came is all */
     struct slice echo = frame->data;
-    if (echo.length_bytes > conn_value(conn, KEY_MAX_RECV_BYTES))
-        echo.length_bytes = conn_value(conn, KEY_MAX_RECV_BYTES);
-    struct pdu_nop_in pdu = {.head = conn_status_head(conn, request.head.itt), .ttt = PDU_TAG_NONE};
+    if (echo.length_bytes > iscsi_conn_value(conn, KEY_MAX_RECV_BYTES))
+        echo.length_bytes = iscsi_conn_value(conn, KEY_MAX_RECV_BYTES);
+    struct pdu_nop_in pdu = {.head = iscsi_conn_status_head(conn, request.head.itt),
+                             .ttt = PDU_TAG_NONE};
     pdu.head.data_bytes = echo.length_bytes;
     pdu.head.lun = request.head.lun;
     nop_in_send(conn, tx, &pdu, &echo);
@@ -43,7 +44,8 @@ static void ping(struct iscsi_conn *conn, struct tx *tx)
     const struct slice nothing = {0};
     if (conn->next_ttt == PDU_TAG_NONE)
         conn->next_ttt = 0;
-    struct pdu_nop_in pdu = {.head = conn_plain_head(conn, PDU_TAG_NONE), .ttt = conn->next_ttt++};
+    struct pdu_nop_in pdu = {.head = iscsi_conn_plain_head(conn, PDU_TAG_NONE),
+                             .ttt = conn->next_ttt++};
     nop_in_send(conn, tx, &pdu, &nothing);
 }
 
@@ -62,7 +64,7 @@ bool iscsi_tick(struct iscsi_conn *conn, uint64_t now_ns, struct tx *tx)
     ASSERT(now_ns >= conn->heard_ns);
     uint64_t silent_ns = now_ns - conn->heard_ns;
     if (silent_ns >= (login ? LOGIN_END_NS : KEEPALIVE_END_NS)) {
-        conn_fail(conn, login ? "login takes too long" : "the initiator is silent");
+        iscsi_conn_fail(conn, login ? "login takes too long" : "the initiator is silent");
         return false;
     }
     bool asks = conn->state == CONN_S5_LOGGED_IN || conn->state == CONN_S7_LOGOUT_REQUESTED;
@@ -79,16 +81,16 @@ static void tasks_end(struct iscsi_conn *conn)
     LIST_FOR_EACH_SAFE (node, &conn->tasks) {
         struct iscsi_task *task = CONTAINER_OF(node, struct iscsi_task, node);
         if (task->state != TASK_SUBMITTED)
-            task_free(task);
+            iscsi_task_free(task);
     }
 }
 
-void control_logout(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
+void iscsi_control_logout(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
 {
     struct pdu_logout request;
     pdu_logout_decode(frame->bhs, &request);
     uint8_t reason = request.head.flags & PDU_FUNCTION_MASK;
-    conn_step(conn, CONN_EV_LOGOUT);
+    iscsi_conn_step(conn, CONN_EV_LOGOUT);
     conn->logout_itt = request.head.itt;
     conn->logout_response = LOGOUT_SUCCESS;
     if (reason == LOGOUT_RECOVERY)
@@ -98,35 +100,35 @@ void control_logout(struct iscsi_conn *conn, struct tx *tx, const struct frame *
         conn->logout_response = LOGOUT_NO_CID;
     if (conn->logout_response == LOGOUT_SUCCESS)
         tasks_end(conn);
-    control_logout_answer(conn, tx);
+    iscsi_control_logout_answer(conn, tx);
 }
 
-void control_logout_answer(struct iscsi_conn *conn, struct tx *tx)
+void iscsi_control_logout_answer(struct iscsi_conn *conn, struct tx *tx)
 {
     bool success = conn->logout_response == LOGOUT_SUCCESS;
     if (conn->state != CONN_S6_IN_LOGOUT || (success && conn->submitted_count > 0))
         return;
-    struct pdu_logout_response pdu = {.head = conn_status_head(conn, conn->logout_itt),
+    struct pdu_logout_response pdu = {.head = iscsi_conn_status_head(conn, conn->logout_itt),
                                       .response = conn->logout_response};
-    pdu.time2wait = (uint16_t)conn_value(conn, KEY_TIME2WAIT);
-    pdu.time2retain = (uint16_t)conn_value(conn, KEY_TIME2RETAIN);
-    uint8_t *bhs = conn_bhs(conn, tx);
+    pdu.time2wait = (uint16_t)iscsi_conn_value(conn, KEY_TIME2WAIT);
+    pdu.time2retain = (uint16_t)iscsi_conn_value(conn, KEY_TIME2RETAIN);
+    uint8_t *bhs = iscsi_conn_bhs(conn, tx);
     pdu_logout_response_encode(bhs, &pdu);
-    conn_send(conn, tx, bhs);
-    conn_step(conn, success ? CONN_EV_LOGOUT_DONE : CONN_EV_LOGOUT_REFUSED);
+    iscsi_conn_send(conn, tx, bhs);
+    iscsi_conn_step(conn, success ? CONN_EV_LOGOUT_DONE : CONN_EV_LOGOUT_REFUSED);
     if (success)
-        conn_fail(conn, "logout");
+        iscsi_conn_fail(conn, "logout");
 }
 
 void iscsi_logout_request(struct iscsi_conn *conn, uint16_t timeout_s, struct tx *tx)
 {
     if (conn->state != CONN_S5_LOGGED_IN && conn->state != CONN_S7_LOGOUT_REQUESTED)
         return;
-    conn_step(conn, CONN_EV_LOGOUT_ASKED);
-    struct pdu_async pdu = {.head = conn_status_head(conn, PDU_TAG_NONE),
+    iscsi_conn_step(conn, CONN_EV_LOGOUT_ASKED);
+    struct pdu_async pdu = {.head = iscsi_conn_status_head(conn, PDU_TAG_NONE),
                             .event = ASYNC_LOGOUT_REQUESTED,
                             .parameter = {0, 0, timeout_s}};
-    uint8_t *bhs = conn_bhs(conn, tx);
+    uint8_t *bhs = iscsi_conn_bhs(conn, tx);
     pdu_async_encode(bhs, &pdu);
-    conn_send(conn, tx, bhs);
+    iscsi_conn_send(conn, tx, bhs);
 }

@@ -6,10 +6,10 @@
 #include "target/front/iscsi/state.h"
 
 /* A ping of the initiator, or its answer to ours; the CmdSN is counted already. */
-void control_nop_out(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
+void iscsi_control_nop_out(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
 /* Ends what was not begun; the answer waits for what was. */
-void control_logout(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
+void iscsi_control_logout(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
 /* Answers the logout once no command is at the disk. */
-void control_logout_answer(struct iscsi_conn *conn, struct tx *tx);
+void iscsi_control_logout_answer(struct iscsi_conn *conn, struct tx *tx);
 
 #endif

@@ -56,7 +56,7 @@ struct iscsi_conn *iscsi_conn_new(struct iscsi_node *node, const char *local,
     conn->stat_sn = read_u32(&r);
     conn->exp_stat_sn = conn->stat_sn;
     conn->next_ttt = read_u32(&r);
-    text_reset(conn);
+    iscsi_text_reset(conn);
     return conn;
 }
 
@@ -64,10 +64,10 @@ void iscsi_conn_free(struct iscsi_conn *conn)
 {
     ASSERT(conn->submitted_count == 0);
     LIST_FOR_EACH_SAFE (node, &conn->tasks)
-        task_free(CONTAINER_OF(node, struct iscsi_task, node));
+        iscsi_task_free(CONTAINER_OF(node, struct iscsi_task, node));
     ASSERT(conn->task_count == 0 && conn->immediate_count == 0 && conn->solicited_bytes == 0);
-    text_reset(conn);
-    session_end(conn);
+    iscsi_text_reset(conn);
+    iscsi_session_end(conn);
     free(conn);
 }
 
@@ -83,23 +83,23 @@ static void dispatch_ordered(struct iscsi_conn *conn, struct tx *tx, const struc
 {
     struct pdu_nop_out any; /* the head of every such request */
     pdu_nop_out_decode(frame->bhs, &any);
-    if (conn_order(conn, &any.head) != CONN_ORDER_NOW)
+    if (iscsi_conn_order(conn, &any.head) != CONN_ORDER_NOW)
         return;
     switch (opcode) {
     case PDU_NOP_OUT:
-        control_nop_out(conn, tx, frame);
+        iscsi_control_nop_out(conn, tx, frame);
         break;
     case PDU_COMMAND:
-        receive_command(conn, tx, frame);
+        iscsi_receive_command(conn, tx, frame);
         break;
     case PDU_TMF:
-        tmf_request(conn, tx, frame);
+        iscsi_tmf_request(conn, tx, frame);
         break;
     case PDU_TEXT:
-        text_request(conn, tx, frame);
+        iscsi_text_request(conn, tx, frame);
         break;
     case PDU_LOGOUT:
-        control_logout(conn, tx, frame);
+        iscsi_control_logout(conn, tx, frame);
         break;
     default:
         UNREACHABLE();
@@ -113,19 +113,19 @@ static void dispatch(struct iscsi_conn *conn, struct tx *tx, const struct frame 
     uint8_t opcode = lengths.opcode;
     bool login = conn->state == CONN_S3_XPT_UP || conn->state == CONN_S4_IN_LOGIN;
     if (login && opcode == PDU_LOGIN) {
-        login_request(conn, tx, frame);
+        iscsi_login_request(conn, tx, frame);
     } else if (login) {
-        conn_fail(conn, "a request other than login before login");
+        iscsi_conn_fail(conn, "a request other than login before login");
     } else if (opcode == PDU_LOGIN || (conn->discovery && needs_target(opcode))) {
-        conn_reject(conn, tx, frame, PDU_REJECT_PROTOCOL);
-        conn_fail(conn, "a request that has no place in this session");
+        iscsi_conn_reject(conn, tx, frame, PDU_REJECT_PROTOCOL);
+        iscsi_conn_fail(conn, "a request that has no place in this session");
     } else if (opcode == PDU_DATA_OUT) {
-        receive_data_out(conn, tx, frame);
+        iscsi_receive_data_out(conn, tx, frame);
     } else if (opcode <= PDU_LOGOUT) {
         dispatch_ordered(conn, tx, frame, opcode);
     } else {
-        conn_reject(conn, tx, frame,
-                    opcode == PDU_SNACK ? PDU_REJECT_SNACK : PDU_REJECT_NOT_SUPPORTED);
+        iscsi_conn_reject(conn, tx, frame,
+                          opcode == PDU_SNACK ? PDU_REJECT_SNACK : PDU_REJECT_NOT_SUPPORTED);
     }
 }
 
@@ -133,13 +133,13 @@ static void dispatch(struct iscsi_conn *conn, struct tx *tx, const struct frame 
 static void pending(struct iscsi_conn *conn, struct tx *tx)
 {
     if (!conn->why && conn->export && conn->export->gone)
-        conn_fail(conn, "the export is gone");
+        iscsi_conn_fail(conn, "the export is gone");
     if (!conn->why && conn->tmf_count > 0)
-        tmf_answer(conn, tx);
+        iscsi_tmf_answer(conn, tx);
     if (!conn->why && conn->state == CONN_S6_IN_LOGOUT)
-        control_logout_answer(conn, tx);
+        iscsi_control_logout_answer(conn, tx);
     if (!conn->why && !list_empty(&conn->r2t_wait))
-        receive_solicit(conn, tx);
+        iscsi_receive_solicit(conn, tx);
 }
 
 enum session_next iscsi_next(struct iscsi_conn *conn, struct rx *rx, struct tx *tx,
@@ -163,7 +163,7 @@ enum session_next iscsi_next(struct iscsi_conn *conn, struct rx *rx, struct tx *
         if (tx->pending_bytes > ISCSI_TX_BYTES_MAX)
             return SESSION_BUSY;
         struct frame frame;
-        if (!conn_frame_read(conn, rx, tx, &frame))
+        if (!iscsi_conn_frame_read(conn, rx, tx, &frame))
             return conn->why ? SESSION_CLOSE : SESSION_MORE;
         dispatch(conn, tx, &frame);
         slice_release(&frame.data);
@@ -187,9 +187,9 @@ static bool task_back(struct iscsi_task *task, bool answer)
         return true;
     bool aborted = task->aborted;
     task->state = TASK_QUEUED;
-    task_free(task);
+    iscsi_task_free(task);
     if (aborted)
-        tmf_task_over(conn->node, conn->export);
+        iscsi_tmf_task_over(conn->node, conn->export);
     return false;
 }
 
@@ -198,9 +198,9 @@ void iscsi_reply(struct iscsi_conn *conn, struct block_req *request, struct tx *
     struct iscsi_task *task = task_of(request);
     ASSERT(task->conn == conn);
     if (task_back(task, !conn->why))
-        task_finish(task, tx);
+        iscsi_task_finish(task, tx);
     if (!list_empty(&conn->queue) || conn->state == CONN_S6_IN_LOGOUT)
-        conn_wake(conn);
+        iscsi_conn_wake(conn);
 }
 
 void iscsi_drop(struct iscsi_conn *conn, struct block_req *request)
@@ -228,7 +228,7 @@ void iscsi_node_drop_export(struct iscsi_node *node, const struct export *export
     LIST_FOR_EACH (at, &node->sessions) {
         struct iscsi_conn *conn = CONTAINER_OF(at, struct iscsi_conn, session_node);
         if (conn->export == export && !conn->superseded)
-            session_supersede(conn, "the export is taken away");
+            iscsi_session_supersede(conn, "the export is taken away");
     }
 }
 

@@ -67,16 +67,16 @@ static bool stage_move_ok(uint8_t from, uint8_t to)
 static void login_respond(struct iscsi_conn *conn, struct tx *tx, const struct pdu_login *request,
                           uint8_t flags, enum login_status status, const struct writer *text)
 {
-    struct pdu_login_response response = {.head = conn_status_head(conn, request->head.itt),
+    struct pdu_login_response response = {.head = iscsi_conn_status_head(conn, request->head.itt),
                                           .isid = request->isid,
                                           .tsih = conn->login.tsih,
                                           .status = (uint16_t)status};
     uint32_t length = text ? (uint32_t)writer_length(text) : 0;
     response.head.flags = flags;
     response.head.data_bytes = length;
-    uint8_t *bhs = conn_bhs(conn, tx);
+    uint8_t *bhs = iscsi_conn_bhs(conn, tx);
     pdu_login_response_encode(bhs, &response);
-    conn_send_copy(conn, tx, bhs, text ? text->begin : NULL, length);
+    iscsi_conn_send_copy(conn, tx, bhs, text ? text->begin : NULL, length);
 }
 
 /* The stages are echoed, the T bit is not set. */
@@ -86,14 +86,14 @@ static void login_refuse(struct iscsi_conn *conn, struct tx *tx, const struct pd
     uint8_t flags = (uint8_t)(stage_current(request->head.flags) << 2);
     ASSERT(refusal.status != LOGIN_ACCEPTED && refusal.why);
     login_respond(conn, tx, request, flags, refusal.status, NULL);
-    conn_fail(conn, refusal.why);
+    iscsi_conn_fail(conn, refusal.why);
 }
 
 /* What the very first request must say in its header. */
 static struct refusal first_check(struct iscsi_conn *conn, const struct pdu_login *request)
 {
     struct login *login = &conn->login;
-    conn_step(conn, CONN_EV_LOGIN);
+    iscsi_conn_step(conn, CONN_EV_LOGIN);
     login->stage = stage_current(request->head.flags);
     login->isid = request->isid;
     login->cid = request->cid;
@@ -154,9 +154,9 @@ static struct refusal names_check(struct iscsi_conn *conn, const struct pdu_logi
             exports_find_iqn(conn->node->exports, target, keys->text_bytes[KEY_TARGET_NAME]);
         if (!export || !export->unit)
             return (struct refusal){LOGIN_NOT_FOUND, "there is no such target"};
-        session_choose(conn, export);
+        iscsi_session_choose(conn, export);
     }
-    if (request->tsih != 0 && session_exists(conn, request->isid, request->tsih))
+    if (request->tsih != 0 && iscsi_session_exists(conn, request->isid, request->tsih))
         return (struct refusal){LOGIN_TOO_MANY_CONNECTIONS, "a second connection of a session"};
     if (request->tsih != 0)
         return (struct refusal){LOGIN_NO_SESSION, "there is no session of that TSIH"};
@@ -231,7 +231,7 @@ static bool security_done(const struct iscsi_conn *conn)
 
 static void full_feature_begin(struct iscsi_conn *conn)
 {
-    conn_step(conn, CONN_EV_LOGIN_DONE);
+    iscsi_conn_step(conn, CONN_EV_LOGIN_DONE);
     conn->header_digest = conn->keys.value[KEY_HEADER_DIGEST];
     conn->data_digest = conn->keys.value[KEY_DATA_DIGEST];
 }
@@ -250,7 +250,7 @@ static void login_text(struct iscsi_conn *conn, struct tx *tx, const struct pdu_
     }
     bool transit = request->head.flags & PDU_TRANSIT && security_done(conn);
     uint8_t next = stage_next(request->head.flags);
-    if (transit && next == STAGE_FULL_FEATURE && !session_begin(conn)) {
+    if (transit && next == STAGE_FULL_FEATURE && !iscsi_session_begin(conn)) {
         refusal = (struct refusal){LOGIN_OUT_OF_RESOURCES, "the export has too many sessions"};
         login_refuse(conn, tx, request, refusal);
         return;
@@ -264,7 +264,7 @@ static void login_text(struct iscsi_conn *conn, struct tx *tx, const struct pdu_
         full_feature_begin(conn);
 }
 
-void login_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
+void iscsi_login_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
 {
     struct pdu_login request;
     struct refusal refusal = fine;
@@ -276,7 +276,7 @@ void login_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *f
         refusal = header_check(conn, &request);
     bool unfinished = request.head.flags & PDU_CONTINUE;
     bool continued = conn->text_in.buf || unfinished;
-    if (!refusal.why && continued && !conn_text_append(conn, &frame->data))
+    if (!refusal.why && continued && !iscsi_conn_text_append(conn, &frame->data))
         refusal = (struct refusal){LOGIN_INITIATOR_ERROR, "a login text is too long"};
     if (refusal.why) {
         login_refuse(conn, tx, &request, refusal);

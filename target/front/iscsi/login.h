@@ -6,6 +6,6 @@
 #include "target/front/iscsi/state.h"
 
 /* Answers a login request. A refusal is in tx, and the connection failed. */
-void login_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
+void iscsi_login_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
 
 #endif

@@ -18,12 +18,12 @@ static uint32_t min_u32(uint32_t a, uint32_t b)
 /* Of an R2T at most so much is asked for. */
 static uint32_t burst_bytes(const struct iscsi_conn *conn)
 {
-    return conn_value(conn, KEY_MAX_BURST_BYTES);
+    return iscsi_conn_value(conn, KEY_MAX_BURST_BYTES);
 }
 
 static uint32_t first_burst_bytes(const struct iscsi_conn *conn)
 {
-    return min_u32(conn_value(conn, KEY_FIRST_BURST_BYTES), burst_bytes(conn));
+    return min_u32(iscsi_conn_value(conn, KEY_FIRST_BURST_BYTES), burst_bytes(conn));
 }
 
 /* Of the data-out no more is kept than the command can use and the initiator announced. */
@@ -77,21 +77,21 @@ static void r2t_send(struct iscsi_task *task, struct tx *tx)
     struct iscsi_conn *conn = task->conn;
     uint32_t r2t_sn = task->r2t_sent++;
     uint32_t offset = task->solicit_begin + r2t_sn * burst_bytes(conn);
-    struct pdu_r2t pdu = {.head = conn_plain_head(conn, task->itt),
+    struct pdu_r2t pdu = {.head = iscsi_conn_plain_head(conn, task->itt),
                           .ttt = task->ttt + r2t_sn,
                           .r2t_sn = r2t_sn,
                           .offset_bytes = offset,
                           .desired_bytes = r2t_end(task, r2t_sn) - offset};
     pdu.head.lun = task->lun;
-    uint8_t *bhs = conn_bhs(conn, tx);
+    uint8_t *bhs = iscsi_conn_bhs(conn, tx);
     pdu_r2t_encode(bhs, &pdu);
-    conn_send(conn, tx, bhs);
+    iscsi_conn_send(conn, tx, bhs);
 }
 
 static void r2t_send_more(struct iscsi_task *task, struct tx *tx)
 {
     uint32_t count = r2t_count(task);
-    uint32_t outstanding_max = conn_value(task->conn, KEY_MAX_R2T);
+    uint32_t outstanding_max = iscsi_conn_value(task->conn, KEY_MAX_R2T);
     while (task->r2t_sent < count && task->r2t_sent - task->r2t_done < outstanding_max)
         r2t_send(task, tx);
 }
@@ -106,7 +106,7 @@ static uint32_t ttt_take(struct iscsi_conn *conn, uint32_t count)
     return first;
 }
 
-void receive_solicit(struct iscsi_conn *conn, struct tx *tx)
+void iscsi_receive_solicit(struct iscsi_conn *conn, struct tx *tx)
 {
     while (!list_empty(&conn->r2t_wait)) {
         struct iscsi_task *task = CONTAINER_OF(conn->r2t_wait.next, struct iscsi_task, wait);
@@ -130,14 +130,14 @@ static void receive_step(struct iscsi_task *task, struct tx *tx)
         if (task->soliciting)
             conn->solicited_bytes -= task->want_bytes - task->solicit_begin;
         task->soliciting = false;
-        task_execute(task, tx);
-        receive_solicit(conn, tx);
+        iscsi_task_execute(task, tx);
+        iscsi_receive_solicit(conn, tx);
     } else if (task->soliciting) {
         r2t_send_more(task, tx);
     } else if (!task->unsolicited) {
         task->data_sn = 0;
         list_append(&conn->r2t_wait, &task->wait);
-        receive_solicit(conn, tx);
+        iscsi_receive_solicit(conn, tx);
     }
 }
 
@@ -148,13 +148,13 @@ static const char *command_invalid(const struct iscsi_conn *conn, const struct p
     uint32_t data = command->head.data_bytes;
     if (!(flags & PDU_FINAL) && !(flags & PDU_WRITE))
         return "unsolicited data is announced by a command that does not write";
-    if (!(flags & PDU_FINAL) && conn_value(conn, KEY_INITIAL_R2T))
+    if (!(flags & PDU_FINAL) && iscsi_conn_value(conn, KEY_INITIAL_R2T))
         return "unsolicited data is announced where InitialR2T=Yes";
     if (data == 0)
         return NULL;
     if (!(flags & PDU_WRITE))
         return "a command that does not write brings data";
-    if (!conn_value(conn, KEY_IMMEDIATE_DATA))
+    if (!iscsi_conn_value(conn, KEY_IMMEDIATE_DATA))
         return "immediate data where ImmediateData=No";
     if (data > first_burst_bytes(conn) || data > command->expected_bytes)
         return "more immediate data than allowed";
@@ -168,7 +168,7 @@ static enum pdu_reject_reason command_rejected(const struct iscsi_conn *conn,
     uint8_t both = PDU_READ | PDU_WRITE;
     if (command->head.itt == PDU_TAG_NONE)
         return PDU_REJECT_INVALID_FIELD;
-    if (task_find(conn, command->head.itt))
+    if (iscsi_task_find(conn, command->head.itt))
         return PDU_REJECT_IN_PROGRESS;
     if (command->head.immediate && conn->immediate_count >= ISCSI_IMMEDIATE_MAX)
         return PDU_REJECT_IMMEDIATE;
@@ -177,24 +177,24 @@ static enum pdu_reject_reason command_rejected(const struct iscsi_conn *conn,
     return PDU_REJECT_NONE;
 }
 
-void receive_command(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
+void iscsi_receive_command(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
 {
     struct pdu_command command;
     pdu_command_decode(frame->bhs, &command);
     const char *why = command_invalid(conn, &command);
     if (why) {
-        conn_reject(conn, tx, frame, PDU_REJECT_PROTOCOL);
-        conn_fail(conn, why);
+        iscsi_conn_reject(conn, tx, frame, PDU_REJECT_PROTOCOL);
+        iscsi_conn_fail(conn, why);
         return;
     }
     enum pdu_reject_reason reason = command_rejected(conn, &command);
     if (reason != PDU_REJECT_NONE) {
-        conn_reject(conn, tx, frame, reason);
+        iscsi_conn_reject(conn, tx, frame, reason);
         return;
     }
-    struct iscsi_task *task = task_new(conn, &command);
+    struct iscsi_task *task = iscsi_task_new(conn, &command);
     if (!task) {
-        task_refuse(conn, &command, SCSI_TASK_SET_FULL, tx);
+        iscsi_task_refuse(conn, &command, SCSI_TASK_SET_FULL, tx);
         return;
     }
     task->unsolicited = !(command.head.flags & PDU_FINAL);
@@ -232,18 +232,18 @@ static const char *data_out_invalid(const struct iscsi_task *task, const struct 
     return NULL;
 }
 
-void receive_data_out(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
+void iscsi_receive_data_out(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
 {
     struct pdu_data_out pdu;
     pdu_data_out_decode(frame->bhs, &pdu);
-    struct iscsi_task *task = task_find(conn, pdu.head.itt);
+    struct iscsi_task *task = iscsi_task_find(conn, pdu.head.itt);
     /* Of a command that was answered early or aborted: the initiator may not know yet. */
     if (!task || task->state != TASK_RECEIVING)
         return;
     const char *why = data_out_invalid(task, &pdu);
     if (why) {
-        conn_reject(conn, tx, frame, PDU_REJECT_PROTOCOL);
-        conn_fail(conn, why);
+        iscsi_conn_reject(conn, tx, frame, PDU_REJECT_PROTOCOL);
+        iscsi_conn_fail(conn, why);
         return;
     }
     task->data_sn++;

@@ -9,9 +9,9 @@
 #include "target/front/iscsi/state.h"
 
 /* A SCSI command; its CmdSN is counted already. */
-void receive_command(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
-void receive_data_out(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
+void iscsi_receive_command(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
+void iscsi_receive_data_out(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
 /* Asks for the data of commands that wait until less is being asked for. */
-void receive_solicit(struct iscsi_conn *conn, struct tx *tx);
+void iscsi_receive_solicit(struct iscsi_conn *conn, struct tx *tx);
 
 #endif

@@ -18,14 +18,14 @@ static bool same_port(const struct iscsi_conn *a, const struct iscsi_conn *b, ui
            strcmp(a->initiator, b->initiator) == 0;
 }
 
-void session_choose(struct iscsi_conn *conn, struct export *export)
+void iscsi_session_choose(struct iscsi_conn *conn, struct export *export)
 {
     ASSERT(!conn->export);
     conn->export = export;
     export->session_count++;
 }
 
-bool session_exists(const struct iscsi_conn *conn, uint64_t isid, uint16_t tsih)
+bool iscsi_session_exists(const struct iscsi_conn *conn, uint64_t isid, uint16_t tsih)
 {
     LIST_FOR_EACH (node, &conn->node->sessions) {
         const struct iscsi_conn *other = session_of(node);
@@ -54,7 +54,7 @@ static bool nexus_used(struct iscsi_node *node, uint32_t nexus_id)
     return false;
 }
 
-bool session_begin(struct iscsi_conn *conn)
+bool iscsi_session_begin(struct iscsi_conn *conn)
 {
     struct iscsi_node *node = conn->node;
     uint32_t tries = 0;
@@ -70,7 +70,7 @@ bool session_begin(struct iscsi_conn *conn)
     ASSERT(conn->export && conn->export->unit && conn->nexus_id == 0);
     LIST_FOR_EACH (at, &node->sessions) {
         if (same_port(session_of(at), conn, conn->login.isid))
-            session_supersede(session_of(at), "the initiator logged in anew");
+            iscsi_session_supersede(session_of(at), "the initiator logged in anew");
     }
     do {
         node->next_nexus_id = node->next_nexus_id == UINT32_MAX ? 1 : node->next_nexus_id + 1;
@@ -91,16 +91,16 @@ static void nexus_end(struct iscsi_conn *conn)
     conn->nexus_id = 0;
 }
 
-void session_supersede(struct iscsi_conn *conn, const char *why)
+void iscsi_session_supersede(struct iscsi_conn *conn, const char *why)
 {
     ASSERT(!conn->superseded && conn->export);
     conn->superseded = true;
-    conn_fail(conn, why);
+    iscsi_conn_fail(conn, why);
     nexus_end(conn);
     list_append(&conn->node->superseded, &conn->superseded_node);
 }
 
-void session_end(struct iscsi_conn *conn)
+void iscsi_session_end(struct iscsi_conn *conn)
 {
     list_remove(&conn->superseded_node);
     list_remove(&conn->ready_node);

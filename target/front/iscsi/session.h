@@ -5,18 +5,18 @@
 
 #include "target/front/iscsi/state.h"
 
-/* The export that the login names; it is kept until session_end. */
-void session_choose(struct iscsi_conn *conn, struct export *export);
+/* The export that the login names; it is kept until iscsi_session_end. */
+void iscsi_session_choose(struct iscsi_conn *conn, struct export *export);
 /* True when the initiator has a session of this ISID and TSIH with the export. */
-bool session_exists(const struct iscsi_conn *conn, uint64_t isid, uint16_t tsih);
+bool iscsi_session_exists(const struct iscsi_conn *conn, uint64_t isid, uint16_t tsih);
 /*
  * The login is complete: takes the place of the session of the same initiator, ISID and export, if
  * there is one, and gets a TSIH. False when the export has no room for another initiator.
  */
-MUST_USE bool session_begin(struct iscsi_conn *conn);
+MUST_USE bool iscsi_session_begin(struct iscsi_conn *conn);
 /* Its connection is to be closed and its answers are dropped; the front is told. */
-void session_supersede(struct iscsi_conn *conn, const char *why);
+void iscsi_session_supersede(struct iscsi_conn *conn, const char *why);
 /* Leaves the node and lets go of the export. */
-void session_end(struct iscsi_conn *conn);
+void iscsi_session_end(struct iscsi_conn *conn);
 
 #endif

@@ -12,7 +12,7 @@ static uint32_t hash_of(uint32_t itt)
 }
 STATIC_ASSERT(ISCSI_HASH == 1 << 8, "hash_of gives 8 bits");
 
-struct iscsi_task *task_find(const struct iscsi_conn *conn, uint32_t itt)
+struct iscsi_task *iscsi_task_find(const struct iscsi_conn *conn, uint32_t itt)
 {
     struct iscsi_task *task = conn->hash[hash_of(itt)];
     while (task && task->itt != itt)
@@ -20,7 +20,7 @@ struct iscsi_task *task_find(const struct iscsi_conn *conn, uint32_t itt)
     return task;
 }
 
-struct iscsi_task *task_new(struct iscsi_conn *conn, const struct pdu_command *command)
+struct iscsi_task *iscsi_task_new(struct iscsi_conn *conn, const struct pdu_command *command)
 {
     struct iscsi_task *task = pool_get(&conn->node->tasks);
     if (!task)
@@ -71,7 +71,7 @@ static void task_release(struct iscsi_task *task)
     pool_put(&task->conn->node->tasks, task);
 }
 
-void task_free(struct iscsi_task *task)
+void iscsi_task_free(struct iscsi_task *task)
 {
     ASSERT(task->state != TASK_SUBMITTED);
     if (task->soliciting)
@@ -109,12 +109,12 @@ static struct outcome outcome_of(const struct iscsi_task *task)
 static void data_in_send(struct iscsi_conn *conn, struct tx *tx, const struct pdu_data_in *pdu,
                          const struct slice *part)
 {
-    uint8_t *bhs = conn_bhs(conn, tx);
+    uint8_t *bhs = iscsi_conn_bhs(conn, tx);
     pdu_data_in_encode(bhs, pdu);
     if (part->length_bytes <= ISCSI_COPY_BYTES_MAX)
-        conn_send_copy(conn, tx, bhs, part->bytes, part->length_bytes);
+        iscsi_conn_send_copy(conn, tx, bhs, part->bytes, part->length_bytes);
     else
-        conn_send_slice(conn, tx, bhs, part);
+        iscsi_conn_send_slice(conn, tx, bhs, part);
 }
 
 /*
@@ -125,8 +125,8 @@ static void respond_data(struct iscsi_task *task, uint32_t length, struct outcom
                          struct tx *tx)
 {
     struct iscsi_conn *conn = task->conn;
-    uint32_t pdu_max = conn_value(conn, KEY_MAX_RECV_BYTES);
-    uint32_t burst = conn_value(conn, KEY_MAX_BURST_BYTES);
+    uint32_t pdu_max = iscsi_conn_value(conn, KEY_MAX_RECV_BYTES);
+    uint32_t burst = iscsi_conn_value(conn, KEY_MAX_BURST_BYTES);
     uint32_t burst_left = burst;
     struct pdu_data_in pdu = {.ttt = PDU_TAG_NONE};
     for (uint32_t at = 0; at < length; pdu.data_sn++) {
@@ -138,7 +138,8 @@ static void respond_data(struct iscsi_task *task, uint32_t length, struct outcom
         part.length_bytes = step;
         burst_left -= step;
         bool last = at + step == length;
-        pdu.head = last ? conn_status_head(conn, task->itt) : conn_plain_head(conn, task->itt);
+        pdu.head =
+            last ? iscsi_conn_status_head(conn, task->itt) : iscsi_conn_plain_head(conn, task->itt);
         pdu.head.stat_sn = last ? pdu.head.stat_sn : 0;
         pdu.head.flags = last || burst_left == 0 ? PDU_FINAL : 0;
         pdu.head.data_bytes = step;
@@ -159,7 +160,7 @@ static void respond_status(const struct iscsi_task *task, struct outcome outcome
 {
     struct iscsi_conn *conn = task->conn;
     const struct scsi_command *scsi = &task->scsi;
-    struct pdu_scsi_response pdu = {.head = conn_status_head(conn, task->itt),
+    struct pdu_scsi_response pdu = {.head = iscsi_conn_status_head(conn, task->itt),
                                     .status = (uint8_t)scsi->status,
                                     .exp_data_sn = task->r2t_sent,
                                     .residual_bytes = outcome.residual_bytes};
@@ -172,9 +173,9 @@ static void respond_status(const struct iscsi_task *task, struct outcome outcome
     ASSERT(!w.bad);
     pdu.head.flags = outcome.flags;
     pdu.head.data_bytes = (uint32_t)writer_length(&w);
-    uint8_t *bhs = conn_bhs(conn, tx);
+    uint8_t *bhs = iscsi_conn_bhs(conn, tx);
     pdu_scsi_response_encode(bhs, &pdu);
-    conn_send_copy(conn, tx, bhs, sense, pdu.head.data_bytes);
+    iscsi_conn_send_copy(conn, tx, bhs, sense, pdu.head.data_bytes);
 }
 
 /* The command is over: its answer, and an end to it. */
@@ -203,29 +204,29 @@ static void task_step(struct iscsi_task *task, enum scsi_next next, struct tx *t
     list_append(&task->conn->queue, &task->wait);
 }
 
-void task_execute(struct iscsi_task *task, struct tx *tx)
+void iscsi_task_execute(struct iscsi_task *task, struct tx *tx)
 {
     ASSERT(task->state == TASK_RECEIVING && !task->soliciting);
     ASSERT(list_empty(&task->wait));
     task_step(task, scsi_command(&task->scsi, task->conn->node->bufs), tx);
 }
 
-void task_finish(struct iscsi_task *task, struct tx *tx)
+void iscsi_task_finish(struct iscsi_task *task, struct tx *tx)
 {
     ASSERT(task->state == TASK_SUBMITTED && !task->aborted);
     task_step(task, scsi_finish(&task->scsi, task->conn->node->bufs), tx);
 }
 
-void task_refuse(struct iscsi_conn *conn, const struct pdu_command *command,
-                 enum scsi_status status, struct tx *tx)
+void iscsi_task_refuse(struct iscsi_conn *conn, const struct pdu_command *command,
+                       enum scsi_status status, struct tx *tx)
 {
-    struct pdu_scsi_response pdu = {.head = conn_status_head(conn, command->head.itt),
+    struct pdu_scsi_response pdu = {.head = iscsi_conn_status_head(conn, command->head.itt),
                                     .status = (uint8_t)status};
     if (command->head.flags & (PDU_READ | PDU_WRITE) && command->expected_bytes) {
         pdu.head.flags = PDU_UNDERFLOW;
         pdu.residual_bytes = command->expected_bytes;
     }
-    uint8_t *bhs = conn_bhs(conn, tx);
+    uint8_t *bhs = iscsi_conn_bhs(conn, tx);
     pdu_scsi_response_encode(bhs, &pdu);
-    conn_send(conn, tx, bhs);
+    iscsi_conn_send(conn, tx, bhs);
 }

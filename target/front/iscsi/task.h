@@ -9,17 +9,17 @@
 #include "target/front/iscsi/state.h"
 
 /* The task of an ITT, aborted or not; NULL when there is none. */
-struct iscsi_task *task_find(const struct iscsi_conn *conn, uint32_t itt);
+struct iscsi_task *iscsi_task_find(const struct iscsi_conn *conn, uint32_t itt);
 /* A task for this command, entered in the connection; NULL when all are out. */
-struct iscsi_task *task_new(struct iscsi_conn *conn, const struct pdu_command *command);
+struct iscsi_task *iscsi_task_new(struct iscsi_conn *conn, const struct pdu_command *command);
 /* All its data-out is there (or none is wanted): answers it, or queues its block request. */
-void task_execute(struct iscsi_task *task, struct tx *tx);
+void iscsi_task_execute(struct iscsi_task *task, struct tx *tx);
 /* The block request is done. */
-void task_finish(struct iscsi_task *task, struct tx *tx);
+void iscsi_task_finish(struct iscsi_task *task, struct tx *tx);
 /* Gives the task back without an answer. */
-void task_free(struct iscsi_task *task);
+void iscsi_task_free(struct iscsi_task *task);
 /* A command is refused without a task. */
-void task_refuse(struct iscsi_conn *conn, const struct pdu_command *command,
-                 enum scsi_status status, struct tx *tx);
+void iscsi_task_refuse(struct iscsi_conn *conn, const struct pdu_command *command,
+                       enum scsi_status status, struct tx *tx);
 
 #endif

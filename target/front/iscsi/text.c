@@ -15,7 +15,7 @@ enum {
     TARGET_BYTES = 2 * IQN_BYTES + ISCSI_PORTAL_BYTES, /* at most, of one target in SendTargets */
 };
 
-void text_reset(struct iscsi_conn *conn)
+void iscsi_text_reset(struct iscsi_conn *conn)
 {
     slice_release(&conn->text_in);
     slice_release(&conn->text_out);
@@ -28,7 +28,7 @@ void text_reset(struct iscsi_conn *conn)
 static void text_respond(struct iscsi_conn *conn, struct tx *tx, uint8_t flags,
                          const struct slice *data)
 {
-    struct pdu_text_response pdu = {.head = conn_status_head(conn, conn->text_itt),
+    struct pdu_text_response pdu = {.head = iscsi_conn_status_head(conn, conn->text_itt),
                                     .ttt = PDU_TAG_NONE};
     pdu.head.flags = flags;
     pdu.head.data_bytes = data->length_bytes;
@@ -38,16 +38,16 @@ static void text_respond(struct iscsi_conn *conn, struct tx *tx, uint8_t flags,
         conn->text_ttt = conn->next_ttt++;
         pdu.ttt = conn->text_ttt;
     }
-    uint8_t *bhs = conn_bhs(conn, tx);
+    uint8_t *bhs = iscsi_conn_bhs(conn, tx);
     pdu_text_response_encode(bhs, &pdu);
-    conn_send_slice(conn, tx, bhs, data);
+    iscsi_conn_send_slice(conn, tx, bhs, data);
 }
 
 /* The next piece of the answer; the last one ends the exchange if the initiator is through, too. */
 static void text_go_on(struct iscsi_conn *conn, struct tx *tx, bool final)
 {
     struct slice piece = conn->text_out;
-    uint32_t max = conn_value(conn, KEY_MAX_RECV_BYTES);
+    uint32_t max = iscsi_conn_value(conn, KEY_MAX_RECV_BYTES);
     piece.bytes += conn->text_out_at;
     piece.length_bytes -= conn->text_out_at;
     if (piece.length_bytes > max) {
@@ -60,7 +60,7 @@ static void text_go_on(struct iscsi_conn *conn, struct tx *tx, bool final)
     slice_release(&conn->text_out);
     conn->text_out_at = 0;
     if (final)
-        text_reset(conn);
+        iscsi_text_reset(conn);
 }
 
 static void target_put(const struct iscsi_conn *conn, const struct export *export, struct writer *w)
@@ -130,7 +130,7 @@ static void text_answer(struct iscsi_conn *conn, struct tx *tx, const struct sli
     if (!why && answer.bad)
         why = "a text request negotiates too many keys";
     if (why) {
-        conn_fail(conn, why);
+        iscsi_conn_fail(conn, why);
         return;
     }
     ASSERT(!conn->text_out.buf);
@@ -152,24 +152,24 @@ static bool tags_ok(struct iscsi_conn *conn, const struct pdu_text *request)
         return false;
     if (request->ttt != PDU_TAG_NONE)
         return request->ttt == conn->text_ttt && request->head.itt == conn->text_itt;
-    text_reset(conn);
+    iscsi_text_reset(conn);
     conn->text_itt = request->head.itt;
     return true;
 }
 
-void text_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
+void iscsi_text_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
 {
     struct pdu_text request;
     pdu_text_decode(frame->bhs, &request);
     bool final = request.head.flags & PDU_FINAL;
     bool unfinished = request.head.flags & PDU_CONTINUE;
     if (!tags_ok(conn, &request)) {
-        conn_reject(conn, tx, frame, PDU_REJECT_INVALID_FIELD);
+        iscsi_conn_reject(conn, tx, frame, PDU_REJECT_INVALID_FIELD);
         return;
     }
     if (final && unfinished) {
-        conn_reject(conn, tx, frame, PDU_REJECT_PROTOCOL);
-        conn_fail(conn, "a text request is final and continued");
+        iscsi_conn_reject(conn, tx, frame, PDU_REJECT_PROTOCOL);
+        iscsi_conn_fail(conn, "a text request is final and continued");
         return;
     }
     if (conn->text_out.buf && frame->data.length_bytes == 0) {
@@ -178,8 +178,8 @@ void text_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *fr
     }
     slice_release(&conn->text_out);
     bool continued = conn->text_in.buf || unfinished;
-    if (continued && !conn_text_append(conn, &frame->data)) {
-        conn_fail(conn, "a text request is too long");
+    if (continued && !iscsi_conn_text_append(conn, &frame->data)) {
+        iscsi_conn_fail(conn, "a text request is too long");
         return;
     }
     if (unfinished) {

@@ -7,8 +7,8 @@
 #include "target/front/iscsi/state.h"
 
 /* A text request; its CmdSN is counted already. */
-void text_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
+void iscsi_text_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
 /* Forgets an exchange under way. */
-void text_reset(struct iscsi_conn *conn);
+void iscsi_text_reset(struct iscsi_conn *conn);
 
 #endif

@@ -33,11 +33,11 @@ enum tmf_answer {
 static void tmf_respond(struct iscsi_conn *conn, uint32_t itt, enum tmf_answer answer,
                         struct tx *tx)
 {
-    struct pdu_tmf_response pdu = {.head = conn_status_head(conn, itt),
+    struct pdu_tmf_response pdu = {.head = iscsi_conn_status_head(conn, itt),
                                    .response = (uint8_t)answer};
-    uint8_t *bhs = conn_bhs(conn, tx);
+    uint8_t *bhs = iscsi_conn_bhs(conn, tx);
     pdu_tmf_response_encode(bhs, &pdu);
-    conn_send(conn, tx, bhs);
+    iscsi_conn_send(conn, tx, bhs);
 }
 
 static struct iscsi_conn *session_of(struct list *node)
@@ -55,7 +55,7 @@ static void task_abort(struct iscsi_task *task)
     if (task->state == TASK_SUBMITTED)
         task->aborted = true;
     else
-        task_free(task);
+        iscsi_task_free(task);
 }
 
 /* True when there were any. */
@@ -78,7 +78,7 @@ static bool export_abort(struct iscsi_conn *conn)
         struct iscsi_conn *other = session_of(node);
         if (other->export != conn->export || !tasks_abort(other) || other == conn)
             continue;
-        conn_wake(other);
+        iscsi_conn_wake(other);
         others = true;
     }
     return others;
@@ -91,9 +91,9 @@ static void target_leave(struct iscsi_conn *conn)
     LIST_FOR_EACH (node, &conn->node->sessions) {
         struct iscsi_conn *other = session_of(node);
         if (other->export == conn->export && other != conn && !other->superseded)
-            session_supersede(other, why);
+            iscsi_session_supersede(other, why);
     }
-    conn_fail(conn, why);
+    iscsi_conn_fail(conn, why);
 }
 
 static bool any_aborted(const struct iscsi_conn *conn)
@@ -109,7 +109,7 @@ static bool any_aborted(const struct iscsi_conn *conn)
 static bool tmf_waits(const struct iscsi_conn *conn, const struct tmf *tmf)
 {
     if (tmf->function == TMF_ABORT_TASK) {
-        const struct iscsi_task *task = task_find(conn, tmf->ref_itt);
+        const struct iscsi_task *task = iscsi_task_find(conn, tmf->ref_itt);
         return task && task->aborted;
     }
     if (tmf->function == TMF_ABORT_TASK_SET)
@@ -122,7 +122,7 @@ static bool tmf_waits(const struct iscsi_conn *conn, const struct tmf *tmf)
     return false;
 }
 
-void tmf_answer(struct iscsi_conn *conn, struct tx *tx)
+void iscsi_tmf_answer(struct iscsi_conn *conn, struct tx *tx)
 {
     for (int i = 0; conn->tmf_count > 0 && i < ISCSI_TMFS_MAX; i++) {
         struct tmf *tmf = &conn->tmfs[i];
@@ -136,12 +136,12 @@ void tmf_answer(struct iscsi_conn *conn, struct tx *tx)
     }
 }
 
-void tmf_task_over(struct iscsi_node *node, const struct export *export)
+void iscsi_tmf_task_over(struct iscsi_node *node, const struct export *export)
 {
     LIST_FOR_EACH (at, &node->sessions) {
         struct iscsi_conn *conn = session_of(at);
         if (conn->export == export && conn->tmf_count > 0)
-            conn_wake(conn);
+            iscsi_conn_wake(conn);
     }
 }
 
@@ -163,7 +163,7 @@ static enum tmf_answer tmf_begin(struct iscsi_conn *conn, const struct pdu_tmf *
     struct iscsi_task *task;
     switch (function) {
     case TMF_ABORT_TASK:
-        task = task_find(conn, pdu->ref_itt);
+        task = iscsi_task_find(conn, pdu->ref_itt);
         if (!task || task->lun != pdu->head.lun)
             return TMF_NO_TASK;
         task_abort(task);
@@ -198,7 +198,7 @@ static enum tmf_answer tmf_begin(struct iscsi_conn *conn, const struct pdu_tmf *
     return TMF_NOT_SUPPORTED;
 }
 
-void tmf_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
+void iscsi_tmf_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
 {
     struct pdu_tmf pdu;
     pdu_tmf_decode(frame->bhs, &pdu);
@@ -213,5 +213,5 @@ void tmf_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *fra
                          .itt = pdu.head.itt,
                          .ref_itt = pdu.ref_itt};
     conn->tmf_count++;
-    tmf_answer(conn, tx);
+    iscsi_tmf_answer(conn, tx);
 }

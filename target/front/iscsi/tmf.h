@@ -6,10 +6,10 @@
 #include "target/front/iscsi/state.h"
 
 /* A request; its CmdSN is counted already. */
-void tmf_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
+void iscsi_tmf_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
 /* Answers those of the connection whose commands' fate is known by now. */
-void tmf_answer(struct iscsi_conn *conn, struct tx *tx);
+void iscsi_tmf_answer(struct iscsi_conn *conn, struct tx *tx);
 /* An aborted command of the export is over: who waits for it is woken. */
-void tmf_task_over(struct iscsi_node *node, const struct export *export);
+void iscsi_tmf_task_over(struct iscsi_node *node, const struct export *export);
 
 #endif
