@@ -6,9 +6,9 @@
  * it to the request's export and calls x_reply() when it is done. Pure: no descriptor, no clock, no
  * log.
  *
- * The pump does not call x_next() while tx holds much: a client that asks and does not read its
- * answers is held back there, and nowhere else. When an export goes away it calls x_next() of the
- * sessions that use it, whether or not there are bytes, so that they may close.
+ * A session bounds what one client may hold: requests in flight, their bytes, and answers that the
+ * client does not read. When an export goes away the pump calls x_next() of the sessions that use
+ * it, whether or not there are bytes, so that they may close.
  */
 #ifndef STRAKE_FRONT_SESSION_H
 #define STRAKE_FRONT_SESSION_H
@@ -17,8 +17,8 @@ enum session_next {
     SESSION_MORE,    /* nothing to do until more bytes arrive (rx.want_bytes says how many) */
     SESSION_REQUEST, /* *out is a request to submit */
     /*
-     * Waits for requests in flight: call again after the next x_reply(). With none of its own in
-     * flight the session waits for an object of the shared pool: after anybody's next x_reply().
+     * Waits for its own answers: call again after its next x_reply(), or once tx is empty. With
+     * nothing in flight and tx empty it waits for the shared pool: after anybody's next x_reply().
      */
     SESSION_BUSY,
     SESSION_CLOSE, /* send what is in tx, then close; the session's `why` says the reason */

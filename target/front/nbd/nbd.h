@@ -12,26 +12,33 @@
 #include "common/base/tx.h"
 #include "target/front/export/export.h"
 #include "target/front/export/session.h"
+#include "target/front/nbd/wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-    NBD_REQUESTS_MAX = 128, /* in flight a connection; more wait in the socket */
+    NBD_REQUESTS_MAX = 128,                /* in flight a connection; more wait in the socket */
+    NBD_PAYLOAD_BYTES_MAX = BUF_BYTES_MAX, /* of a READ or a WRITE */
+    NBD_IN_FLIGHT_BYTES_MAX = 64 << 20,    /* of READs and WRITEs, a connection */
+    NBD_TX_BYTES_MAX = 1 << 20,            /* unsent; with more no further request is looked at */
+    NBD_OPTION_DATA_BYTES_MAX = 8192,      /* two strings of the longest kind the protocol has */
 };
+STATIC_ASSERT(NBD_PAYLOAD_BYTES_MAX == 32 << 20, "what clients assume who ask for no block sizes");
 
 enum nbd_state {
     NBD_CLIENT_FLAGS, /* our greeting is in tx, the client's flags are awaited */
     NBD_OPTIONS,      /* option haggling */
-    NBD_TRANSMISSION, /* an export is open */
+    NBD_TRANSMISSION, /* an export is open; a request's header is awaited */
+    NBD_ACCEPTED,     /* `header` was accepted: its payload or a free object is awaited */
+    NBD_REFUSED,      /* `header` was refused: its answer waits for the end of its payload */
+    NBD_LEAVING,      /* DISC was seen: what is in flight is awaited */
     NBD_CLOSED,       /* DISC, ABORT or a breach: nothing more is read */
 };
 
 struct nbd_request {
-    struct block_req block; /* owner is the session */
-    uint64_t cookie;
-    uint16_t type;
-    uint16_t flags;
+    struct block_req block; /* owner is the session; done is set by the pump */
+    struct nbd_header header;
     struct export *export; /* where the pump submits it */
 };
 
@@ -41,11 +48,16 @@ struct nbd_session {
     struct pool *requests;   /* of the front: struct nbd_request, shared by its NBD sessions */
     struct export *export;   /* open one, or NULL; counted in its session_count */
     uint32_t in_flight;
+    uint64_t in_flight_bytes; /* of READs and WRITEs */
+    uint32_t drain_bytes;     /* of what was refused: to be thrown away before anything else */
     bool no_zeroes;
     bool structured;
-    bool base_allocation; /* the meta context was selected for `export` */
-    bool disconnecting;   /* DISC was seen: finish what is in flight, then close */
-    const char *why;      /* reason of SESSION_CLOSE, a literal */
+    bool base_allocation; /* the meta context was selected for the volume `allocation_of` */
+    struct uuid allocation_of;
+    struct nbd_header header; /* NBD_ACCEPTED, NBD_REFUSED */
+    int refusal;              /* NBD_REFUSED: -E... */
+    const char *refusal_why;  /* NBD_REFUSED: a literal */
+    const char *why;          /* reason of SESSION_CLOSE, a literal */
 };
 
 /* Starts the session and puts the greeting into tx. */
@@ -53,7 +65,8 @@ void nbd_init(struct nbd_session *session, struct exports *exports, struct pool 
               struct tx *tx);
 /* Nothing may be in flight any more. */
 void nbd_release(struct nbd_session *session);
-/* The next thing to do (session.h). *out is a struct nbd_request, whose export says where to. */
+/* The next thing to do (export/session.h). *out is a struct nbd_request, whose export says where
+ * to. */
 enum session_next nbd_next(struct nbd_session *session, struct rx *rx, struct tx *tx,
                            struct nbd_request **out);
 /* The request is done: its answer into tx, its payload's reference and itself given back. */

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One NBD connection: which of handshake, request and reply has its turn. */
+#include "target/front/nbd/nbd.h"
+
+#include "target/front/nbd/handshake.h"
+#include "target/front/nbd/reply.h"
+#include "target/front/nbd/request.h"
+
+#include <errno.h>
+#include <string.h>
+
+void nbd_init(struct nbd_session *session, struct exports *exports, struct pool *requests,
+              struct tx *tx)
+{
+    ASSERT(requests->object_bytes >= sizeof(struct nbd_request));
+    *session = (struct nbd_session){.exports = exports, .requests = requests};
+    nbd_greeting_send(tx);
+}
+
+void nbd_release(struct nbd_session *session)
+{
+    ASSERT(session->in_flight == 0);
+    if (session->export) {
+        ASSERT(session->export->session_count > 0);
+        session->export->session_count--;
+    }
+    *session = (struct nbd_session){.state = NBD_CLOSED};
+}
+
+static enum session_next nbd_close(struct nbd_session *session, const char *why)
+{
+    session->state = NBD_CLOSED;
+    session->why = why;
+    return SESSION_CLOSE;
+}
+
+/* Bytes are missing. Nobody waits for those of a client whose export is gone. */
+static enum session_next nbd_wait(struct nbd_session *session)
+{
+    if (!session->export || !session->export->gone)
+        return SESSION_MORE;
+    if (session->in_flight > 0)
+        return SESSION_BUSY;
+    return nbd_close(session, "the export was deleted");
+}
+
+/* Throws away what was refused, as it comes; true when all of it is gone. */
+static bool nbd_drained(struct nbd_session *session, struct rx *rx)
+{
+    uint32_t there = rx_length(rx);
+    uint32_t step = there < session->drain_bytes ? there : session->drain_bytes;
+    if (step > 0)
+        rx_skip(rx, step);
+    session->drain_bytes -= step;
+    if (session->drain_bytes == 0)
+        return true;
+    return rx_need(rx, 1); /* there is nothing; this asks for more */
+}
+
+/* The request's payload, if it has one, is thrown away; then the refusal is sent. */
+static void nbd_refuse(struct nbd_session *session, int status, const char *why)
+{
+    session->refusal = status;
+    session->refusal_why = why;
+    session->drain_bytes = session->header.type == NBD_CMD_WRITE ? session->header.length_bytes : 0;
+    session->state = NBD_REFUSED;
+}
+
+/* What needs no volume is answered on the spot. */
+static void nbd_answer(struct nbd_session *session, struct tx *tx)
+{
+    if (session->header.type == NBD_CMD_BLOCK_STATUS)
+        nbd_reply_extent(&session->header, NBD_STATE_ALLOCATED, tx);
+    else
+        nbd_reply_done(session, &session->header, tx);
+}
+
+/* NBD_TRANSMISSION: one header; false when bytes are missing. */
+static bool nbd_header_take(struct nbd_session *session, struct rx *rx, struct tx *tx)
+{
+    struct nbd_header *header = &session->header;
+    if (!rx_need(rx, NBD_HEADER_BYTES))
+        return false;
+    struct reader r = reader_of(rx_bytes(rx), NBD_HEADER_BYTES);
+    bool magic_ok = nbd_header_decode(&r, header);
+    rx_skip(rx, NBD_HEADER_BYTES);
+    if (!magic_ok) {
+        (void)nbd_close(session, "a request without its magic number");
+        return true;
+    }
+    if (header->type == NBD_CMD_DISC) {
+        session->state = NBD_LEAVING;
+        return true;
+    }
+    if (header->type == NBD_CMD_WRITE && header->length_bytes > NBD_PAYLOAD_BYTES_MAX) {
+        (void)nbd_close(session, "a WRITE longer than 33554432 bytes");
+        return true;
+    }
+    int status = 0;
+    const char *why = nbd_request_invalid(session, header, &status);
+    if (why)
+        nbd_refuse(session, status, why);
+    else if (nbd_request_needs_volume(header))
+        session->state = NBD_ACCEPTED;
+    else
+        nbd_answer(session, tx);
+    return true;
+}
+
+/* What the request holds of our memory while it is in flight. */
+static uint32_t nbd_payload_bytes(const struct nbd_header *header)
+{
+    bool has_payload = header->type == NBD_CMD_READ || header->type == NBD_CMD_WRITE;
+    return has_payload ? header->length_bytes : 0;
+}
+
+/* NBD_ACCEPTED: hands the request out once its payload and an object for it are there. */
+static enum session_next nbd_submit(struct nbd_session *session, struct rx *rx,
+                                    struct nbd_request **out)
+{
+    const struct nbd_header *header = &session->header;
+    if (session->in_flight >= NBD_REQUESTS_MAX ||
+        session->in_flight_bytes >= NBD_IN_FLIGHT_BYTES_MAX)
+        return SESSION_BUSY;
+    if (header->type == NBD_CMD_WRITE && !rx_need(rx, header->length_bytes))
+        return nbd_wait(session);
+    struct nbd_request *request = pool_get(session->requests);
+    if (!request)
+        return SESSION_BUSY;
+    request->header = *header;
+    request->export = session->export;
+    request->block.owner = session;
+    list_init(&request->block.node);
+    nbd_request_fill(&request->block, header);
+    if (header->type == NBD_CMD_WRITE)
+        request->block.data = rx_take(rx, header->length_bytes);
+    session->in_flight++;
+    session->in_flight_bytes += nbd_payload_bytes(header);
+    session->state = NBD_TRANSMISSION;
+    *out = request;
+    return SESSION_REQUEST;
+}
+
+enum session_next nbd_next(struct nbd_session *session, struct rx *rx, struct tx *tx,
+                           struct nbd_request **out)
+{
+    *out = NULL;
+    for (;;) {
+        if (tx->pending_bytes >= NBD_TX_BYTES_MAX)
+            return SESSION_BUSY;
+        if (!nbd_drained(session, rx))
+            return nbd_wait(session);
+        switch (session->state) {
+        case NBD_CLIENT_FLAGS:
+            if (!nbd_client_flags_take(session, rx))
+                return SESSION_MORE;
+            break;
+        case NBD_OPTIONS:
+            if (!nbd_option_take(session, rx, tx))
+                return SESSION_MORE;
+            break;
+        case NBD_TRANSMISSION:
+            if (!nbd_header_take(session, rx, tx))
+                return nbd_wait(session);
+            break;
+        case NBD_ACCEPTED:
+            if (session->export->gone) {
+                nbd_refuse(session, -ESHUTDOWN, "the export was deleted");
+                break;
+            }
+            return nbd_submit(session, rx, out);
+        case NBD_REFUSED:
+            nbd_reply_error(session, &session->header, session->refusal, session->refusal_why, tx);
+            session->state = NBD_TRANSMISSION;
+            break;
+        case NBD_LEAVING:
+            if (session->in_flight > 0)
+                return SESSION_BUSY;
+            return nbd_close(session, "the client disconnected");
+        case NBD_CLOSED:
+            return SESSION_CLOSE;
+        }
+    }
+}
+
+void nbd_drop(struct nbd_session *session, struct nbd_request *request)
+{
+    ASSERT(request->block.owner == session && session->in_flight > 0);
+    ASSERT(session->in_flight_bytes >= nbd_payload_bytes(&request->header));
+    session->in_flight--;
+    session->in_flight_bytes -= nbd_payload_bytes(&request->header);
+    slice_release(&request->block.data);
+    pool_put(session->requests, request);
+}
+
+void nbd_reply(struct nbd_session *session, struct nbd_request *request, struct tx *tx)
+{
+    const struct block_req *block = &request->block;
+    ASSERT(block->owner == session && block->status <= 0);
+    if (block->status)
+        nbd_reply_error(session, &request->header, block->status, strerror(-block->status), tx);
+    else if (block->op == BLOCK_READ)
+        nbd_reply_data(session, &request->header, &block->data, tx);
+    else
+        nbd_reply_done(session, &request->header, tx);
+    nbd_drop(session, request);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers of the transmission phase: simple replies and structured reply chunks. */
+#include "target/front/nbd/reply.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    NBD_CHUNK_OFFSET_BYTES = 8,
+    NBD_CHUNK_ERROR_BYTES = 6,
+    NBD_CHUNK_EXTENT_BYTES = 12,
+    NBD_ERROR_TEXT_BYTES = 256, /* "SHOULD be no longer than" that */
+};
+
+static void simple_reply(const struct nbd_header *header, int status, struct tx *tx)
+{
+    struct nbd_simple_reply reply = {.error = nbd_error_of(status), .cookie = header->cookie};
+    struct writer w = writer_of(tx_space(tx, NBD_SIMPLE_REPLY_BYTES), NBD_SIMPLE_REPLY_BYTES);
+    nbd_simple_reply_encode(&w, &reply);
+    ASSERT(!w.bad && writer_left(&w) == 0);
+}
+
+/*
+ * The head of the one chunk of a reply, whose payload is `here` bytes, which the caller fills in,
+ * and `behind` more that it appends.
+ */
+static struct writer chunk(const struct nbd_header *header, uint16_t type, uint32_t here,
+                           uint32_t behind, struct tx *tx)
+{
+    struct nbd_chunk head = {.flags = NBD_REPLY_FLAG_DONE,
+                             .type = type,
+                             .cookie = header->cookie,
+                             .length_bytes = here + behind};
+    uint32_t total = NBD_CHUNK_BYTES + here;
+    struct writer w = writer_of(tx_space(tx, total), total);
+    nbd_chunk_encode(&w, &head);
+    return w;
+}
+
+void nbd_reply_done(const struct nbd_session *session, const struct nbd_header *header,
+                    struct tx *tx)
+{
+    if (!session->structured || header->type != NBD_CMD_READ) {
+        simple_reply(header, 0, tx);
+        return;
+    }
+    struct writer w = chunk(header, NBD_REPLY_TYPE_NONE, 0, 0, tx);
+    ASSERT(!w.bad && writer_left(&w) == 0);
+}
+
+void nbd_reply_data(const struct nbd_session *session, const struct nbd_header *header,
+                    const struct slice *data, struct tx *tx)
+{
+    ASSERT(header->type == NBD_CMD_READ && data->length_bytes == header->length_bytes);
+    if (session->structured) {
+        struct writer w = chunk(header, NBD_REPLY_TYPE_OFFSET_DATA, NBD_CHUNK_OFFSET_BYTES,
+                                data->length_bytes, tx);
+        write_u64(&w, header->offset_bytes);
+        ASSERT(!w.bad && writer_left(&w) == 0);
+    } else {
+        simple_reply(header, 0, tx);
+    }
+    tx_slice(tx, data);
+}
+
+void nbd_reply_extent(const struct nbd_header *header, uint32_t state, struct tx *tx)
+{
+    ASSERT(header->type == NBD_CMD_BLOCK_STATUS && header->length_bytes > 0);
+    struct writer w = chunk(header, NBD_REPLY_TYPE_BLOCK_STATUS, NBD_CHUNK_EXTENT_BYTES, 0, tx);
+    write_u32(&w, NBD_BASE_ALLOCATION_ID);
+    write_u32(&w, header->length_bytes);
+    write_u32(&w, state);
+    ASSERT(!w.bad && writer_left(&w) == 0);
+}
+
+void nbd_reply_error(const struct nbd_session *session, const struct nbd_header *header, int status,
+                     const char *why, struct tx *tx)
+{
+    ASSERT(status < 0);
+    if (!session->structured) {
+        simple_reply(header, status, tx);
+        return;
+    }
+    char text[NBD_ERROR_TEXT_BYTES];
+    snprintf(text, sizeof(text),
+             "%s (command %u, flags 0x%x, offset %" PRIu64 ", length %" PRIu32
+             "; the export has %" PRIu64 " bytes)",
+             why, header->type, header->flags, header->offset_bytes, header->length_bytes,
+             session->export->size_bytes);
+    uint16_t length = (uint16_t)strlen(text);
+    struct writer w = chunk(header, NBD_REPLY_TYPE_ERROR, NBD_CHUNK_ERROR_BYTES + length, 0, tx);
+    write_u32(&w, nbd_error_of(status));
+    write_u16(&w, length);
+    write_bytes(&w, text, length);
+    ASSERT(!w.bad && writer_left(&w) == 0);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers of the transmission phase. Structured only where the client asked for them and the
+ * answer carries something: data, extents or the text of an error.
+ */
+#ifndef STRAKE_FRONT_NBD_REPLY_H
+#define STRAKE_FRONT_NBD_REPLY_H
+
+#include "target/front/nbd/nbd.h"
+
+/* The request succeeded and has nothing to tell. */
+void nbd_reply_done(const struct nbd_session *session, const struct nbd_header *header,
+                    struct tx *tx);
+/* The READ succeeded; its data goes by reference. */
+void nbd_reply_data(const struct nbd_session *session, const struct nbd_header *header,
+                    const struct slice *data, struct tx *tx);
+/* The BLOCK_STATUS succeeded: the whole range is one extent of `state`. */
+void nbd_reply_extent(const struct nbd_header *header, uint32_t state, struct tx *tx);
+/* The request failed with `status` (-E...), for the reason `why`. */
+void nbd_reply_error(const struct nbd_session *session, const struct nbd_header *header, int status,
+                     const char *why, struct tx *tx);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The other end of an NBD session for its tests: says bytes in hex (spaces are for the eye), and
+ * holds what the session answers against bytes in hex.
+ */
+#ifndef STRAKE_TESTS_NBD_CLIENT_H
+#define STRAKE_TESTS_NBD_CLIENT_H
+
+#include "target/front/nbd/nbd.h"
+#include "tests/lib/suite.h"
+
+#include <string.h>
+
+enum { CLIENT_TEXT_BYTES = 4096, CLIENT_REQUESTS = 200 };
+
+/* What every conversation begins with. */
+#define GREETING "4e42444d41474943 49484156454f5054 0003"
+#define OPTION   "49484156454f5054 "
+#define ANSWER   "0003e889045565a9 "
+#define REQUEST  "25609513 "
+#define SIMPLE   "67446698 "
+#define CHUNK    "668e33ef "
+#define COOKIE   "c0ffee0000000001 "
+
+struct client {
+    struct buf_pool bufs;
+    struct pool requests;
+    struct exports exports;
+    struct export vol; /* the only export, unless a test adds others */
+    struct rx rx;
+    struct tx tx;
+    struct nbd_session session;
+    struct nbd_request *request; /* of the last client_next that gave one */
+};
+
+static inline uint8_t client_digit(char c)
+{
+    ck_assert_msg((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'), "not hex: %c", c);
+    return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+static inline size_t client_bytes_of(const char *hex, uint8_t *bytes)
+{
+    size_t length = 0;
+    for (; *hex; hex++) {
+        if (*hex == ' ')
+            continue;
+        bytes[length++] = (uint8_t)(client_digit(hex[0]) << 4 | client_digit(hex[1]));
+        hex++;
+    }
+    return length;
+}
+
+static inline void client_send_bytes(struct client *client, const void *bytes, size_t length)
+{
+    const uint8_t *next = bytes;
+    while (length > 0) {
+        uint32_t room;
+        uint8_t *space = rx_space(&client->rx, &room);
+        uint32_t step = room < length ? room : (uint32_t)length;
+        memcpy(space, next, step);
+        rx_filled(&client->rx, step);
+        next += step;
+        length -= step;
+    }
+}
+
+static inline void client_send(struct client *client, const char *hex)
+{
+    uint8_t bytes[CLIENT_TEXT_BYTES];
+    client_send_bytes(client, bytes, client_bytes_of(hex, bytes));
+}
+
+static inline enum session_next client_next(struct client *client)
+{
+    return nbd_next(&client->session, &client->rx, &client->tx, &client->request);
+}
+
+/* Everything the session has to send, at most `size` bytes. */
+static inline size_t client_receive(struct client *client, uint8_t *bytes, size_t size)
+{
+    size_t length = 0;
+    struct iovec iov;
+    while (tx_vectors(&client->tx, &iov, 1) == 1) {
+        ck_assert_uint_le(iov.iov_len, size - length);
+        memcpy(bytes + length, iov.iov_base, iov.iov_len);
+        length += iov.iov_len;
+        tx_sent(&client->tx, iov.iov_len);
+    }
+    return length;
+}
+
+/* The session has these bytes to send and no others. */
+static inline void client_expect(struct client *client, const char *hex)
+{
+    uint8_t expected[CLIENT_TEXT_BYTES];
+    uint8_t received[CLIENT_TEXT_BYTES];
+    size_t expected_length = client_bytes_of(hex, expected);
+    size_t length = client_receive(client, received, sizeof(received));
+    ck_assert_uint_eq(length, expected_length);
+    ck_assert_mem_eq(received, expected, length);
+}
+
+/* Sends, pulls until the session wants more bytes, and expects. */
+static inline void client_ask(struct client *client, const char *hex, const char *answer)
+{
+    client_send(client, hex);
+    ck_assert_int_eq(client_next(client), SESSION_MORE);
+    client_expect(client, answer);
+}
+
+/* An export "vol" of 1 MiB, and a session of which the greeting is still to be read. */
+static inline void client_init(struct client *client)
+{
+    *client = (struct client){0};
+    buf_pool_init(&client->bufs, 1u << 30);
+    ck_assert_int_eq(pool_init(&client->requests, sizeof(struct nbd_request), CLIENT_REQUESTS), 0);
+    exports_init(&client->exports, EXPORT_IQN_PREFIX_DEFAULT);
+    client->vol = (struct export){.name = "vol", .size_bytes = 1u << 20, .block_bytes = 512};
+    for (uint8_t i = 0; i < UUID_BYTES; i++)
+        client->vol.uuid.bytes[i] = (uint8_t)(i * 0x11);
+    list_append(&client->exports.list, &client->vol.node);
+    rx_init(&client->rx, &client->bufs);
+    tx_init(&client->tx, &client->bufs);
+    nbd_init(&client->session, &client->exports, &client->requests, &client->tx);
+}
+
+static inline void client_release(struct client *client)
+{
+    nbd_release(&client->session);
+    ck_assert_uint_eq(client->vol.session_count, 0);
+    rx_release(&client->rx);
+    tx_release(&client->tx);
+    pool_release(&client->requests);
+    buf_pool_release(&client->bufs);
+}
+
+/* Past the client's flags: options may follow. */
+static inline void client_haggle(struct client *client)
+{
+    client_ask(client, "00000003", GREETING);
+}
+
+/* In transmission, with simple replies. */
+static inline void client_open(struct client *client)
+{
+    uint8_t bytes[CLIENT_TEXT_BYTES];
+    client_haggle(client);
+    client_send(client, OPTION "00000007 00000009 00000003 766f6c 0000");
+    ck_assert_int_eq(client_next(client), SESSION_MORE);
+    ck_assert_uint_eq(client_receive(client, bytes, sizeof(bytes)), 20 + 12 + 20);
+}
+
+/* In transmission, with structured replies and base:allocation. */
+static inline void client_open_structured(struct client *client)
+{
+    uint8_t bytes[CLIENT_TEXT_BYTES];
+    client_haggle(client);
+    client_send(client, OPTION "00000008 00000000");
+    client_send(client, OPTION "0000000a 0000001e 00000003 766f6c 00000001 "
+                               "0000000f 626173653a616c6c6f636174696f6e");
+    client_send(client, OPTION "00000007 00000009 00000003 766f6c 0000");
+    ck_assert_int_eq(client_next(client), SESSION_MORE);
+    ck_assert_uint_eq(client_receive(client, bytes, sizeof(bytes)), 20 + 39 + 20 + 32 + 20);
+}
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers of the transmission phase, to the byte. */
+#include "target/front/nbd/reply.h"
+#include "tests/unit/target/front/nbd/client.h"
+
+#include <errno.h>
+
+static struct client client;
+static struct nbd_header header;
+
+static void setup(void)
+{
+    client_init(&client);
+    client_expect(&client, GREETING);
+    client.session.export = &client.vol;
+    client.vol.session_count++;
+    header = (struct nbd_header){
+        .cookie = 0xc0ffee0000000001, .offset_bytes = 0x10000, .length_bytes = 4};
+}
+
+static void teardown(void)
+{
+    client_release(&client);
+}
+
+START_TEST(success_is_a_simple_reply)
+{
+    header.type = NBD_CMD_WRITE;
+    nbd_reply_done(&client.session, &header, &client.tx);
+    client.session.structured = true;
+    nbd_reply_done(&client.session, &header, &client.tx);
+    client_expect(&client, SIMPLE "00000000" COOKIE SIMPLE "00000000" COOKIE);
+}
+END_TEST
+
+START_TEST(empty_structured_read_is_a_none_chunk)
+{
+    client.session.structured = true;
+    nbd_reply_done(&client.session, &header, &client.tx);
+    client_expect(&client, CHUNK "0001 0000" COOKIE "00000000");
+}
+END_TEST
+
+START_TEST(data_follows_a_simple_reply)
+{
+    uint8_t bytes[] = {0xde, 0xad, 0xbe, 0xef};
+    struct slice data = {.bytes = bytes, .length_bytes = sizeof(bytes)};
+    nbd_reply_data(&client.session, &header, &data, &client.tx);
+    client_expect(&client, SIMPLE "00000000" COOKIE "deadbeef");
+}
+END_TEST
+
+START_TEST(structured_data_is_one_final_chunk_with_its_offset)
+{
+    uint8_t bytes[] = {0xde, 0xad, 0xbe, 0xef};
+    struct slice data = {.bytes = bytes, .length_bytes = sizeof(bytes)};
+    client.session.structured = true;
+    nbd_reply_data(&client.session, &header, &data, &client.tx);
+    client_expect(&client, CHUNK "0001 0001" COOKIE "0000000c 0000000000010000 deadbeef");
+}
+END_TEST
+
+START_TEST(data_goes_by_reference)
+{
+    struct slice data = slice_get(&client.bufs, 4);
+    nbd_reply_data(&client.session, &header, &data, &client.tx);
+    ck_assert_uint_eq(data.buf->refs, 2);
+    tx_sent(&client.tx, client.tx.pending_bytes);
+    ck_assert_uint_eq(data.buf->refs, 1);
+    slice_release(&data);
+}
+END_TEST
+
+START_TEST(extent_covers_the_whole_range)
+{
+    header.type = NBD_CMD_BLOCK_STATUS;
+    nbd_reply_extent(&header, NBD_STATE_ALLOCATED, &client.tx);
+    client_expect(&client, CHUNK "0001 0005" COOKIE "0000000c 00000001 00000004 00000000");
+}
+END_TEST
+
+START_TEST(error_is_a_number_in_a_simple_reply)
+{
+    nbd_reply_error(&client.session, &header, -ENOSPC, "full", &client.tx);
+    client_expect(&client, SIMPLE "0000001c" COOKIE);
+}
+END_TEST
+
+START_TEST(structured_error_names_the_rule_and_the_numbers)
+{
+    static const char text[] = "too far (command 1, flags 0x1, offset 65536, length 4; "
+                               "the export has 1048576 bytes)";
+    uint8_t bytes[CLIENT_TEXT_BYTES];
+    client.session.structured = true;
+    header.type = NBD_CMD_WRITE;
+    header.flags = NBD_CMD_FLAG_FUA;
+    nbd_reply_error(&client.session, &header, -ENOSPC, "too far", &client.tx);
+    size_t length = client_receive(&client, bytes, sizeof(bytes));
+    struct reader r = reader_of(bytes, length);
+    struct nbd_chunk chunk;
+    ck_assert(nbd_chunk_decode(&r, &chunk));
+    ck_assert_uint_eq(chunk.flags, NBD_REPLY_FLAG_DONE);
+    ck_assert_uint_eq(chunk.type, NBD_REPLY_TYPE_ERROR);
+    ck_assert_uint_eq(chunk.cookie, header.cookie);
+    ck_assert_uint_eq(chunk.length_bytes, reader_left(&r));
+    ck_assert_uint_eq(read_u32(&r), 28);
+    ck_assert_uint_eq(read_u16(&r), strlen(text));
+    ck_assert_uint_eq(reader_left(&r), strlen(text));
+    ck_assert_mem_eq(r.next, text, strlen(text));
+}
+END_TEST
+
+START_TEST(text_of_an_error_is_bounded)
+{
+    char why[1000];
+    memset(why, 'a', sizeof(why) - 1);
+    why[sizeof(why) - 1] = '\0';
+    client.session.structured = true;
+    nbd_reply_error(&client.session, &header, -EIO, why, &client.tx);
+    ck_assert_uint_eq(client.tx.pending_bytes, NBD_CHUNK_BYTES + 6 + 255);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("nbd reply");
+    TCase *tcase = tcase_create("reply");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, success_is_a_simple_reply);
+    tcase_add_test(tcase, empty_structured_read_is_a_none_chunk);
+    tcase_add_test(tcase, data_follows_a_simple_reply);
+    tcase_add_test(tcase, structured_data_is_one_final_chunk_with_its_offset);
+    tcase_add_test(tcase, data_goes_by_reference);
+    tcase_add_test(tcase, extent_covers_the_whole_range);
+    tcase_add_test(tcase, error_is_a_number_in_a_simple_reply);
+    tcase_add_test(tcase, structured_error_names_the_rule_and_the_numbers);
+    tcase_add_test(tcase, text_of_an_error_is_bounded);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
