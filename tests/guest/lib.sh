@@ -14,9 +14,10 @@
 #   dmesg_clean                fails if the kernel logged an error of a disk or file system
 #   fail MESSAGE
 #
-# Environment: REPLACEMENT_TIMEOUT (iSCSI, default 120 s: after this long without its target an
-# attached disk fails requests), NBD_TIMEOUT (default 10 s: a request unanswered for that long is
-# sent again on a new connection).
+# Environment, which run passes on:
+#   GUEST_REPLACEMENT_TIMEOUT  iSCSI, default 120 s: a disk without its target fails requests then
+#   GUEST_NBD_TIMEOUT          default 10 s: a request unanswered for so long is sent again on a new
+#                              connection
 set -euo pipefail
 
 guest_dir=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -59,12 +60,12 @@ wait_until() {
 
 iscsid_start() {
   iscsid_runs && return
-  busybox modprobe iscsi_tcp
+  busybox modprobe -a iscsi_tcp sd_mod
   mkdir -p /run/lock/iscsi /etc/iscsi
   rm -rf /etc/iscsi/nodes /etc/iscsi/send_targets /etc/iscsi/ifaces
   echo "InitiatorName=iqn.2026-11.io.strake:guest-$RANDOM$RANDOM" >/etc/iscsi/initiatorname.iscsi
   sed -i -e '/^iscsid.startup/d' -e "s/^\(node.session.timeo.replacement_timeout\) .*/\1 = \
-${REPLACEMENT_TIMEOUT:-120}/" /etc/iscsi/iscsid.conf
+${GUEST_REPLACEMENT_TIMEOUT:-120}/" /etc/iscsi/iscsid.conf
   iscsid -f >/run/iscsid.log 2>&1 &
   wait_until 10 iscsid_runs || fail "iscsid does not start: $(</run/iscsid.log)"
 }
@@ -107,10 +108,10 @@ nbd_attach() {
   for number in 0 1 2 3; do
     [[ -e /sys/block/nbd$number/pid ]] || break
   done
-  nbd_keeper=$(/run/nbd_attach "$1" "$2" "$3" "$number" "${NBD_TIMEOUT:-10}") ||
+  nbd_keeper=$(/run/nbd_attach "$1" "$2" "$3" "$number" "${GUEST_NBD_TIMEOUT:-10}") ||
     fail "cannot attach $3 at $1:$2"
   device=/dev/nbd$number
-  say "$3 is $device, $(blockdev --getsize64 "$device") bytes"
+  say "export '$3' is $device, $(blockdev --getsize64 "$device") bytes"
 }
 
 nbd_detach() {
