@@ -6,11 +6,13 @@
  *
  *   GET    /v1/status               the target, its listeners, the replicas it reaches
  *   GET    /v1/volumes              all volumes; ?deleted=1 with the records of deleted ones
- *   POST   /v1/volumes              {"name", "size_bytes", "replicas"?, "block_bytes"?} -> the
- * volume GET    /v1/volumes/NAME         one volume: identity, members, state and the reason for it
- *   DELETE /v1/volumes/NAME         the data goes, the record stays
+ *   POST   /v1/volumes              {"name", "size_bytes", "replicas"?, "block_bytes"?}
+ *                                   201 and the volume, once every replica has made it
+ *   GET    /v1/volumes/NAME         one volume: identity, members, state and the reason for it
+ *   DELETE /v1/volumes/NAME         the data goes, the record stays; ?force=1 although clients use
+ *                                   it, or fewer than a majority of its replicas are up
  *
- * An error is {"error": "one line"} with the fitting HTTP status.
+ * NAME may also be a volume's id. An error is {"error": "one line"} with the fitting HTTP status.
  */
 #ifndef STRAKE_CONTROL_CONTROL_H
 #define STRAKE_CONTROL_CONTROL_H
@@ -22,7 +24,8 @@
 struct control;
 
 struct control_settings {
-    const char *socket_path; /* of the API's unix socket */
+    const char *socket_path;  /* of the API's unix socket */
+    const char *iscsi_portal; /* told to people instead of the listeners' addresses; or NULL */
     struct repl_settings repl;
     uint32_t ops_max; /* replicated operations in flight, all volumes together */
 };
@@ -32,8 +35,12 @@ struct control *control_new(const struct control_settings *settings, struct loop
                             struct front *front, const struct uuid *process, struct error *error);
 /* Replicas are added to these; the catalogue hears of their volumes. */
 struct peers *control_peers(struct control *control);
-/* Stops every volume cleanly, then `done`. */
+/*
+ * Stops every volume cleanly, then `done`. The front must have stopped, or its requests be in
+ * flight no longer.
+ */
 void control_stop(struct control *control, void (*done)(void *arg), void *arg);
+/* After control_stop. The volumes go as well: before front_free, which has their exports. */
 void control_free(struct control *control);
 
 #endif

@@ -18,7 +18,8 @@ struct volume;
 struct front_settings {
     const char *iqn_prefix;
     const char *iscsi_portal; /* told in SendTargets instead of the socket's own; or NULL */
-    uint32_t requests_max;    /* in flight, all connections together */
+    uint32_t requests_max;    /* in flight, all connections together, of each protocol */
+    uint32_t connections_max; /* clients at once; more are turned away */
 };
 
 struct front_counters {
@@ -28,7 +29,7 @@ struct front_counters {
 
 struct front *front_new(const struct front_settings *settings, struct loop *loop,
                         struct stream_sender *sender, struct buf_pool *bufs, struct error *error);
-/* Closes listeners and connections; no request may be in flight in a volume that goes first. */
+/* Closes listeners and connections, drops exports. No request may be in flight. */
 void front_free(struct front *front);
 MUST_USE int front_listen_nbd(struct front *front, const struct address *address,
                               struct error *error);
@@ -37,9 +38,15 @@ MUST_USE int front_listen_iscsi(struct front *front, const struct address *addre
 /* Stops accepting and closes every connection once its requests are answered; then `done`. */
 void front_stop(struct front *front, void (*done)(void *arg), void *arg);
 
-/* Shows a volume to clients under its name, and takes it away (its sessions end). */
+/*
+ * Shows a volume to clients under its name, which no other export has, and takes it away (its
+ * sessions end). NULL when there is no memory.
+ */
 struct export *front_export_add(struct front *front, struct volume *volume);
-/* `done` is called when no request of it is in flight and no session uses it any more. */
+/*
+ * `done` is called in a later turn, when no request of it is in flight and no session uses it any
+ * more; the export ends with the call.
+ */
 void front_export_remove(struct front *front, struct export *export, void (*done)(void *arg),
                          void *arg);
 struct exports *front_exports(struct front *front);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What tools are told: the catalogue, its volumes and the target's status as JSON, and errors. */
+#include "target/control/state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static json_t *json_uuid(const struct uuid *uuid)
+{
+    char text[UUID_TEXT_BYTES];
+    uuid_format(uuid, text);
+    return json_string(text);
+}
+
+static json_t *json_u64(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+/* Replicas and clients may send any bytes; what is no UTF-8 is not told. */
+static json_t *json_text(const char *text)
+{
+    json_t *json = json_string(text ? text : "");
+    return json ? json : json_string("?");
+}
+
+/* ---- ends of requests ---- */
+
+void answer_json(struct http_request *request, unsigned status, json_t *json)
+{
+    char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;
+    json_decref(json);
+    http_answer(request, text ? status : 500, text ? text : strdup("{\"error\": \"no memory\"}"));
+}
+
+void answer_error(struct http_request *request, unsigned status, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    json_t *json = json_object();
+    json_object_set_new(json, "error", json_text(text));
+    answer_json(request, status, json);
+}
+
+/* ---- one volume ---- */
+
+static const char *record_state_name(const struct record *record, const struct repl_status *status)
+{
+    switch (record->state) {
+    case RECORD_CREATING:
+        return "creating";
+    case RECORD_REMOVING:
+        return "deleting";
+    case RECORD_DELETED:
+        return "deleted";
+    case RECORD_LIVE:
+        break;
+    }
+    if (record->fenced)
+        return "fenced";
+    return record->volume ? repl_state_name(status->state) : "opening";
+}
+
+static const char *record_why(const struct record *record, const struct repl_status *status)
+{
+    if (record->state != RECORD_LIVE)
+        return "";
+    if (record->fenced)
+        return "another target serves it";
+    if (record->why)
+        return record->why;
+    if (!record->volume)
+        return "no replica of it is up";
+    return status->why ? status->why : "";
+}
+
+static const struct repl_member_status *member_status(const struct repl_status *status,
+                                                      const struct uuid *member)
+{
+    for (uint8_t i = 0; i < status->member_count; i++) {
+        if (uuid_equal(&status->members[i].member, member))
+            return &status->members[i];
+    }
+    return NULL;
+}
+
+static json_t *json_member(const struct record *record, const struct member *member,
+                           const struct repl_status *status)
+{
+    const struct placement *placement = record_placement(record, &member->uuid);
+    const struct repl_member_status *now = member_status(status, &member->uuid);
+    struct peer_status peer = {.address = NULL};
+    if (placement)
+        peer_status(placement->peer, &peer);
+    const char *why = now && now->why ? now->why : "";
+    if (!placement)
+        why = "no replica process that is up keeps it";
+    else if (!peer.up)
+        why = "its replica process is not reached";
+    json_t *json = json_object();
+    json_object_set_new(json, "id", json_uuid(&member->uuid));
+    json_object_set_new(json, "kind",
+                        json_string(member->kind == MEMBER_WITNESS ? "witness" : "data"));
+    json_object_set_new(json, "replica", peer.address ? json_text(peer.address) : json_null());
+    json_object_set_new(json, "attached", json_boolean(now && now->attached));
+    json_object_set_new(json, "in_sync", json_boolean(now ? now->in_sync : member->in_sync));
+    if (now && now->resyncing) {
+        json_t *resync = json_object();
+        json_object_set_new(resync, "done_bytes", json_u64(now->resync_done_bytes));
+        json_object_set_new(resync, "total_bytes", json_u64(now->resync_total_bytes));
+        json_object_set_new(json, "resync", resync);
+    }
+    json_object_set_new(json, "why", json_text(why));
+    return json;
+}
+
+/* "ADDR:PORT" or "unix:PATH" -> the URI by which NBD clients reach the export. */
+static json_t *json_nbd_uri(const char *address, const char *name)
+{
+    static const char unix_prefix[] = "unix:";
+    size_t prefix_bytes = sizeof(unix_prefix) - 1;
+    if (strncmp(address, unix_prefix, prefix_bytes) == 0)
+        return json_sprintf("nbd+unix:///%s?socket=%s", name, address + prefix_bytes);
+    return json_sprintf("nbd://%s/%s", address, name);
+}
+
+static void json_attach(json_t *json, const struct record *record)
+{
+    const struct control *control = record->control;
+    const char *address;
+    char iqn[IQN_BYTES];
+    export_iqn(front_exports(control->front), record->export, iqn);
+    json_t *portals = json_array();
+    for (uint32_t i = 0; (address = front_address(control->front, true, i)); i++)
+        json_array_append_new(portals, json_text(address));
+    if (control->iscsi_portal && json_array_size(portals) > 0) {
+        json_array_clear(portals);
+        json_array_append_new(portals, json_text(control->iscsi_portal));
+    }
+    json_t *uris = json_array();
+    for (uint32_t i = 0; (address = front_address(control->front, false, i)); i++)
+        json_array_append_new(uris, json_nbd_uri(address, record->export->name));
+    json_object_set_new(json, "iscsi", json_pack("{s:s, s:o}", "iqn", iqn, "portals", portals));
+    json_object_set_new(json, "nbd", json_pack("{s:o}", "uris", uris));
+    json_object_set_new(json, "sessions", json_integer(record->export->session_count));
+}
+
+static json_t *json_counters(const struct volume_counters *counters)
+{
+    json_t *json = json_object();
+    json_object_set_new(json, "reads", json_u64(counters->reads));
+    json_object_set_new(json, "writes", json_u64(counters->writes));
+    json_object_set_new(json, "zeroes", json_u64(counters->zeroes));
+    json_object_set_new(json, "flushes", json_u64(counters->flushes));
+    json_object_set_new(json, "errors", json_u64(counters->errors));
+    json_object_set_new(json, "read_bytes", json_u64(counters->read_bytes));
+    json_object_set_new(json, "written_bytes", json_u64(counters->written_bytes));
+    return json;
+}
+
+static json_t *json_record(const struct record *record)
+{
+    const struct config *config = record->volume ? volume_config(record->volume) : &record->config;
+    struct repl_status status = {.state = REPL_OPENING};
+    if (record->volume)
+        volume_status(record->volume, &status);
+    json_t *json = json_object();
+    json_object_set_new(json, "name", json_text(config->name));
+    json_object_set_new(json, "id", json_uuid(&config->volume));
+    json_object_set_new(json, "state", json_string(record_state_name(record, &status)));
+    json_object_set_new(json, "why", json_text(record_why(record, &status)));
+    json_object_set_new(json, "size_bytes", json_u64(config->size_bytes));
+    json_object_set_new(json, "block_bytes", json_integer(config->block_bytes));
+    json_object_set_new(json, "created_s", json_u64(config->created_s));
+    json_object_set_new(json, "epoch", json_u64(config->epoch));
+    json_object_set_new(json, "min_in_sync", json_integer(config->min_in_sync));
+    json_t *members = json_array();
+    for (uint8_t i = 0; i < config->member_count && record->state != RECORD_DELETED; i++)
+        json_array_append_new(members, json_member(record, &config->members[i], &status));
+    json_object_set_new(json, "members", members);
+    if (record->export && !record->export->gone)
+        json_attach(json, record);
+    if (record->volume)
+        json_object_set_new(json, "counters", json_counters(volume_counters(record->volume)));
+    return json;
+}
+
+void answer_record(struct http_request *request, unsigned status, const struct record *record)
+{
+    answer_json(request, status, json_record(record));
+}
+
+json_t *answer_records(const struct control *control, bool deleted)
+{
+    json_t *volumes = json_array();
+    LIST_FOR_EACH (node, &control->records) {
+        const struct record *record = CONTAINER_OF(node, struct record, node);
+        if (deleted || record->state != RECORD_DELETED)
+            json_array_append_new(volumes, json_record(record));
+    }
+    return json_pack("{s:o}", "volumes", volumes);
+}
+
+/* ---- the target ---- */
+
+static json_t *json_replicas(const struct control *control)
+{
+    json_t *replicas = json_array();
+    for (uint32_t i = 0; i < peers_count(control->peers); i++) {
+        struct peer_status status;
+        peer_status(peers_at(control->peers, i), &status);
+        json_t *json = json_object();
+        json_object_set_new(json, "address", json_text(status.address));
+        json_object_set_new(json, "up", json_boolean(status.up));
+        json_object_set_new(json, "why", json_text(status.why));
+        bool known = !uuid_is_zero(&status.pool);
+        json_object_set_new(json, "pool", known ? json_uuid(&status.pool) : json_null());
+        json_object_set_new(json, "free_bytes", json_u64(status.free_bytes));
+        json_object_set_new(json, "total_bytes", json_u64(status.total_bytes));
+        json_array_append_new(replicas, json);
+    }
+    return replicas;
+}
+
+static json_t *json_listeners(const struct control *control, bool iscsi)
+{
+    json_t *listeners = json_array();
+    const char *address;
+    for (uint32_t i = 0; (address = front_address(control->front, iscsi, i)); i++)
+        json_array_append_new(listeners, json_text(address));
+    return listeners;
+}
+
+static json_t *json_events(const struct control *control)
+{
+    json_t *events = json_array();
+    uint64_t count = control->event_count;
+    uint64_t first = count > CONTROL_EVENTS_MAX ? count - CONTROL_EVENTS_MAX : 0;
+    for (uint64_t i = first; i < count; i++) {
+        const struct event *event = &control->events[i % CONTROL_EVENTS_MAX];
+        json_t *json = json_object();
+        json_object_set_new(json, "time_ms", json_u64(event->time_ms));
+        json_object_set_new(json, "warn", json_boolean(event->warn));
+        json_object_set_new(json, "subject", json_text(event->subject));
+        json_object_set_new(json, "text", json_text(event->text));
+        json_array_append_new(events, json);
+    }
+    return events;
+}
+
+/* How many volumes there are, and how many of them serve. */
+static json_t *json_volume_counts(const struct control *control)
+{
+    uint32_t live = 0;
+    uint32_t serving = 0;
+    uint32_t deleted = 0;
+    LIST_FOR_EACH (node, &control->records) {
+        const struct record *record = CONTAINER_OF(node, struct record, node);
+        struct repl_status status;
+        live += record->state != RECORD_DELETED;
+        deleted += record->state == RECORD_DELETED;
+        if (record->state != RECORD_LIVE || !record->volume)
+            continue;
+        volume_status(record->volume, &status);
+        serving += status.state == REPL_SERVING;
+    }
+    return json_pack("{s:i, s:i, s:i}", "total", (int)live, "serving", (int)serving, "deleted",
+                     (int)deleted);
+}
+
+json_t *answer_status(const struct control *control)
+{
+    struct front_counters counters = front_counters(control->front);
+    json_t *json = json_object();
+    json_object_set_new(json, "version", json_string(STRAKE_VERSION));
+    json_object_set_new(json, "process", json_uuid(&control->process));
+    json_object_set_new(json, "pid", json_integer(getpid()));
+    json_object_set_new(
+        json, "uptime_s",
+        json_u64((loop_now_ns(control->loop) - control->started_ns) / (uint64_t)1000000000));
+    json_object_set_new(json, "listeners",
+                        json_pack("{s:o, s:o}", "iscsi", json_listeners(control, true), "nbd",
+                                  json_listeners(control, false)));
+    json_object_set_new(json, "connections",
+                        json_pack("{s:i, s:i}", "iscsi", (int)counters.iscsi_connections, "nbd",
+                                  (int)counters.nbd_connections));
+    json_object_set_new(json, "replicas", json_replicas(control));
+    json_object_set_new(json, "volumes", json_volume_counts(control));
+    json_object_set_new(json, "events", json_events(control));
+    return json;
+}

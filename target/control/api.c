@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The routes of control.h: what a request asks for, checked strictly, and who does it. */
+#include "target/control/state.h"
+
+#include <stdio.h>
+
+static const char volumes_path[] = "/v1/volumes";
+
+/* ?NAME=1 or ?NAME=0, and nothing else. False when the request was answered. */
+static bool api_flag(struct http_request *request, const char *name, bool *flag)
+{
+    size_t length = strlen(name);
+    const char *query = request->query;
+    *flag = false;
+    if (!query[0])
+        return true;
+    bool ours = strncmp(query, name, length) == 0 && query[length] == '=';
+    const char *value = ours ? query + length + 1 : "";
+    if (strcmp(value, "1") != 0 && strcmp(value, "0") != 0) {
+        answer_error(request, 400, "query \"%.80s\": only %s=1 and %s=0 are known here", query,
+                     name, name);
+        return false;
+    }
+    *flag = value[0] == '1';
+    return true;
+}
+
+/* An integer field that is there, within 0 and `max`. False when the request was answered. */
+static bool api_integer(struct http_request *request, const char *key, const json_t *value,
+                        uint64_t max, uint64_t *result)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        (uint64_t)json_integer_value(value) > max) {
+        answer_error(request, 400, "%s: must be an integer between 0 and %llu", key,
+                     (unsigned long long)max);
+        return false;
+    }
+    *result = (uint64_t)json_integer_value(value);
+    return true;
+}
+
+/* The fields of a volume to be made. False when the request was answered. */
+static bool api_wish(struct http_request *request, json_t *body, struct create_wish *wish)
+{
+    const char *key;
+    json_t *value;
+    uint64_t number = 0;
+    *wish = (struct create_wish){.block_bytes = 4096};
+    bool sized = false;
+    json_object_foreach(body, key, value)
+    {
+        if (strcmp(key, "name") == 0 && json_is_string(value)) {
+            wish->name = json_string_value(value);
+        } else if (strcmp(key, "name") == 0) {
+            answer_error(request, 400, "name: must be a string");
+            return false;
+        } else if (strcmp(key, "size_bytes") == 0) {
+            sized = true;
+            if (!api_integer(request, key, value, INT64_MAX, &wish->size_bytes))
+                return false;
+        } else if (strcmp(key, "replicas") == 0) {
+            if (!api_integer(request, key, value, MEMBERS_MAX, &number))
+                return false;
+            wish->replicas = (uint32_t)number;
+            if (number == 0) {
+                answer_error(request, 400, "replicas: must be at least 1");
+                return false;
+            }
+        } else if (strcmp(key, "block_bytes") == 0) {
+            if (!api_integer(request, key, value, UINT32_MAX, &number))
+                return false;
+            wish->block_bytes = (uint32_t)number;
+        } else {
+            answer_error(request, 400, "unknown field \"%.80s\"", key);
+            return false;
+        }
+    }
+    if (!wish->name || !sized)
+        answer_error(request, 400, "field \"%s\" is missing", wish->name ? "size_bytes" : "name");
+    return wish->name && sized;
+}
+
+static void api_create(struct control *control, struct http_request *request)
+{
+    json_error_t why;
+    struct create_wish wish;
+    json_t *body = json_loadb(request->body ? request->body : "", request->body_bytes,
+                              JSON_REJECT_DUPLICATES, &why);
+    if (!body)
+        answer_error(request, 400, "body: not JSON: %s (line %d)", why.text, why.line);
+    else if (!json_is_object(body))
+        answer_error(request, 400, "body: must be a JSON object");
+    else if (control->stopping)
+        answer_error(request, 503, "the target stops");
+    else if (api_wish(request, body, &wish))
+        create_start(control, &wish, request);
+    json_decref(body);
+}
+
+static void api_volumes(struct control *control, struct http_request *request)
+{
+    bool deleted;
+    if (request->method == HTTP_POST) {
+        api_create(control, request);
+    } else if (request->method != HTTP_GET) {
+        answer_error(request, 405, "%s: only GET and POST", request->path);
+    } else if (api_flag(request, "deleted", &deleted)) {
+        answer_json(request, 200, answer_records(control, deleted));
+    }
+}
+
+static void api_volume(struct control *control, struct http_request *request, const char *name)
+{
+    bool force;
+    struct record *record = catalogue_find(control, name);
+    if (request->method != HTTP_GET && request->method != HTTP_DELETE) {
+        answer_error(request, 405, "%s: only GET and DELETE", request->path);
+    } else if (!record) {
+        answer_error(request, 404, "volume %.80s: there is none of this name", name);
+    } else if (request->method == HTTP_GET) {
+        answer_record(request, 200, record);
+    } else if (api_flag(request, "force", &force)) {
+        if (control->stopping)
+            answer_error(request, 503, "the target stops");
+        else
+            remove_start(record, force, request);
+    }
+}
+
+void api_request(struct control *control, struct http_request *request)
+{
+    const char *path = request->path;
+    size_t prefix_bytes = sizeof(volumes_path) - 1;
+    peers_refresh(control->peers);
+    if (strcmp(path, "/v1/status") == 0) {
+        if (request->method == HTTP_GET)
+            answer_json(request, 200, answer_status(control));
+        else
+            answer_error(request, 405, "%s: only GET", path);
+    } else if (strcmp(path, volumes_path) == 0) {
+        api_volumes(control, request);
+    } else if (strncmp(path, volumes_path, prefix_bytes) == 0 && path[prefix_bytes] == '/' &&
+               path[prefix_bytes + 1] && !strchr(path + prefix_bytes + 1, '/')) {
+        api_volume(control, request, path + prefix_bytes + 1);
+    } else {
+        answer_error(request, 404, "%.80s: there is nothing here", path);
+    }
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the management room's files share: the catalogue of volumes and the recent events. Private
+ * to the room. Calls go down only: control > api > {create, remove} > answer > catalogue; http
+ * beside.
+ */
+#ifndef STRAKE_CONTROL_STATE_H
+#define STRAKE_CONTROL_STATE_H
+
+#include "common/base/pool.h"
+#include "target/control/control.h"
+#include "target/control/http.h"
+
+#include <jansson.h>
+
+enum {
+    CONTROL_RECORDS_MAX = 4096, /* volumes and records of deleted ones; replicas may tell no more */
+    CONTROL_EVENTS_MAX = 64,    /* remembered for the status */
+    CONTROL_TEXT_BYTES = 200,
+    REPLICAS_DEFAULT = 3,
+};
+#define VOLUME_BYTES_MIN ((uint64_t)1 << 20) /* 1 MiB */
+#define VOLUME_BYTES_MAX ((uint64_t)1 << 50) /* 1 PiB */
+
+enum record_state {
+    RECORD_CREATING, /* replicas are being asked to make it; nobody sees it yet */
+    RECORD_LIVE,     /* it exists; `volume` serves it here, unless `why` says what prevents that */
+    RECORD_REMOVING, /* its sessions and the volume are ended, the replicas are told to delete */
+    RECORD_DELETED,  /* the record of what was */
+};
+
+/* Where a member was seen. */
+struct placement {
+    struct uuid member;
+    struct peer *peer; /* of peers; NULL: the slot is free */
+    bool here;         /* seen since the peer last came up */
+    bool deleted;      /* the peer keeps only the record */
+};
+
+struct record {
+    struct control *control;
+    enum record_state state;
+    struct config config;  /* the newest one heard of */
+    bool unopened;         /* nobody but this process has had it open: every member told epoch 0 */
+    struct config born;    /* while unopened: as it was created */
+    bool completed;        /* what its creation left out was made, or is being made */
+    struct volume *volume; /* owned; NULL: not open here */
+    struct export *export; /* of the front; NULL: not shown to clients */
+    bool fenced;
+    bool stopping;   /* volume_stop was called */
+    bool stopped;    /* and is done */
+    bool hiding;     /* front_export_remove was called and is not done */
+    const char *why; /* LIVE without a volume or an export: the reason, a literal */
+    struct placement placements[MEMBERS_MAX];
+    struct remove *remove; /* REMOVING: the job, see remove.c */
+    struct list node;      /* in control.records */
+};
+
+struct event {
+    uint64_t time_ms; /* since 1970 */
+    bool warn;
+    char subject[VOLUME_NAME_BYTES + ADDRESS_TEXT_BYTES];
+    char text[CONTROL_TEXT_BYTES];
+};
+
+struct control {
+    struct loop *loop;   /* of main */
+    struct front *front; /* of main */
+    struct uuid process;
+    const char *iscsi_portal; /* of main, or NULL */
+    struct peers *peers;      /* owned */
+    struct pool ops;          /* owned: struct volume_op */
+    struct volume_env env;
+    struct http *http;   /* owned */
+    struct list records; /* struct record; owned */
+    uint32_t record_count;
+    struct event events[CONTROL_EVENTS_MAX]; /* ring */
+    uint64_t event_count;                    /* ever */
+    uint64_t started_ns;
+    struct loop_task reap; /* ends what cannot end inside the callback that told us to */
+    bool stopping;
+    void (*stopped)(void *arg);
+    void *stopped_arg;
+};
+
+/* catalogue.c */
+/* By name among those not deleted, else by id. NULL: none. */
+struct record *catalogue_find(struct control *control, const char *name);
+struct record *catalogue_find_name(struct control *control, const char *name);
+/* NULL: the catalogue is full, or no memory. */
+struct record *catalogue_add(struct control *control, const struct config *config,
+                             enum record_state state);
+void catalogue_drop(struct record *record);
+/* A peer tells of a volume it keeps. Acted upon by catalogue_peer_up. */
+void catalogue_heard(struct control *control, struct peer *peer,
+                     const struct message_volume *heard);
+/* All its volumes were told: members are attached, volumes opened, deletions caught up with. */
+void catalogue_peer_up(struct control *control, struct peer *peer);
+void catalogue_peer_down(struct control *control, struct peer *peer);
+/* This peer keeps that member now, or (`deleted`) the record of it. */
+void record_place(struct record *record, const struct uuid *member, struct peer *peer,
+                  bool deleted);
+const struct placement *record_placement(const struct record *record, const struct uuid *member);
+/*
+ * Opens the volume if it is not open, tells it of its members at this peer (NULL: at all), shows it
+ * to clients.
+ */
+void record_open(struct record *record, const struct peer *peer);
+/* Takes the volume from the clients; then `export` is NULL, and control's `reap` runs. */
+void record_hide(struct record *record);
+/* Stops the volume; then `stopped` is true, and control's `reap` runs. */
+void record_stop(struct record *record);
+/* The volume stopped, or was fenced. */
+void record_close(struct record *record);
+/* DELETED: replicas that are up and still have data of it are told. */
+void record_delete_stragglers(struct record *record);
+/* Tells the peer to delete its member; `done` as in peer_call. */
+void record_send_delete(const struct config *tombstone, struct peer *peer, peer_reply_fn *done,
+                        void *arg);
+void record_send_create(const struct config *config, const struct uuid *member, struct peer *peer,
+                        peer_reply_fn *done, void *arg);
+/* The configuration that says "deleted" and wins over `config`. */
+struct config record_tombstone(const struct record *record);
+bool peer_is_up(const struct peer *peer);
+/* How many of the record's members are at peers that are up. */
+uint32_t record_members_up(const struct record *record);
+/*
+ * The up peer with the most free space that keeps no member of the record and is not among
+ * `taken`, by pool. NULL: none.
+ */
+struct peer *catalogue_choose(struct control *control, const struct record *record,
+                              struct peer *const *taken, uint32_t taken_count);
+
+/* Remembers what happened, for the status; the log is the caller's business. */
+void catalogue_event(struct control *control, bool warn, const char *subject, const char *text);
+
+/* create.c: makes a volume and answers the request. */
+struct create_wish {
+    const char *name;
+    uint64_t size_bytes;
+    uint32_t block_bytes;
+    uint32_t replicas; /* 0: the default */
+};
+void create_start(struct control *control, const struct create_wish *wish,
+                  struct http_request *request);
+
+/* remove.c: deletes a volume and answers the request. */
+void remove_start(struct record *record, bool force, struct http_request *request);
+/* The record's export is gone, or its volume has stopped: goes on. */
+void remove_step(struct record *record);
+/* The target stops. A job that waits for replicas ends when the peers go. */
+void remove_abort(struct record *record);
+
+/* answer.c: what tools are told. */
+json_t *answer_records(const struct control *control, bool deleted);
+json_t *answer_status(const struct control *control);
+/* These end the request. `json` is given up. */
+void answer_json(struct http_request *request, unsigned status, json_t *json);
+void answer_record(struct http_request *request, unsigned status, const struct record *record);
+void answer_error(struct http_request *request, unsigned status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* api.c */
+void api_request(struct control *control, struct http_request *request);
+
+#endif

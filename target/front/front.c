@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The front's listeners and exports, and how both end; connections are front_conn.c's. */
+#include "target/front/front_state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const uint64_t NS_PER_S = 1000u * 1000u * 1000u;
+
+static void front_on_settle(struct loop_task *task);
+static void front_on_tick(struct loop_timer *timer);
+static void front_on_retry(struct loop_timer *timer);
+
+struct front *front_new(const struct front_settings *settings, struct loop *loop,
+                        struct stream_sender *sender, struct buf_pool *bufs, struct error *error)
+{
+    struct front *front = calloc(1, sizeof(*front));
+    if (!front) {
+        error_set_errno(error, ENOMEM, "front");
+        return NULL;
+    }
+    front->loop = loop;
+    front->sender = sender;
+    front->bufs = bufs;
+    front->connections_max = settings->connections_max;
+    front->retry_ms = FRONT_RETRY_MS_MIN;
+    list_init(&front->conns);
+    list_init(&front->blocked);
+    list_init(&front->dead);
+    loop_task_init(&front->settle, front_on_settle);
+    loop_timer_init(&front->tick, loop, front_on_tick);
+    loop_timer_init(&front->retry, loop, front_on_retry);
+    exports_init(&front->exports, settings->iqn_prefix);
+    if (pool_init(&front->nbd_requests, sizeof(struct nbd_request), settings->requests_max))
+        goto fail;
+    if (iscsi_node_init(&front->node, &front->exports, bufs,
+                        settings->iscsi_portal ? settings->iscsi_portal : "",
+                        settings->requests_max))
+        goto fail_pool;
+    return front;
+fail_pool:
+    pool_release(&front->nbd_requests);
+fail:
+    error_set_errno(error, ENOMEM, "front: %u requests", settings->requests_max);
+    free(front);
+    return NULL;
+}
+
+static void front_listeners_close(struct front *front)
+{
+    for (uint32_t i = 0; i < front->listener_count; i++)
+        listener_close(&front->listeners[i].listener);
+    front->listener_count = 0;
+}
+
+static void front_bury(struct front *front)
+{
+    LIST_FOR_EACH_SAFE (node, &front->dead) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, node);
+        if (conn->in_flight == 0)
+            conn_free(conn);
+    }
+}
+
+void front_free(struct front *front)
+{
+    front_listeners_close(front);
+    while (!list_empty(&front->conns))
+        conn_close(CONTAINER_OF(front->conns.next, struct conn, node));
+    front_bury(front);
+    ASSERT(list_empty(&front->dead));
+    LIST_FOR_EACH_SAFE (node, &front->exports.list) {
+        list_remove(node);
+        struct export *export = CONTAINER_OF(node, struct export, node);
+        free(CONTAINER_OF(export, struct front_export, export));
+    }
+    loop_task_cancel(&front->settle);
+    loop_timer_stop(&front->tick);
+    loop_timer_stop(&front->retry);
+    iscsi_node_release(&front->node);
+    pool_release(&front->nbd_requests);
+    free(front);
+}
+
+static void front_on_accept(struct listener *listener, int fd)
+{
+    struct front_listener *l = CONTAINER_OF(listener, struct front_listener, listener);
+    conn_accept(l->front, l->protocol, fd);
+}
+
+static int front_listen(struct front *front, enum protocol protocol, const struct address *address,
+                        struct error *error)
+{
+    if (front->listener_count == FRONT_LISTENERS_MAX)
+        return error_set(error, "%s: more than %d listeners", address->text, FRONT_LISTENERS_MAX);
+    struct front_listener *l = &front->listeners[front->listener_count];
+    l->front = front;
+    l->protocol = protocol;
+    if (listener_open(&l->listener, front->loop, address, front_on_accept, error))
+        return -1;
+    front->listener_count++;
+    return 0;
+}
+
+int front_listen_nbd(struct front *front, const struct address *address, struct error *error)
+{
+    return front_listen(front, PROTOCOL_NBD, address, error);
+}
+
+int front_listen_iscsi(struct front *front, const struct address *address, struct error *error)
+{
+    return front_listen(front, PROTOCOL_ISCSI, address, error);
+}
+
+const char *front_address(const struct front *front, bool iscsi, uint32_t idx)
+{
+    enum protocol protocol = iscsi ? PROTOCOL_ISCSI : PROTOCOL_NBD;
+    for (uint32_t i = 0; i < front->listener_count; i++) {
+        if (front->listeners[i].protocol != protocol)
+            continue;
+        if (idx-- == 0)
+            return front->listeners[i].listener.address.text;
+    }
+    return NULL;
+}
+
+void front_stop(struct front *front, void (*done)(void *arg), void *arg)
+{
+    ASSERT(!front->stopping);
+    front->stopping = true;
+    front->stopped = done;
+    front->stopped_arg = arg;
+    front_listeners_close(front);
+    LIST_FOR_EACH_SAFE (node, &front->conns)
+        conn_leave(CONTAINER_OF(node, struct conn, node));
+    loop_defer(front->loop, &front->settle);
+}
+
+struct export *front_export_add(struct front *front, struct volume *volume)
+{
+    const struct config *config = volume_config(volume);
+    ASSERT(!exports_find(&front->exports, config->name, strlen(config->name)));
+    struct front_export *fx = calloc(1, sizeof(*fx));
+    if (!fx)
+        return NULL;
+    STATIC_ASSERT((int)EXPORT_NAME_BYTES >= (int)VOLUME_NAME_BYTES,
+                  "a volume's name is an export's");
+    struct export *export = &fx->export;
+    snprintf(export->name, sizeof(export->name), "%s", config->name);
+    export->uuid = config->volume;
+    export->size_bytes = config->size_bytes;
+    export->block_bytes = config->block_bytes;
+    export->volume = volume;
+    export->unit = &fx->unit;
+    scsi_unit_init(&fx->unit, export);
+    export_iqn(&front->exports, export, fx->iqn);
+    fx->unit.target_name = fx->iqn;
+    list_append(&front->exports.list, &export->node);
+    return export;
+}
+
+void front_export_remove(struct front *front, struct export *export, void (*done)(void *arg),
+                         void *arg)
+{
+    struct front_export *fx = CONTAINER_OF(export, struct front_export, export);
+    ASSERT(!fx->removed);
+    export->gone = true;
+    fx->removed = done;
+    fx->removed_arg = arg;
+    LIST_FOR_EACH_SAFE (node, &front->conns) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, node);
+        if (conn_uses(conn, export))
+            conn_leave(conn);
+    }
+    iscsi_node_drop_export(&front->node, export);
+    conn_close_superseded(front);
+    loop_defer(front->loop, &front->settle);
+}
+
+struct exports *front_exports(struct front *front)
+{
+    return &front->exports;
+}
+
+struct front_counters front_counters(const struct front *front)
+{
+    return (struct front_counters){.nbd_connections = front->counts[PROTOCOL_NBD],
+                                   .iscsi_connections = front->counts[PROTOCOL_ISCSI]};
+}
+
+/* Blocked connections once each: those that stay blocked put themselves at the end again. */
+static void front_pump_blocked(struct front *front)
+{
+    struct list waiting;
+    list_init(&waiting);
+    while (!list_empty(&front->blocked))
+        list_append(&waiting, list_pop(&front->blocked));
+    while (!list_empty(&waiting)) {
+        struct conn *conn = CONTAINER_OF(waiting.next, struct conn, blocked_node);
+        list_remove(&conn->blocked_node);
+        list_append(&front->blocked, &conn->blocked_node);
+        conn_pump(conn);
+    }
+}
+
+static void front_removals(struct front *front)
+{
+    LIST_FOR_EACH_SAFE (node, &front->exports.list) {
+        struct export *export = CONTAINER_OF(node, struct export, node);
+        struct front_export *fx = CONTAINER_OF(export, struct front_export, export);
+        if (!fx->removed || fx->in_flight || export->session_count)
+            continue;
+        list_remove(&export->node);
+        fx->removed(fx->removed_arg);
+        free(fx);
+    }
+}
+
+static void front_on_settle(struct loop_task *task)
+{
+    struct front *front = CONTAINER_OF(task, struct front, settle);
+    LIST_FOR_EACH_SAFE (node, &front->conns) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, node);
+        if (conn->leaving)
+            conn_leave(conn);
+    }
+    front_bury(front);
+    front_pump_blocked(front);
+    front_removals(front);
+    if (front->stopping && front->stopped && front->conn_count == 0) {
+        void (*stopped)(void *) = front->stopped;
+        front->stopped = NULL;
+        stopped(front->stopped_arg);
+    }
+}
+
+static void front_on_retry(struct loop_timer *timer)
+{
+    front_pump_blocked(CONTAINER_OF(timer, struct front, retry));
+}
+
+static void front_on_tick(struct loop_timer *timer)
+{
+    struct front *front = CONTAINER_OF(timer, struct front, tick);
+    uint64_t now_ns = loop_now_ns(front->loop);
+    LIST_FOR_EACH_SAFE (node, &front->conns)
+        conn_tick(CONTAINER_OF(node, struct conn, node), now_ns);
+    if (front->counts[PROTOCOL_ISCSI] > 0)
+        loop_timer_start(&front->tick, ISCSI_TICK_S * NS_PER_S);
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One client's connection, NBD or iSCSI: bytes are given to its session, the session's requests to
+ * the volume, results back to the session. What to do when memory, request objects or the volume
+ * are short is decided here, in conn_blocked_why.
+ */
+#include "target/front/front_state.h"
+
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+static const char *const protocol_names[] = {
+    [PROTOCOL_NBD] = "nbd",
+    [PROTOCOL_ISCSI] = "iscsi",
+};
+
+static const uint64_t NS_PER_S = 1000u * 1000u * 1000u;
+static const uint64_t NS_PER_MS = 1000u * 1000u;
+
+static enum session_next conn_next(struct conn *conn, struct block_req **req)
+{
+    if (conn->protocol == PROTOCOL_ISCSI)
+        return iscsi_next(conn->iscsi, &conn->stream.rx, &conn->stream.tx, req);
+    struct nbd_request *request = NULL;
+    enum session_next next = nbd_next(&conn->nbd, &conn->stream.rx, &conn->stream.tx, &request);
+    if (next == SESSION_REQUEST)
+        *req = &request->block;
+    return next;
+}
+
+static struct export *conn_export_of(const struct conn *conn, struct block_req *req)
+{
+    if (conn->protocol == PROTOCOL_ISCSI)
+        return iscsi_export_of(req);
+    return CONTAINER_OF(req, struct nbd_request, block)->export;
+}
+
+/* A result is there: into tx, or nowhere when nobody waits for it any more. */
+static void conn_answer(struct conn *conn, struct block_req *req)
+{
+    bool drop = conn->gone || conn->finishing;
+    if (conn->protocol == PROTOCOL_ISCSI) {
+        if (drop)
+            iscsi_drop(conn->iscsi, req);
+        else
+            iscsi_reply(conn->iscsi, req, &conn->stream.tx);
+        return;
+    }
+    struct nbd_request *request = CONTAINER_OF(req, struct nbd_request, block);
+    if (drop)
+        nbd_drop(&conn->nbd, request);
+    else
+        nbd_reply(&conn->nbd, request, &conn->stream.tx);
+}
+
+static void conn_completed(struct conn *conn, struct block_req *req)
+{
+    struct front *front = conn->front;
+    struct front_export *fx = CONTAINER_OF(conn_export_of(conn, req), struct front_export, export);
+    ASSERT(conn->in_flight > 0 && fx->in_flight > 0);
+    conn->in_flight--;
+    fx->in_flight--;
+    if (req->op == BLOCK_READ) {
+        ASSERT(front->reading_bytes >= req->length_bytes);
+        front->reading_bytes -= req->length_bytes;
+    }
+    conn_answer(conn, req);
+    if (!conn->gone && !conn->finishing) {
+        stream_send(&conn->stream);
+        loop_defer(front->loop, &conn->pump);
+    }
+    if (conn->gone || conn->leaving || fx->removed || !list_empty(&front->blocked))
+        loop_defer(front->loop, &front->settle);
+}
+
+static void conn_done_nbd(struct block_req *req)
+{
+    conn_completed(CONTAINER_OF(req->owner, struct conn, nbd), req);
+}
+
+static void conn_done_iscsi(struct block_req *req)
+{
+    struct conn *conn = iscsi_user(req->owner);
+    struct front *front = conn->front;
+    conn_completed(conn, req);
+    conn_pump_ready(front);
+}
+
+static void conn_submit(struct conn *conn, struct block_req *req)
+{
+    struct front *front = conn->front;
+    struct front_export *fx = CONTAINER_OF(conn_export_of(conn, req), struct front_export, export);
+    conn->in_flight++;
+    fx->in_flight++;
+    if (req->op == BLOCK_READ)
+        front->reading_bytes += req->length_bytes;
+    req->done = conn->protocol == PROTOCOL_ISCSI ? conn_done_iscsi : conn_done_nbd;
+    volume_submit(fx->export.volume, req);
+}
+
+/*
+ * True when the session must not be asked for more, because memory is short. A connection with
+ * nothing in flight always goes on, so that somebody ends and memory comes back, even when all of
+ * it lies in half received requests.
+ */
+static bool conn_short(const struct conn *conn)
+{
+    const struct front *front = conn->front;
+    return conn->in_flight > 0 &&
+           front->bufs->used_bytes + front->reading_bytes >= front->bufs->limit_bytes;
+}
+
+static void conn_block(struct conn *conn, bool retry)
+{
+    struct front *front = conn->front;
+    if (!conn->blocked) {
+        conn->blocked = true;
+        stream_pause(&conn->stream);
+        list_append(&front->blocked, &conn->blocked_node);
+    }
+    /* Who frees memory tells nobody: it is looked for, ever more rarely. */
+    if (retry && !ev_is_active(&front->retry.ev)) {
+        loop_timer_start(&front->retry, front->retry_ms * NS_PER_MS);
+        if (front->retry_ms < FRONT_RETRY_MS_MAX)
+            front->retry_ms *= 2;
+    }
+}
+
+static void conn_unblock(struct conn *conn)
+{
+    if (!conn->blocked)
+        return;
+    conn->blocked = false;
+    conn->front->retry_ms = FRONT_RETRY_MS_MIN;
+    list_remove(&conn->blocked_node);
+    if (!conn->gone && !conn->finishing)
+        stream_resume(&conn->stream);
+}
+
+/* For the log: "nbd 127.0.0.1:41000", and who that is when the protocol tells. */
+static void conn_log(const struct conn *conn, bool warn, const char *why)
+{
+    const char *who = conn->protocol == PROTOCOL_ISCSI ? iscsi_peer_name(conn->iscsi) : "";
+    const char *what = protocol_names[conn->protocol];
+    bool named = who && who[0];
+    (warn ? log_warn : log_debug)("%s %s%s%s%s: closed (%s)", what, conn->peer, named ? " (" : "",
+                                  named ? who : "", named ? ")" : "", why);
+}
+
+static void conn_finish(struct conn *conn)
+{
+    if (conn->finishing || conn->gone)
+        return;
+    conn->leaving = true;
+    conn->finishing = true;
+    conn_unblock(conn);
+    loop_timer_start(&conn->deadline, CONN_LEAVE_S * NS_PER_S);
+    loop_task_cancel(&conn->pump);
+    stream_finish(&conn->stream);
+}
+
+/* The session ended. What clients do every day is not worth a line. */
+static void conn_session_closed(struct conn *conn)
+{
+    static const char by_client[] =
+        "the client "; /* "... disconnected", "... ended the handshake" */
+    bool nbd = conn->protocol == PROTOCOL_NBD;
+    const char *why = nbd ? conn->nbd.why : iscsi_why(conn->iscsi);
+    bool usual = nbd ? strncmp(why, by_client, strlen(by_client)) == 0 : strcmp(why, "logout") == 0;
+    conn_log(conn, !usual, why);
+    conn_finish(conn);
+}
+
+void conn_pump(struct conn *conn)
+{
+    struct front *front = conn->front;
+    while (!conn->leaving && !conn->gone) {
+        if (conn_short(conn)) {
+            conn_block(conn, true);
+            break;
+        }
+        struct block_req *req = NULL;
+        enum session_next next = conn_next(conn, &req);
+        if (conn->protocol == PROTOCOL_ISCSI) {
+            conn_close_superseded(front);
+            conn_pump_ready(front);
+        }
+        if (conn->gone && next != SESSION_REQUEST)
+            break;
+        if (next == SESSION_CLOSE) {
+            conn_session_closed(conn);
+        } else if (next == SESSION_BUSY) {
+            conn_block(conn, false);
+            break;
+        } else if (next == SESSION_MORE) {
+            conn_unblock(conn);
+            break;
+        } else {
+            struct volume *volume = conn_export_of(conn, req)->volume;
+            conn_submit(conn, req);
+            if (!conn->gone && volume_full(volume)) {
+                conn_block(conn, false);
+                break;
+            }
+        }
+    }
+    if (conn->gone || conn->finishing)
+        return;
+    if (conn->protocol == PROTOCOL_NBD && conn->nbd.state == NBD_TRANSMISSION)
+        loop_timer_stop(&conn->deadline);
+    if (!tx_empty(&conn->stream.tx))
+        stream_send(&conn->stream);
+}
+
+void conn_leave(struct conn *conn)
+{
+    if (conn->gone || conn->finishing)
+        return;
+    if (!conn->leaving) {
+        conn->leaving = true;
+        if (conn->protocol == PROTOCOL_ISCSI && conn->front->stopping) {
+            iscsi_logout_request(conn->iscsi, 0, &conn->stream.tx);
+            stream_send(&conn->stream);
+        }
+        conn_unblock(conn);
+        stream_pause(&conn->stream);
+        loop_timer_start(&conn->deadline, CONN_LEAVE_S * NS_PER_S);
+    }
+    if (conn->in_flight == 0)
+        conn_finish(conn);
+}
+
+/* The stream is closed. The memory goes in a later step: callers may still hold the connection. */
+static void conn_gone(struct conn *conn)
+{
+    struct front *front = conn->front;
+    ASSERT(!conn->gone);
+    conn->gone = true;
+    conn_unblock(conn);
+    loop_timer_stop(&conn->deadline);
+    loop_task_cancel(&conn->pump);
+    front->counts[conn->protocol]--;
+    list_remove(&conn->node);
+    list_append(&front->dead, &conn->node);
+    loop_defer(front->loop, &front->settle);
+}
+
+void conn_close(struct conn *conn)
+{
+    if (conn->gone)
+        return;
+    stream_close(&conn->stream);
+    conn_gone(conn);
+}
+
+void conn_close_superseded(struct front *front)
+{
+    struct iscsi_conn *iscsi;
+    while ((iscsi = iscsi_node_superseded(&front->node)) != NULL) {
+        struct conn *conn = iscsi_user(iscsi);
+        if (conn->gone)
+            continue;
+        conn_log(conn, true, iscsi_why(iscsi));
+        conn_close(conn);
+    }
+}
+
+void conn_pump_ready(struct front *front)
+{
+    struct iscsi_conn *iscsi;
+    while ((iscsi = iscsi_node_ready(&front->node)) != NULL) {
+        struct conn *conn = iscsi_user(iscsi);
+        if (!conn->gone && !conn->finishing)
+            loop_defer(front->loop, &conn->pump);
+    }
+}
+
+void conn_free(struct conn *conn)
+{
+    ASSERT(conn->gone && conn->in_flight == 0);
+    list_remove(&conn->node);
+    if (conn->protocol == PROTOCOL_ISCSI)
+        iscsi_conn_free(conn->iscsi);
+    else
+        nbd_release(&conn->nbd);
+    conn->front->conn_count--;
+    conn->front->crowd_told = false;
+    free(conn);
+}
+
+bool conn_uses(const struct conn *conn, const struct export *export)
+{
+    return conn->protocol == PROTOCOL_NBD && conn->nbd.export == export;
+}
+
+void conn_tick(struct conn *conn, uint64_t now_ns)
+{
+    if (conn->protocol != PROTOCOL_ISCSI || conn->gone || conn->finishing)
+        return;
+    if (!iscsi_tick(conn->iscsi, now_ns, &conn->stream.tx)) {
+        conn_log(conn, true, iscsi_why(conn->iscsi));
+        conn_close(conn);
+    } else if (!tx_empty(&conn->stream.tx)) {
+        stream_send(&conn->stream);
+    }
+}
+
+static void conn_on_bytes(struct stream *stream)
+{
+    struct conn *conn = CONTAINER_OF(stream, struct conn, stream);
+    if (!conn->blocked)
+        conn_pump(conn);
+}
+
+/* The client took its answers: a session that held back for that goes on. */
+static void conn_on_sent(struct stream *stream)
+{
+    struct conn *conn = CONTAINER_OF(stream, struct conn, stream);
+    if (conn->blocked)
+        loop_defer(conn->front->loop, &conn->pump);
+}
+
+static void conn_on_closed(struct stream *stream, const char *why)
+{
+    struct conn *conn = CONTAINER_OF(stream, struct conn, stream);
+    if (!conn->leaving)
+        conn_log(conn, false, why);
+    conn_gone(conn);
+}
+
+static void conn_on_pump(struct loop_task *task)
+{
+    conn_pump(CONTAINER_OF(task, struct conn, pump));
+}
+
+static void conn_on_deadline(struct loop_timer *timer)
+{
+    struct conn *conn = CONTAINER_OF(timer, struct conn, deadline);
+    const char *why = conn->in_flight ? "its requests could not be answered in time"
+                                      : "it does not take its last answers";
+    conn_log(conn, true, conn->leaving ? why : "no export was opened in time");
+    conn_close(conn);
+}
+
+static bool conn_session_start(struct conn *conn)
+{
+    struct front *front = conn->front;
+    if (conn->protocol == PROTOCOL_NBD) {
+        nbd_init(&conn->nbd, &front->exports, &front->nbd_requests, &conn->stream.tx);
+        loop_timer_start(&conn->deadline, NBD_HANDSHAKE_S * NS_PER_S);
+        return true;
+    }
+    uint8_t random[32];
+    char local[ADDRESS_TEXT_BYTES];
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return false;
+    address_of_socket(conn->stream.fd, true, local);
+    conn->iscsi = iscsi_conn_new(&front->node, local, random);
+    if (!conn->iscsi)
+        return false;
+    iscsi_set_user(conn->iscsi, conn);
+    if (!ev_is_active(&front->tick.ev))
+        loop_timer_start(&front->tick, ISCSI_TICK_S * NS_PER_S);
+    return true;
+}
+
+void conn_accept(struct front *front, enum protocol protocol, int fd)
+{
+    if (front->conn_count >= front->connections_max) {
+        if (!front->crowd_told)
+            log_warn("%s: %u connections are open, no more are taken", protocol_names[protocol],
+                     front->conn_count);
+        front->crowd_told = true;
+        close(fd);
+        return;
+    }
+    struct conn *conn = calloc(1, sizeof(*conn));
+    if (!conn) {
+        log_warn("%s: connection refused (%s)", protocol_names[protocol], "out of memory");
+        close(fd);
+        return;
+    }
+    conn->front = front;
+    conn->protocol = protocol;
+    list_init(&conn->node);
+    list_init(&conn->blocked_node);
+    address_of_socket(fd, false, conn->peer);
+    loop_task_init(&conn->pump, conn_on_pump);
+    loop_timer_init(&conn->deadline, front->loop, conn_on_deadline);
+    stream_open(&conn->stream, front->loop, front->sender, front->bufs, fd);
+    conn->stream.on_bytes = conn_on_bytes;
+    conn->stream.on_sent = conn_on_sent;
+    conn->stream.on_closed = conn_on_closed;
+    if (!conn_session_start(conn)) {
+        log_warn("%s %s: connection refused (out of memory)", protocol_names[protocol], conn->peer);
+        stream_close(&conn->stream);
+        free(conn);
+        return;
+    }
+    front->conn_count++;
+    front->counts[protocol]++;
+    list_append(&front->conns, &conn->node);
+    log_debug("%s %s: connected", protocol_names[protocol], conn->peer);
+    if (!tx_empty(&conn->stream.tx))
+        stream_send(&conn->stream);
+}
