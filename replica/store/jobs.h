@@ -28,7 +28,7 @@ struct jobs {
     struct loop *loop;                 /* of the caller */
     struct ev_async ended;
     pthread_t thread;
-    uint32_t unanswered; /* of the loop */
+    uint32_t unanswered;  /* of the loop */
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
     struct list todo;

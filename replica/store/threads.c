@@ -18,7 +18,7 @@ enum { THREADS_COUNT = 8 };
 
 struct threads {
     struct engine engine;
-    struct loop *loop;    /* of the caller */
+    struct loop *loop;     /* of the caller */
     struct ev_async ended; /* the only thing of libev that a thread may touch */
     pthread_t ids[THREADS_COUNT];
     uint32_t count;
@@ -44,8 +44,8 @@ static int64_t threads_perform(const struct store_step *step)
         result = fdatasync(step->fd);
         break;
     case STEP_ALLOCATE:
-        result = fallocate(step->fd, step->flags, (off_t)step->offset_bytes,
-                           (off_t)step->length_bytes);
+        result =
+            fallocate(step->fd, step->flags, (off_t)step->offset_bytes, (off_t)step->length_bytes);
         break;
     }
     return result < 0 ? -errno : result;

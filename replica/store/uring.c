@@ -144,8 +144,8 @@ static void uring_free(struct engine *engine)
 /* With the flags that spare interrupts, or on an older kernel without. */
 static int uring_queue(struct uring *uring)
 {
-    struct io_uring_params params = {.flags = IORING_SETUP_COOP_TASKRUN |
-                                              IORING_SETUP_SINGLE_ISSUER};
+    struct io_uring_params params = {.flags =
+                                         IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER};
     int rc = io_uring_queue_init_params(uring->entries, &uring->ring, &params);
     if (rc == -EINVAL) {
         params = (struct io_uring_params){0};

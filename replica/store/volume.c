@@ -79,8 +79,8 @@ static int open_meta(struct store_volume *volume, int dir_fd, int copy, struct e
     const char *name = copy ? "meta.1" : "meta.0";
     if (open_locked(dir_fd, name, O_CREAT, &volume->meta_fd[copy], error))
         return -1;
-    int rc = file_read(dir_fd, name, volume->images + (size_t)copy * STORE_META_BYTES,
-                       STORE_META_BYTES);
+    int rc =
+        file_read(dir_fd, name, volume->images + (size_t)copy * STORE_META_BYTES, STORE_META_BYTES);
     if (rc && rc != -ENODATA && rc != -EIO)
         return error_set_errno(error, rc, "%s: cannot read", name);
     if (rc)
@@ -211,8 +211,7 @@ struct store_volume *store_volume_open(struct store *store, const struct uuid *u
     volume->images = calloc(1, 2 * STORE_META_BYTES + drl_bytes);
     ASSERT(volume->images);
     int rc;
-    int dir_fd =
-        openat(store->directory.volumes_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int dir_fd = openat(store->directory.volumes_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0) {
         rc = error_set_errno(error, errno, "cannot open its directory");
     } else {
