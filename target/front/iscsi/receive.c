@@ -127,9 +127,7 @@ static void receive_step(struct iscsi_task *task, struct tx *tx)
 {
     struct iscsi_conn *conn = task->conn;
     if (task->got_bytes >= task->want_bytes) {
-        if (task->soliciting)
-            conn->solicited_bytes -= task->want_bytes - task->solicit_begin;
-        task->soliciting = false;
+        iscsi_task_solicit_end(task);
         iscsi_task_execute(task, tx);
         iscsi_receive_solicit(conn, tx);
     } else if (task->soliciting) {
@@ -205,31 +203,29 @@ void iscsi_receive_command(struct iscsi_conn *conn, struct tx *tx, const struct 
 
 /*
  * Data-out must continue where the last left off (DataPDUInOrder and DataSequenceInOrder are Yes),
- * within what was asked for or may come unasked. NULL: nothing wrong.
+ * within what was asked for or may come unasked. TASK_FAULT_NONE: it does.
  */
-static const char *data_out_invalid(const struct iscsi_task *task, const struct pdu_data_out *pdu)
+static enum task_fault data_out_fault(const struct iscsi_task *task, const struct pdu_data_out *pdu)
 {
     const struct iscsi_conn *conn = task->conn;
+    bool unsolicited = pdu->ttt == PDU_TAG_NONE;
     uint32_t end = min_u32(first_burst_bytes(conn), task->expected_bytes);
-    if (pdu->ttt == PDU_TAG_NONE) {
-        if (!task->unsolicited)
-            return "unsolicited data that was not announced";
-    } else {
-        if (!task->soliciting || task->r2t_done == task->r2t_sent ||
-            pdu->ttt != task->ttt + task->r2t_done)
-            return "data for an R2T that is not the next";
+    if (unsolicited && !task->unsolicited)
+        return TASK_FAULT_UNEXPECTED_DATA;
+    if (!unsolicited) {
+        if (!task->soliciting || pdu->ttt != task->ttt + task->r2t_done)
+            return TASK_FAULT_DATA_PHASE;
+        ASSERT(task->r2t_done < task->r2t_sent);
         end = r2t_end(task, task->r2t_done);
     }
-    if (pdu->data_sn != task->data_sn)
-        return "DataSN out of order";
-    if (pdu->offset_bytes != task->got_bytes)
-        return "Buffer Offset out of order";
+    if (pdu->data_sn != task->data_sn || pdu->offset_bytes != task->got_bytes)
+        return TASK_FAULT_DATA_PHASE;
     if (task->got_bytes > end || pdu->head.data_bytes > end - task->got_bytes)
-        return "more data than asked for";
+        return TASK_FAULT_DATA_AMOUNT;
     bool final = pdu->head.flags & PDU_FINAL;
-    if (final && pdu->ttt != PDU_TAG_NONE && task->got_bytes + pdu->head.data_bytes < end)
-        return "less data than asked for";
-    return NULL;
+    if (final && !unsolicited && task->got_bytes + pdu->head.data_bytes < end)
+        return TASK_FAULT_DATA_AMOUNT;
+    return TASK_FAULT_NONE;
 }
 
 void iscsi_receive_data_out(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
@@ -240,10 +236,10 @@ void iscsi_receive_data_out(struct iscsi_conn *conn, struct tx *tx, const struct
     /* Of a command that was answered early or aborted: the initiator may not know yet. */
     if (!task || task->state != TASK_RECEIVING)
         return;
-    const char *why = data_out_invalid(task, &pdu);
-    if (why) {
-        iscsi_conn_reject(conn, tx, frame, PDU_REJECT_PROTOCOL);
-        iscsi_conn_fail(conn, why);
+    enum task_fault fault = data_out_fault(task, &pdu);
+    if (fault != TASK_FAULT_NONE) {
+        iscsi_task_solicit_end(task);
+        iscsi_task_fail(task, fault, tx);
         return;
     }
     task->data_sn++;

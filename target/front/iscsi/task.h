@@ -8,6 +8,14 @@
 
 #include "target/front/iscsi/state.h"
 
+/* Sense of an ABORTED COMMAND (RFC 7143 section 11.4.7.2): ASC << 8 | ASCQ. */
+enum task_fault {
+    TASK_FAULT_NONE = 0,
+    TASK_FAULT_UNEXPECTED_DATA = 0x0c0c, /* unsolicited data where none was announced */
+    TASK_FAULT_DATA_AMOUNT = 0x0c0d,     /* more or less than asked for */
+    TASK_FAULT_DATA_PHASE = 0x4b00,      /* out of order */
+};
+
 /* The task of an ITT, aborted or not; NULL when there is none. */
 struct iscsi_task *iscsi_task_find(const struct iscsi_conn *conn, uint32_t itt);
 /* A task for this command, entered in the connection; NULL when all are out. */
@@ -16,6 +24,10 @@ struct iscsi_task *iscsi_task_new(struct iscsi_conn *conn, const struct pdu_comm
 void iscsi_task_execute(struct iscsi_task *task, struct tx *tx);
 /* The block request is done. */
 void iscsi_task_finish(struct iscsi_task *task, struct tx *tx);
+/* Its data-out did not come as it must: it is answered so, the connection goes on. */
+void iscsi_task_fail(struct iscsi_task *task, enum task_fault fault, struct tx *tx);
+/* No more of its data-out is asked for. */
+void iscsi_task_solicit_end(struct iscsi_task *task);
 /* Gives the task back without an answer. */
 void iscsi_task_free(struct iscsi_task *task);
 /* A command is refused without a task. */
