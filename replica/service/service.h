@@ -5,7 +5,20 @@
  * and the order in which what is acknowledged becomes durable. A pure state machine: frames and
  * finished I/O in by service_step(), replies and I/O out by service_next().
  *
- * (numbered invariants stand here)
+ * Invariants:
+ *   R1 The promise and the accepted configuration never go down; nothing is served to a lower
+ *      epoch, nor to the same epoch of another controller.
+ *   R2 A reply to OPEN, ACCEPT, WRITE with FUA, FLUSH and CHECKPOINT follows the durability of the
+ *      state it reports.
+ *   R3 A region's bit in the dirty-region log is durable before data of that region is submitted;
+ *      the log covers every set bit of the planes.
+ *   R4 A fine bit is set before its data is submitted and cleared only by COMMIT.
+ *   R5 One session. OPEN is answered only after all I/O of earlier sessions has ended.
+ *   R6 `lossy` is durable before the new boot identity is, and is cleared only by accepting, in a
+ *      live session, a configuration that has this member in sync.
+ *   R7 After a failed sync nothing is ever answered OK by this process.
+ *   R8 What is not in whole 4 KiB blocks inside the volume is refused.
+ *   R9 Reads are served only while the accepted configuration has this member in sync.
  */
 #ifndef STRAKE_SERVICE_SERVICE_H
 #define STRAKE_SERVICE_SERVICE_H
@@ -55,6 +68,9 @@ struct service_io {
      */
     int status;
     /* private */
+    uint64_t link; /* whom to answer */
+    uint32_t session;
+    uint32_t reply_status;
     uint64_t session_serial;
     uint64_t request;
     uint64_t waits_for; /* the metadata sequence number that must be durable first */
@@ -70,6 +86,7 @@ struct service_planes {
     uint8_t *old;     /* before it, not yet committed */
     uint8_t *away;    /* may differ at members that are not in sync */
     uint64_t bytes;   /* of each plane */
+    uint8_t *failed;  /* one byte of the same mapping, or NULL: not 0 once a sync failed */
 };
 
 /* What the store found when it opened the volume. */
@@ -131,8 +148,9 @@ struct service *service_new(const struct service_found *found, const struct uuid
 void service_free(struct service *service);
 void service_step(struct service *service, const struct service_event *event);
 MUST_USE bool service_next(struct service *service, struct service_effect *effect);
-/* How many service_io one frame may need at once: read no frame while the pool holds fewer. */
+/* How many service_io one event may need at once: read no frame while the pool holds fewer. */
 enum { SERVICE_IOS_PER_FRAME = 8 };
+/* True when no I/O is outstanding and no reply is owed. */
 bool service_idle(const struct service *service);
 const struct config *service_config(const struct service *service);
 void service_check(const struct service *service);
