@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The target's settings: one table for the command line, the file and the help. */
+#include "target/config.h"
+
+#include "target/front/export/export.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum setting_kind { SETTING_TEXT, SETTING_LIST, SETTING_NUMBER, SETTING_FLAG, SETTING_FILE };
+
+static const struct setting {
+    const char *name;
+    const char *value; /* what it takes, for people; NULL: nothing */
+    enum setting_kind kind;
+    size_t offset; /* in struct target_config */
+    uint64_t min, max;
+    const char *help;
+} settings[] = {
+    {"replica", "ADDR:PORT", SETTING_LIST, offsetof(struct target_config, replicas), 0, 0,
+     "a replica process to keep volumes on; repeat it for each"},
+    {"pool", "DIR", SETTING_TEXT, offsetof(struct target_config, pool), 0, 0,
+     "keep volumes in DIR by this process itself, without a replica process"},
+    {"engine", "NAME", SETTING_TEXT, offsetof(struct target_config, engine), 0, 0,
+     "disk engine of --pool: auto (the default), io_uring or threads"},
+    {"iscsi", "ADDR:PORT", SETTING_LIST, offsetof(struct target_config, iscsi), 0, 0,
+     "speak iSCSI here (default 127.0.0.1:3260); repeatable; none: nowhere; port 0: any"},
+    {"nbd", "ADDR:PORT", SETTING_LIST, offsetof(struct target_config, nbd), 0, 0,
+     "speak NBD here (default 127.0.0.1:10809), or at unix:PATH; repeatable; none: nowhere"},
+    {"control", "PATH", SETTING_TEXT, offsetof(struct target_config, control), 0, 0,
+     "socket of the management API (default $XDG_RUNTIME_DIR/strake/target.sock)"},
+    {"iqn-prefix", "IQN", SETTING_TEXT, offsetof(struct target_config, iqn_prefix), 0, 0,
+     "iSCSI names are this, a colon and the volume's name"},
+    {"portal", "ADDR:PORT", SETTING_TEXT, offsetof(struct target_config, portal), 0, 0,
+     "address told to iSCSI initiators instead of the one they connected to"},
+    {"slow", "MS", SETTING_NUMBER, offsetof(struct target_config, slow_ms), 1, 600000,
+     "the longest that a replica may take over an operation before it is left behind"},
+    {"grace", "MS", SETTING_NUMBER, offsetof(struct target_config, grace_ms), 1, 600000,
+     "how long a lost replica is waited for before it is left behind"},
+    {"io-timeout", "MS", SETTING_NUMBER, offsetof(struct target_config, io_timeout_ms), 1, 86400000,
+     "answer with an error what waited this long for replicas; without: wait"},
+    {"resync-limit", "MIB", SETTING_NUMBER, offsetof(struct target_config, resync_mib_s), 1,
+     1 << 20, "bring replicas back in sync at no more than this many MiB a second"},
+    {"memory", "MIB", SETTING_NUMBER, offsetof(struct target_config, memory_mib), 16, 1 << 20,
+     "for requests on their way, MiB (default 256)"},
+    {"connections", "N", SETTING_NUMBER, offsetof(struct target_config, connections), 1, 10000,
+     "clients at once (default 256)"},
+    {"requests", "N", SETTING_NUMBER, offsetof(struct target_config, requests), 16, 65536,
+     "requests at once of each protocol, all clients together (default 2048)"},
+    {"config", "FILE", SETTING_FILE, 0, 0, 0,
+     "read settings from FILE, lines of NAME = VALUE; options here win"},
+    {"debug", NULL, SETTING_FLAG, offsetof(struct target_config, debug), 0, 0,
+     "log more: connections that come and go"},
+    {"help", NULL, SETTING_FLAG, offsetof(struct target_config, help), 0, 0, "print this"},
+    {"version", NULL, SETTING_FLAG, offsetof(struct target_config, version), 0, 0,
+     "print the version"},
+};
+
+static const struct setting *setting_find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(settings); i++) {
+        if (strlen(settings[i].name) == length && memcmp(settings[i].name, name, length) == 0)
+            return &settings[i];
+    }
+    return NULL;
+}
+
+static int text_set(char text[CONFIG_TEXT_BYTES], const char *name, const char *value,
+                    struct error *error)
+{
+    if (!value[0])
+        return error_set(error, "%s: the value is empty", name);
+    if (strlen(value) >= CONFIG_TEXT_BYTES)
+        return error_set(error, "%s: longer than %d characters", name, CONFIG_TEXT_BYTES - 1);
+    memcpy(text, value, strlen(value) + 1);
+    return 0;
+}
+
+static int list_add(struct config_list *list, const char *name, const char *value,
+                    struct error *error)
+{
+    if (list->count == CONFIG_LIST_MAX)
+        return error_set(error, "%s: more than %d of them", name, CONFIG_LIST_MAX);
+    if (text_set(list->items[list->count], name, value, error))
+        return -1;
+    list->count++;
+    return 0;
+}
+
+static int number_set(uint64_t *number, const struct setting *setting, const char *value,
+                      struct error *error)
+{
+    char *end = NULL;
+    bool digits = value[0] && strspn(value, "0123456789") == strlen(value);
+    errno = 0;
+    unsigned long long parsed = digits ? strtoull(value, &end, 10) : 0;
+    if (!digits || errno)
+        return error_set(error, "%s: \"%s\" is not a number", setting->name, value);
+    if (parsed < setting->min || parsed > setting->max)
+        return error_set(error, "%s: %s is not within %llu and %llu", setting->name, value,
+                         (unsigned long long)setting->min, (unsigned long long)setting->max);
+    *number = parsed;
+    return 0;
+}
+
+static int flag_set(bool *flag, const char *name, const char *value, struct error *error)
+{
+    *flag = strcmp(value, "yes") == 0;
+    if (!*flag && strcmp(value, "no") != 0)
+        return error_set(error, "%s: \"%s\" is neither yes nor no", name, value);
+    return 0;
+}
+
+static int setting_apply(struct target_config *config, const struct setting *setting,
+                         const char *value, struct error *error)
+{
+    void *field = (char *)config + setting->offset;
+    switch (setting->kind) {
+    case SETTING_TEXT:
+        return text_set(field, setting->name, value, error);
+    case SETTING_LIST:
+        return list_add(field, setting->name, value, error);
+    case SETTING_NUMBER:
+        return number_set(field, setting, value, error);
+    case SETTING_FLAG:
+        return flag_set(field, setting->name, value, error);
+    case SETTING_FILE:
+        return error_set(error, "%s: only on the command line", setting->name);
+    }
+    UNREACHABLE();
+}
+
+int config_set(struct target_config *config, const char *name, const char *value,
+               struct error *error)
+{
+    const struct setting *setting = setting_find(name, strlen(name));
+    if (!setting)
+        return error_set(error, "%s: there is no such setting", name);
+    return setting_apply(config, setting, value, error);
+}
+
+/* ---- the file ---- */
+
+/* The text without blanks at both ends. */
+static char *trim(char *text)
+{
+    text += strspn(text, " \t\r");
+    size_t length = strlen(text);
+    while (length > 0 && strchr(" \t\r", text[length - 1]))
+        text[--length] = '\0';
+    return text;
+}
+
+int config_read(struct target_config *config, const char *path, char *text, struct error *error)
+{
+    int number = 0;
+    while (text) {
+        char *line = strsep(&text, "\n");
+        number++;
+        line = trim(line);
+        if (!line[0] || line[0] == '#')
+            continue;
+        char *equals = strchr(line, '=');
+        if (!equals)
+            return error_set(error, "%s:%d: not NAME = VALUE", path, number);
+        *equals = '\0';
+        if (config_set(config, trim(line), trim(equals + 1), error))
+            return error_prefix(error, "%s:%d", path, number);
+    }
+    return 0;
+}
+
+static int config_file(struct target_config *config, const char *path, struct error *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(error, errno, "config %s", path);
+    char *text = malloc(CONFIG_FILE_BYTES_MAX + 1);
+    ASSERT(text);
+    ssize_t length = 0;
+    ssize_t got;
+    while ((got = read(fd, text + length, CONFIG_FILE_BYTES_MAX + 1 - (size_t)length)) > 0)
+        length += got;
+    int status = 0;
+    if (got < 0)
+        status = error_set_errno(error, errno, "config %s", path);
+    else if (length > CONFIG_FILE_BYTES_MAX)
+        status = error_set(error, "config %s: longer than 64 KiB", path);
+    else if (memchr(text, '\0', (size_t)length))
+        status = error_set(error, "config %s: not a text file", path);
+    close(fd);
+    text[status ? 0 : length] = '\0';
+    if (!status)
+        status = config_read(config, path, text, error);
+    free(text);
+    return status;
+}
+
+/* ---- the command line ---- */
+
+/*
+ * The option at argv[*idx], "--name value" or "--name=value". Steps over what it took. NULL with
+ * the reason.
+ */
+static const struct setting *option_take(int argc, char *const argv[], int *idx, const char **value,
+                                         struct error *error)
+{
+    const char *option = argv[(*idx)++];
+    if (strncmp(option, "--", 2) != 0) {
+        error_set(error, "%s: not an option (see --help)", option);
+        return NULL;
+    }
+    const char *equals = strchr(option, '=');
+    size_t length = equals ? (size_t)(equals - option) - 2 : strlen(option) - 2;
+    const struct setting *setting = setting_find(option + 2, length);
+    *value = equals ? equals + 1 : "yes";
+    if (!setting)
+        error_set(error, "%s: there is no such option (see --help)", option);
+    else if (setting->kind == SETTING_FLAG || equals)
+        return setting;
+    else if (*idx == argc)
+        error_set(error, "%s: needs a value, %s", option, setting->value);
+    else {
+        *value = argv[(*idx)++];
+        return setting;
+    }
+    return NULL;
+}
+
+static void config_defaults(struct target_config *config)
+{
+    const char *run = getenv("XDG_RUNTIME_DIR");
+    *config = (struct target_config){
+        .memory_mib = 256, .connections = 256, .requests = 2048, .engine = "auto"};
+    snprintf(config->control, sizeof(config->control), "%s/strake/target.sock",
+             run && run[0] ? run : "/run");
+    snprintf(config->iqn_prefix, sizeof(config->iqn_prefix), "%s", EXPORT_IQN_PREFIX_DEFAULT);
+}
+
+/* First the file, then the options, whose lists replace those of the file. */
+static int config_gather(struct target_config *config, int argc, char *const argv[],
+                         struct error *error)
+{
+    const char *value;
+    for (int i = 1; i < argc;) {
+        const struct setting *setting = option_take(argc, argv, &i, &value, error);
+        if (!setting)
+            return -1;
+        if (setting->kind == SETTING_FILE && config_file(config, value, error))
+            return -1;
+    }
+    bool begun[ARRAY_COUNT(settings)] = {false};
+    for (int i = 1; i < argc;) {
+        const struct setting *setting = option_take(argc, argv, &i, &value, error);
+        ASSERT(setting);
+        if (setting->kind == SETTING_FILE)
+            continue;
+        if (setting->kind == SETTING_LIST && !begun[setting - settings])
+            ((struct config_list *)(void *)((char *)config + setting->offset))->count = 0;
+        begun[setting - settings] = true;
+        if (setting_apply(config, setting, value, error))
+            return -1;
+    }
+    return 0;
+}
+
+/* Addresses as they will be used: the default when there is none, nothing for "none". */
+static int config_listeners(struct config_list *list, const char *name, const char *otherwise,
+                            struct error *error)
+{
+    if (list->count == 0)
+        return list_add(list, name, otherwise, error);
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i], "none") != 0)
+            continue;
+        if (list->count > 1)
+            return error_set(error, "%s: none, and others beside it", name);
+        list->count = 0;
+    }
+    return 0;
+}
+
+static int config_check(struct target_config *config, struct error *error)
+{
+    struct exports *exports = NULL;
+    if (config->replicas.count == 0 && !config->pool[0])
+        return error_set(error, "no --replica and no --pool: there is nowhere to keep volumes");
+    if (strcmp(config->engine, "auto") != 0 && strcmp(config->engine, "io_uring") != 0 &&
+        strcmp(config->engine, "threads") != 0)
+        return error_set(error, "engine: \"%s\" is neither auto, io_uring nor threads",
+                         config->engine);
+    if (strncmp(config->iqn_prefix, "iqn.", 4) != 0)
+        return error_set(error, "iqn-prefix: \"%s\" does not begin with \"iqn.\"",
+                         config->iqn_prefix);
+    if (strlen(config->iqn_prefix) >= sizeof(exports->iqn_prefix))
+        return error_set(error, "iqn-prefix: longer than %zu characters",
+                         sizeof(exports->iqn_prefix) - 1);
+    if (config_listeners(&config->iscsi, "iscsi", "127.0.0.1:3260", error))
+        return -1;
+    return config_listeners(&config->nbd, "nbd", "127.0.0.1:10809", error);
+}
+
+int config_parse(struct target_config *config, int argc, char *const argv[], struct error *error)
+{
+    config_defaults(config);
+    for (int i = 1; i < argc; i++) {
+        config->help = config->help || strcmp(argv[i], "--help") == 0;
+        config->version = config->version || strcmp(argv[i], "--version") == 0;
+    }
+    if (config->help || config->version)
+        return 0;
+    if (config_gather(config, argc, argv, error))
+        return -1;
+    return config_check(config, error);
+}
+
+void config_help(void)
+{
+    printf("usage: strake-target --replica ADDR:PORT... | --pool DIR [options]\n\n"
+           "Serves replicated block volumes over iSCSI and NBD.\n\n");
+    for (size_t i = 0; i < ARRAY_COUNT(settings); i++) {
+        char left[64];
+        snprintf(left, sizeof(left), "--%s %s", settings[i].name,
+                 settings[i].value ? settings[i].value : "");
+        printf("  %-22s %s\n", left, settings[i].help);
+    }
+    printf("\nExample, one machine:   strake-target --pool /srv/strake\n"
+           "Example, three:         strake-target --replica 10.0.0.1:10900 \\\n"
+           "                            --replica 10.0.0.2:10900 --replica 10.0.0.3:10900\n"
+           "Volumes are made by: strake volume create NAME SIZE\n");
+}

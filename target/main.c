@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* strake-target: the rooms are built bottom-up, run, and are taken down in reverse. */
+#include "common/base/log.h"
+#include "replica/front/replica.h"
+#include "target/config.h"
+#include "target/control/control.h"
+#include "target/front/front.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    EXIT_USAGE = 2,
+    STOP_S = 10,          /* for a clean end, then an unclean one */
+    STORE_REQUESTS = 512, /* of an embedded replica, in flight */
+};
+
+static struct target {
+    struct target_config config;
+    int lock_fd;
+    struct loop loop;
+    struct stream_sender sender;
+    struct buf_pool bufs;
+    struct front *front;
+    struct control *control;
+    struct replica *replica; /* NULL: volumes are kept by other processes only */
+    ev_signal terminate, interrupt;
+    struct loop_timer deadline;
+    bool stopping;
+    bool clean; /* everything stopped as it should */
+} target;
+
+/* ---- the service manager ---- */
+
+/* Tells it, if there is one: a datagram to $NOTIFY_SOCKET. */
+static void notify(const char *text)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    size_t length = path ? strlen(path) : 0;
+    if (length == 0 || length >= sizeof(to.sun_path))
+        return;
+    memcpy(to.sun_path, path, length);
+    if (to.sun_path[0] == '@')
+        to.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to, size) < 0)
+        log_warn("service manager at %s: not told (%s)", path, strerror(errno));
+    close(fd);
+}
+
+/* ---- the end ---- */
+
+static void on_replica_stopped(void *arg)
+{
+    (void)arg;
+    target.clean = true;
+    loop_stop(&target.loop);
+}
+
+static void on_control_stopped(void *arg)
+{
+    if (target.replica)
+        replica_stop(target.replica, on_replica_stopped, arg);
+    else
+        on_replica_stopped(arg);
+}
+
+static void on_front_stopped(void *arg)
+{
+    control_stop(target.control, on_control_stopped, arg);
+}
+
+static void on_deadline(struct loop_timer *timer)
+{
+    (void)timer;
+    log_warn("stopping: not everything ended within %d s; the next start recovers", STOP_S);
+    loop_stop(&target.loop);
+}
+
+static void on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
+{
+    (void)ev;
+    (void)events;
+    if (target.stopping)
+        _exit(EXIT_FAILURE);
+    log_info("stopping (%s)", strsignal(watcher->signum));
+    notify("STOPPING=1");
+    target.stopping = true;
+    loop_timer_start(&target.deadline, STOP_S * (uint64_t)1000000000);
+    front_stop(target.front, on_front_stopped, NULL);
+}
+
+/* ---- the start ---- */
+
+/* One target to a control socket: the lock lives as long as the process. */
+static int lock_take(const char *control, struct error *error)
+{
+    char path[CONFIG_TEXT_BYTES + 8];
+    snprintf(path, sizeof(path), "%s", control);
+    char *slash = strrchr(path, '/');
+    if (slash && slash != path) {
+        *slash = '\0';
+        if (mkdir(path, 0700) && errno != EEXIST)
+            return error_set_errno(error, errno, "directory %s", path);
+    }
+    snprintf(path, sizeof(path), "%s.lock", control);
+    target.lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (target.lock_fd < 0)
+        return error_set_errno(error, errno, "lock %s", path);
+    if (flock(target.lock_fd, LOCK_EX | LOCK_NB))
+        return error_set(error, "control socket %s: in use by another target", control);
+    return 0;
+}
+
+static int listen_all(const struct config_list *list, uint16_t port,
+                      int (*listen)(struct front *, const struct address *, struct error *),
+                      struct error *error)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct address address;
+        if (address_parse(&address, list->items[i], port, error) ||
+            listen(target.front, &address, error))
+            return -1;
+    }
+    return 0;
+}
+
+static int front_build(struct error *error)
+{
+    const struct target_config *config = &target.config;
+    struct front_settings settings = {.iqn_prefix = config->iqn_prefix,
+                                      .iscsi_portal = config->portal[0] ? config->portal : NULL,
+                                      .requests_max = (uint32_t)config->requests,
+                                      .connections_max = (uint32_t)config->connections};
+    target.front = front_new(&settings, &target.loop, &target.sender, &target.bufs, error);
+    if (!target.front)
+        return -1;
+    if (listen_all(&config->iscsi, 3260, front_listen_iscsi, error))
+        return error_prefix(error, "iscsi");
+    if (listen_all(&config->nbd, 10809, front_listen_nbd, error))
+        return error_prefix(error, "nbd");
+    return 0;
+}
+
+static int control_build(struct error *error)
+{
+    static const uint64_t ns_per_ms = 1000000;
+    const struct target_config *config = &target.config;
+    struct control_settings settings = {
+        .socket_path = config->control,
+        .iscsi_portal = config->portal[0] ? config->portal : NULL,
+        .repl = repl_settings_default(),
+        .ops_max = 2 * (uint32_t)config->requests, /* of both protocols */
+    };
+    uint8_t random[UUID_BYTES];
+    if (config->slow_ms)
+        settings.repl.slow_ns = config->slow_ms * ns_per_ms;
+    if (config->grace_ms)
+        settings.repl.grace_ns = config->grace_ms * ns_per_ms;
+    if (config->io_timeout_ms)
+        settings.repl.io_timeout_ns = config->io_timeout_ms * ns_per_ms;
+    if (config->resync_mib_s)
+        settings.repl.resync_bytes_per_s = config->resync_mib_s << 20;
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return error_set_errno(error, errno, "random numbers");
+    struct uuid process = uuid_from_random(random);
+    target.control = control_new(&settings, &target.loop, &target.sender, &target.bufs,
+                                 target.front, &process, error);
+    return target.control ? 0 : -1;
+}
+
+static int replicas_build(struct error *error)
+{
+    const struct target_config *config = &target.config;
+    struct peers *peers = control_peers(target.control);
+    for (uint32_t i = 0; i < config->replicas.count; i++) {
+        if (peers_add(peers, config->replicas.items[i], error))
+            return -1;
+    }
+    if (!config->pool[0])
+        return 0;
+    enum store_engine engine = STORE_ENGINE_AUTO;
+    if (strcmp(config->engine, "io_uring") == 0)
+        engine = STORE_ENGINE_URING;
+    else if (strcmp(config->engine, "threads") == 0)
+        engine = STORE_ENGINE_THREADS;
+    struct replica_settings settings = {
+        .store = {.directory = config->pool, .engine = engine, .requests_max = STORE_REQUESTS}};
+    target.replica = replica_new(&settings, &target.loop, &target.sender, &target.bufs, error);
+    if (!target.replica)
+        return -1;
+    replica_join(target.replica, peers_add_embedded(peers));
+    peers_embedded_joined(peers);
+    return 0;
+}
+
+static int target_build(struct error *error)
+{
+    if (lock_take(target.config.control, error))
+        return -1;
+    if (loop_init(&target.loop))
+        return error_set_errno(error, ENOMEM, "event loop");
+    stream_sender_init(&target.sender, &target.loop);
+    buf_pool_init(&target.bufs, target.config.memory_mib << 20);
+    loop_timer_init(&target.deadline, &target.loop, on_deadline);
+    if (front_build(error) || control_build(error) || replicas_build(error))
+        return -1;
+    ev_signal_init(&target.terminate, on_signal, SIGTERM);
+    ev_signal_init(&target.interrupt, on_signal, SIGINT);
+    ev_signal_start(target.loop.ev, &target.terminate);
+    ev_signal_start(target.loop.ev, &target.interrupt);
+    return 0;
+}
+
+static void ready(void)
+{
+    const char *address;
+    for (int iscsi = 0; iscsi <= 1; iscsi++) {
+        for (uint32_t i = 0; (address = front_address(target.front, iscsi, i)); i++)
+            log_info("%s: listens at %s", iscsi ? "iscsi" : "nbd", address);
+    }
+    log_info("ready, version %s, control socket %s", STRAKE_VERSION, target.config.control);
+    notify("READY=1");
+}
+
+/* Only after a clean stop: otherwise things may still hold on to each other, and the end is near.
+ */
+static void target_release(void)
+{
+    loop_timer_stop(&target.deadline);
+    ev_signal_stop(target.loop.ev, &target.terminate);
+    ev_signal_stop(target.loop.ev, &target.interrupt);
+    control_free(target.control);
+    if (target.replica)
+        replica_free(target.replica);
+    front_free(target.front);
+    stream_sender_release(&target.sender);
+    loop_release(&target.loop);
+    buf_pool_release(&target.bufs);
+    close(target.lock_fd);
+}
+
+int main(int argc, char *argv[])
+{
+    struct error error;
+    signal(SIGPIPE, SIG_IGN);
+    log_init("strake-target", LOG_LEVEL_INFO);
+    if (config_parse(&target.config, argc, argv, &error)) {
+        fprintf(stderr, "strake-target: %s\n", error.text);
+        return EXIT_USAGE;
+    }
+    if (target.config.help) {
+        config_help();
+        return 0;
+    }
+    if (target.config.version) {
+        printf("strake-target %s\n", STRAKE_VERSION);
+        return 0;
+    }
+    if (target.config.debug)
+        log_init("strake-target", LOG_LEVEL_DEBUG);
+    if (target_build(&error)) {
+        fprintf(stderr, "strake-target: %s\n", error.text);
+        return EXIT_FAILURE;
+    }
+    ready();
+    loop_run(&target.loop);
+    if (target.clean)
+        target_release();
+    log_info("stopped");
+    return 0;
+}

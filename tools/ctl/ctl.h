@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line's door: one table of commands, and what they share. A command asks the target's
+ * management API and prints the answer, for people or (--json) as it came.
+ */
+#ifndef STRAKE_CTL_CTL_H
+#define STRAKE_CTL_CTL_H
+
+#include "common/base/assert.h"
+#include "common/base/error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Exit statuses. */
+enum {
+    CTL_OK = 0,
+    CTL_FAILED = 1,      /* the target refused; it said why */
+    CTL_USAGE = 2,       /* the command line makes no sense */
+    CTL_UNREACHABLE = 3, /* no target answers at the control socket */
+};
+
+enum { CTL_ARGS_MAX = 2, CTL_OPTIONS_MAX = 4, CTL_PATH_BYTES = 256, CTL_SIZE_TEXT_BYTES = 32 };
+
+struct ctl_option {
+    const char *name;  /* without the dashes; NULL ends the list */
+    const char *value; /* what it takes, for people; NULL: nothing */
+};
+
+/* What was given to a command. */
+struct ctl {
+    char control[CTL_PATH_BYTES]; /* path of the target's socket */
+    bool json;
+    const char *args[CTL_ARGS_MAX];
+    const char *options[CTL_OPTIONS_MAX]; /* by index in the command's table; NULL: not given */
+};
+
+struct ctl_command {
+    const char *name; /* one word or two */
+    const char *args[CTL_ARGS_MAX];
+    uint32_t args_optional; /* how many of the last may be left out */
+    struct ctl_option options[CTL_OPTIONS_MAX + 1];
+    const char *summary;
+    const char *help;
+    int (*run)(struct ctl *ctl);
+};
+
+extern const struct ctl_command ctl_commands[];
+extern const uint32_t ctl_command_count;
+
+/* Runs a command line; returns the exit status. */
+int ctl_main(int argc, char *const argv[]);
+/* Says "strake: TEXT" on standard error. Returns `status`. */
+int ctl_say(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* size.c */
+/* "10G", "512MiB", "4096". 0, or -1 with the reason. */
+MUST_USE int size_parse(const char *text, uint64_t *bytes, struct error *error);
+/* "10 GiB", "1.5 TiB", "4096 bytes". */
+void size_format(uint64_t bytes, char text[CTL_SIZE_TEXT_BYTES]);
+
+/* ask.c */
+/*
+ * Asks the API. CTL_OK and the answer's JSON (the caller's); else it was said why, and this is the
+ * exit status.
+ */
+MUST_USE int ask(const struct ctl *ctl, const char *method, const char *path, const json_t *body,
+                 json_t **answer);
+/* The same for /v1/volumes/NAME; `query` may be "". */
+MUST_USE int ask_volume(const struct ctl *ctl, const char *method, const char *name,
+                        const char *query, json_t **answer);
+
+/* print.c: answers for people. */
+void print_json(const json_t *json);
+void print_status(const json_t *status);
+void print_events(const json_t *status);
+void print_volumes(const json_t *volumes);
+void print_volume(const json_t *volume);
+/* Fields of an answer; "" and 0 when they are not there. */
+const char *json_text_of(const json_t *object, const char *key);
+uint64_t json_u64_of(const json_t *object, const char *key);
+
+/* volume.c */
+int volume_create_run(struct ctl *ctl);
+int volume_list_run(struct ctl *ctl);
+int volume_show_run(struct ctl *ctl);
+int volume_delete_run(struct ctl *ctl);
+
+#endif

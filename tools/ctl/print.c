@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers of the target as people read them. */
+#include "tools/ctl/ctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char *json_text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+uint64_t json_u64_of(const json_t *object, const char *key)
+{
+    json_int_t value = json_integer_value(json_object_get(object, key));
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+static bool json_flag_of(const json_t *object, const char *key)
+{
+    return json_is_true(json_object_get(object, key));
+}
+
+void print_json(const json_t *json)
+{
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    ASSERT(text);
+    puts(text);
+    free(text);
+}
+
+static void print_time(const char *label, uint64_t seconds)
+{
+    char text[32];
+    time_t when = (time_t)seconds;
+    struct tm utc;
+    gmtime_r(&when, &utc);
+    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &utc);
+    printf("%s%s UTC", label, text);
+}
+
+/* "a, b, c" of an array of texts. */
+static void print_texts(const char *label, const json_t *texts)
+{
+    size_t i;
+    const json_t *text;
+    printf("%s", label);
+    if (json_array_size(texts) == 0)
+        printf("-");
+    json_array_foreach(texts, i, text) printf("%s%s", i ? ", " : "", json_string_value(text));
+    printf("\n");
+}
+
+/* ---- the target ---- */
+
+static void print_replica(const json_t *replica)
+{
+    char free_text[CTL_SIZE_TEXT_BYTES];
+    char total_text[CTL_SIZE_TEXT_BYTES];
+    size_format(json_u64_of(replica, "free_bytes"), free_text);
+    size_format(json_u64_of(replica, "total_bytes"), total_text);
+    if (json_flag_of(replica, "up"))
+        printf("  %-24s up, %s of %s free\n", json_text_of(replica, "address"), free_text,
+               total_text);
+    else
+        printf("  %-24s down (%s)\n", json_text_of(replica, "address"),
+               json_text_of(replica, "why"));
+}
+
+void print_status(const json_t *status)
+{
+    size_t i;
+    const json_t *replica;
+    const json_t *listeners = json_object_get(status, "listeners");
+    const json_t *connections = json_object_get(status, "connections");
+    const json_t *volumes = json_object_get(status, "volumes");
+    uint64_t uptime_s = json_u64_of(status, "uptime_s");
+    printf("target:    version %s, pid %llu, for %llud %02llu:%02llu:%02llu\n",
+           json_text_of(status, "version"), (unsigned long long)json_u64_of(status, "pid"),
+           (unsigned long long)(uptime_s / 86400), (unsigned long long)(uptime_s / 3600 % 24),
+           (unsigned long long)(uptime_s / 60 % 60), (unsigned long long)(uptime_s % 60));
+    print_texts("iscsi:     ", json_object_get(listeners, "iscsi"));
+    print_texts("nbd:       ", json_object_get(listeners, "nbd"));
+    printf("clients:   %llu iscsi, %llu nbd\n",
+           (unsigned long long)json_u64_of(connections, "iscsi"),
+           (unsigned long long)json_u64_of(connections, "nbd"));
+    printf("volumes:   %llu, %llu serving, %llu deleted\n",
+           (unsigned long long)json_u64_of(volumes, "total"),
+           (unsigned long long)json_u64_of(volumes, "serving"),
+           (unsigned long long)json_u64_of(volumes, "deleted"));
+    printf("replicas:\n");
+    json_array_foreach(json_object_get(status, "replicas"), i, replica) print_replica(replica);
+}
+
+void print_events(const json_t *status)
+{
+    size_t i;
+    const json_t *event;
+    json_array_foreach(json_object_get(status, "events"), i, event)
+    {
+        print_time("", json_u64_of(event, "time_ms") / 1000);
+        printf("  %s%s: %s\n", json_flag_of(event, "warn") ? "! " : "",
+               json_text_of(event, "subject"), json_text_of(event, "text"));
+    }
+}
+
+/* ---- volumes ---- */
+
+static size_t members_in_sync(const json_t *members)
+{
+    size_t count = 0;
+    size_t i;
+    const json_t *member;
+    json_array_foreach(members, i, member) count += json_flag_of(member, "in_sync");
+    return count;
+}
+
+void print_volumes(const json_t *volumes)
+{
+    size_t i;
+    const json_t *volume;
+    printf("%-24s %-10s %-11s %-8s %-8s %s\n", "NAME", "SIZE", "STATE", "IN-SYNC", "CLIENTS", "ID");
+    json_array_foreach(json_object_get(volumes, "volumes"), i, volume)
+    {
+        char size[CTL_SIZE_TEXT_BYTES];
+        char in_sync[32];
+        const json_t *members = json_object_get(volume, "members");
+        size_format(json_u64_of(volume, "size_bytes"), size);
+        snprintf(in_sync, sizeof(in_sync), "%zu/%zu", members_in_sync(members),
+                 json_array_size(members));
+        printf("%-24s %-10s %-11s %-8s %-8llu %s\n", json_text_of(volume, "name"), size,
+               json_text_of(volume, "state"), in_sync,
+               (unsigned long long)json_u64_of(volume, "sessions"), json_text_of(volume, "id"));
+    }
+}
+
+static void print_member(const json_t *member)
+{
+    const char *address = json_text_of(member, "replica");
+    const char *why = json_text_of(member, "why");
+    const json_t *resync = json_object_get(member, "resync");
+    printf("  %-24s ", address[0] ? address : "(unknown)");
+    if (resync) {
+        char done[CTL_SIZE_TEXT_BYTES];
+        char total[CTL_SIZE_TEXT_BYTES];
+        size_format(json_u64_of(resync, "done_bytes"), done);
+        size_format(json_u64_of(resync, "total_bytes"), total);
+        printf("resyncing, %s of %s", done, total);
+    } else if (json_flag_of(member, "in_sync")) {
+        printf("in sync%s", json_flag_of(member, "attached") ? "" : ", not connected");
+    } else {
+        printf("behind");
+    }
+    printf(why[0] ? " (%s)\n" : "%s\n", why);
+}
+
+void print_volume(const json_t *volume)
+{
+    char size[CTL_SIZE_TEXT_BYTES];
+    const char *why = json_text_of(volume, "why");
+    const json_t *iscsi = json_object_get(volume, "iscsi");
+    const json_t *members = json_object_get(volume, "members");
+    size_format(json_u64_of(volume, "size_bytes"), size);
+    printf("name:      %s\n", json_text_of(volume, "name"));
+    printf("id:        %s\n", json_text_of(volume, "id"));
+    printf("state:     %s%s%s%s\n", json_text_of(volume, "state"), why[0] ? " (" : "", why,
+           why[0] ? ")" : "");
+    printf("size:      %s, in blocks of %llu bytes\n", size,
+           (unsigned long long)json_u64_of(volume, "block_bytes"));
+    print_time("created:   ", json_u64_of(volume, "created_s"));
+    printf("\n");
+    if (json_array_size(json_object_get(iscsi, "portals")) > 0) {
+        printf("iscsi:     %s", json_text_of(iscsi, "iqn"));
+        print_texts(" at ", json_object_get(iscsi, "portals"));
+    }
+    const json_t *uris = json_object_get(json_object_get(volume, "nbd"), "uris");
+    if (json_array_size(uris) > 0)
+        print_texts("nbd:       ", uris);
+    if (iscsi)
+        printf("clients:   %llu\n", (unsigned long long)json_u64_of(volume, "sessions"));
+    size_t i;
+    const json_t *member;
+    if (json_array_size(members) > 0)
+        printf("replicas:\n");
+    json_array_foreach(members, i, member) print_member(member);
+}
