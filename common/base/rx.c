@@ -62,6 +62,7 @@ uint8_t *rx_space(struct rx *rx, uint32_t *room_bytes)
     if (!rx->buf || !rx_fits(rx)) {
         uint32_t capacity = rx->want_bytes > length ? rx->want_bytes : length + 1;
         struct buf *fresh = buf_get(rx->pool, capacity);
+        ASSERT(rx->buf || length == 0);
         if (length)
             memcpy(fresh->bytes, rx->buf->bytes + rx->begin, length);
         buf_unref(rx->buf);

@@ -47,6 +47,7 @@ static void tx_append(struct tx *tx, struct buf *buf, uint8_t *bytes, uint32_t l
 {
     if (tx->count == tx->capacity)
         tx_grow(tx);
+    ASSERT(tx->pieces && tx->count < tx->capacity);
     tx->pieces[(tx->head + tx->count) & (tx->capacity - 1)] =
         (struct tx_piece){.buf = buf, .bytes = bytes, .length_bytes = length_bytes};
     tx->count++;
