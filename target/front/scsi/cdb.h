@@ -75,6 +75,13 @@ MUST_USE bool scsi_cdb_check(const struct scsi_op *op, const uint8_t cdb[SCSI_CD
 bool scsi_cdb_too_long(const struct scsi_op *op, const uint8_t cdb[SCSI_CDB_BYTES],
                        uint32_t block_bytes);
 
+/* How much data-out the initiator meant to send. */
+static inline uint64_t scsi_data_out_offered(const struct scsi_command *command)
+{
+    uint32_t sent = command->data_out.length_bytes;
+    return command->offered_bytes > sent ? command->offered_bytes : sent;
+}
+
 /* BYTCHK of the verifying commands (SBC-3 5.34). */
 enum scsi_bytchk { SCSI_BYTCHK_NONE = 0, SCSI_BYTCHK_ALL = 1, SCSI_BYTCHK_SAME = 3 };
 static inline uint8_t scsi_cdb_bytchk(const uint8_t cdb[SCSI_CDB_BYTES])

@@ -199,7 +199,7 @@ enum scsi_next scsi_compare_write_begin(struct scsi_command *command, const stru
         return scsi_good(command);
     uint64_t bytes = block_bytes_of(command);
     uint64_t length = cdb->length * bytes;
-    if (command->data_out.length_bytes != 2 * length)
+    if (command->data_out.length_bytes < 2 * length || scsi_data_out_offered(command) > 2 * length)
         return data_out_fail(command);
     return data_out_submit(command, BLOCK_COMPARE_WRITE, fua_of(command) ? BLOCK_FUA : 0,
                            cdb->lba * bytes, length, (uint32_t)(2 * length));

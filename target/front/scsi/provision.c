@@ -124,7 +124,7 @@ enum scsi_next scsi_write_same_begin(struct scsi_command *command, const struct 
     uint64_t length = cdb->length * bytes;
     if (cdb->length == 0 || length > SCSI_SAME_BYTES_MAX)
         return scsi_fail_cdb(command, command->op->length.offset, 7);
-    if (!no_data && data->length_bytes != bytes)
+    if (!no_data && (data->length_bytes < bytes || scsi_data_out_offered(command) > bytes))
         return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_INVALID_COMMAND_IU);
     if (no_data || all_zeros(data))
         return scsi_block_submit(command, BLOCK_ZERO, unmap ? 0 : BLOCK_NO_HOLE, cdb->lba * bytes,

@@ -74,6 +74,7 @@ struct scsi_command {
      * than theirs, parameter lists a shorter one.
      */
     struct slice data_out;
+    uint64_t offered_bytes; /* data-out it announced, if that is more than it was let send; or 0 */
 
     /*
      * The disk's part: the caller sets `done`, `owner` and `node`, the room the rest. `data`

@@ -428,6 +428,16 @@ START_TEST(compare_write_of_the_wrong_length_is_refused)
 }
 END_TEST
 
+START_TEST(compare_write_with_more_data_announced_is_refused)
+{
+    data_out_fill(0, 1024);
+    command.offered_bytes = 2048;
+    ck_assert_check(0x89, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0);
+    ck_assert_sense(0x05, 0x0e03);
+    ck_assert_uint_eq(steps, 0);
+}
+END_TEST
+
 START_TEST(compare_write_of_nothing_is_good)
 {
     data_out_fill(0, 512);
@@ -536,6 +546,7 @@ static void other_tests(TCase *tcase)
     tcase_add_test(tcase, compare_write_different_tells_the_offset);
     tcase_add_test(tcase, compare_write_with_fua_is_fua);
     tcase_add_test(tcase, compare_write_of_the_wrong_length_is_refused);
+    tcase_add_test(tcase, compare_write_with_more_data_announced_is_refused);
     tcase_add_test(tcase, compare_write_of_nothing_is_good);
     tcase_add_test(tcase, compare_write_has_a_limit);
     tcase_add_test(tcase, sync_flushes_everything);

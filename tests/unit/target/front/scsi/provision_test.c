@@ -276,6 +276,15 @@ START_TEST(same_with_the_wrong_amount_of_data_is_refused)
 }
 END_TEST
 
+START_TEST(same_with_more_data_announced_is_refused)
+{
+    data_out_fill(0, 512);
+    command.offered_bytes = 1024;
+    ck_assert_check(SAME10(0x08, 8, 16));
+    ck_assert_sense(0x05, 0x0e03);
+}
+END_TEST
+
 START_TEST(same_stops_at_the_first_error)
 {
     data_out_fill(0xcd, 512);
@@ -329,6 +338,7 @@ int main(void)
     tcase_add_test(tcase, same_of_no_blocks_past_the_end_is_out_of_range);
     tcase_add_test(tcase, same_has_a_limit);
     tcase_add_test(tcase, same_with_the_wrong_amount_of_data_is_refused);
+    tcase_add_test(tcase, same_with_more_data_announced_is_refused);
     tcase_add_test(tcase, same_stops_at_the_first_error);
     tcase_add_test(tcase, same_dropped_gives_its_buffer_back);
     suite_add_tcase(suite, tcase);
