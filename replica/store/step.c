@@ -143,8 +143,8 @@ bool step_begin(struct store_req *req)
         req->length_bytes = STORE_META_BYTES;
     if (req->op == STORE_DRL)
         req->length_bytes = STORE_DRL_PAGE_BYTES;
-    if (req->volume->sync_status && (req->op == STORE_SYNC || req->fua)) {
-        req->status = req->volume->sync_status;
+    if (req->volume->sync_failed && (req->op == STORE_SYNC || req->fua)) {
+        req->status = -EIO;
         return true;
     }
     if (req->length_bytes == 0 && req->op != STORE_SYNC)
@@ -160,8 +160,10 @@ static bool end_failed(struct store_req *req)
     if (status == -EDQUOT)
         status = -ENOSPC;
     bool durable = req->step.kind == STEP_WRITE && (req->step.flags & RWF_DSYNC);
-    if (req->step.kind == STEP_SYNC || (durable && status != -ENOSPC))
-        volume_sync_failed(req->volume, status);
+    if (req->step.kind == STEP_SYNC || (durable && status != -ENOSPC)) {
+        volume_sync_failed(req->volume);
+        status = -EIO;
+    }
     req->status = status;
     return true;
 }

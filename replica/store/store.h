@@ -64,8 +64,8 @@ struct store_step {
 
 /*
  * The caller's memory until `done`, which never runs inside store_submit. Once a sync of a volume
- * has failed, every later SYNC and FUA of it fails too (what is on disk can no longer be known),
- * and the volume cannot be opened again under this boot id.
+ * has failed, every later SYNC and FUA of it fails too until it is opened anew: what is on disk can
+ * no longer be known.
  */
 struct store_req {
     enum store_op op;
@@ -77,7 +77,7 @@ struct store_req {
     struct slice data; /* lent until done; READ: a buffer of at least length_bytes */
     const uint8_t *bytes;
     uint32_t index;
-    int status; /* 0, -EIO, -ENOSPC, or another -errno */
+    int status; /* 0, -ENOSPC, or another -errno; of a sync that failed always -EIO */
     void (*done)(struct store_req *req);
     /* private */
     struct list node;
@@ -101,6 +101,7 @@ struct store_found {
     uint64_t plane_bytes;
     /* The mapping was stamped under this boot id and its header is whole; else it is all zeros. */
     bool same_boot;
+    uint8_t *failed; /* in the mapping: set to 1 when a sync fails; who repaired it clears it */
 };
 
 enum { STORE_PLANE_COUNT = 3 };

@@ -54,11 +54,9 @@ void store_volume_stamp(struct store_volume *volume)
     memcpy(volume->map, header, sizeof(header));
 }
 
-void volume_sync_failed(struct store_volume *volume, int status)
+void volume_sync_failed(struct store_volume *volume)
 {
-    ASSERT(status < 0);
-    if (volume->sync_status == 0)
-        volume->sync_status = status;
+    volume->sync_failed = true;
     volume->map[MAP_SYNC_FAILED_AT] = 1;
 }
 
@@ -144,10 +142,7 @@ static int open_map(struct store_volume *volume, int dir_fd, bool *same_boot, st
     if (rc == 0)
         rc = map_planes(volume, fd, error);
     *same_boot = rc == 0 && header_is_ours(volume);
-    if (*same_boot && volume->map[MAP_SYNC_FAILED_AT])
-        rc = error_set(error, "a sync has failed since the machine started: the data on disk "
-                              "cannot be known to be what was written");
-    else if (rc == 0 && !*same_boot)
+    if (rc == 0 && !*same_boot)
         rc = clear_planes(volume, fd, error);
     if (fd >= 0)
         close(fd);
@@ -170,6 +165,7 @@ static int open_files(struct store_volume *volume, int dir_fd, struct store_foun
     found->drl_bytes = volume->drl_bytes;
     found->planes = volume->map + MAP_HEADER_BYTES;
     found->plane_bytes = volume->plane_bytes;
+    found->failed = volume->map + MAP_SYNC_FAILED_AT;
     return 0;
 }
 

@@ -8,7 +8,7 @@
  *       24    16  the volume
  *       40     8  bytes of one plane, big-endian
  *       48     4  CRC32C of bytes 0 to 47, big-endian
- *       52     1  1: a sync has failed under this boot id
+ *       52     1  1: a sync has failed under this boot id, and nobody has repaired that
  *     4096        the planes
  *
  * A header that is not whole, or of another boot or volume, makes the planes worthless.
@@ -32,7 +32,7 @@ struct store_volume {
     uint8_t *map;       /* owned mapping: header page, then the planes */
     bool no_punch;      /* the file system cannot make holes */
     bool no_zero_range; /* nor zeros that keep their space */
-    int sync_status;    /* not 0: a sync has failed, for good */
+    bool sync_failed;
     uint32_t in_flight;
 };
 
@@ -44,6 +44,6 @@ static inline uint64_t volume_map_bytes(uint64_t plane_bytes)
 }
 
 /* Remembers, also in the mapping, that what is on disk is no longer known. */
-void volume_sync_failed(struct store_volume *volume, int status);
+void volume_sync_failed(struct store_volume *volume);
 
 #endif

@@ -137,16 +137,31 @@ static void refused_saying(const char *words)
     ck_assert_msg(strstr(error.text, "volume 11020304-") != NULL, "%s", error.text);
 }
 
-START_TEST(failed_sync_keeps_the_volume_out_until_the_next_boot)
+START_TEST(failed_sync_is_remembered_until_the_next_boot)
 {
     store_volume_stamp(fixture_volume);
-    volume_sync_failed(fixture_volume, -EIO);
-    store_volume_close(fixture_volume);
-    refused_saying("a sync has failed");
+    ck_assert_uint_eq(*fixture_found.failed, 0);
+    volume_sync_failed(fixture_volume);
+    ck_assert_int_eq(fixture_sync(), -EIO);
+    fixture_reopen();
+    ck_assert(fixture_found.same_boot);
+    ck_assert_uint_eq(*fixture_found.failed, 1);
     boot_again();
     fixture_reopen();
-    fixture_volume_open();
-    ck_assert(!fixture_found.same_boot);
+    ck_assert_uint_eq(*fixture_found.failed, 0);
+}
+END_TEST
+
+START_TEST(repaired_volume_syncs_after_reopen)
+{
+    store_volume_stamp(fixture_volume);
+    volume_sync_failed(fixture_volume);
+    fixture_reopen();
+    ck_assert_int_eq(fixture_sync(), 0);
+    *fixture_found.failed = 0;
+    fixture_reopen();
+    ck_assert(fixture_found.same_boot);
+    ck_assert_uint_eq(*fixture_found.failed, 0);
 }
 END_TEST
 
@@ -233,7 +248,8 @@ int main(void)
     tcase_add_test(tcase, damaged_header_makes_planes_worthless);
     tcase_add_test(tcase, missing_map_is_made_anew);
     tcase_add_test(tcase, space_of_the_planes_is_reserved);
-    tcase_add_test(tcase, failed_sync_keeps_the_volume_out_until_the_next_boot);
+    tcase_add_test(tcase, failed_sync_is_remembered_until_the_next_boot);
+    tcase_add_test(tcase, repaired_volume_syncs_after_reopen);
     tcase_add_test(tcase, missing_data_is_named);
     tcase_add_test(tcase, missing_region_log_is_named);
     tcase_add_test(tcase, shortened_region_log_is_refused);
