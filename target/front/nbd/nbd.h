@@ -57,7 +57,8 @@ struct nbd_session {
     struct nbd_header header; /* NBD_ACCEPTED, NBD_REFUSED */
     int refusal;              /* NBD_REFUSED: -E... */
     const char *refusal_why;  /* NBD_REFUSED: a literal */
-    const char *why;          /* reason of SESSION_CLOSE, a literal */
+    /* Reason of SESSION_CLOSE, a literal; "the client ..." when it was the client's wish. */
+    const char *why;
 };
 
 /* Starts the session and puts the greeting into tx. */
