@@ -41,8 +41,8 @@ guest_ended() {
 trap guest_ended EXIT
 
 dmesg_clean() {
-  local bad='I/O error|EXT4-fs (error|warning)|EXT4-fs.*(failed|remount|[Cc]orrupt)|JBD2: .*[Ee]rror'
-  bad+='|Aborting journal|XFS .*(error|shut ?down|[Cc]orrupt|failed)|rejecting I/O|offline device'
+  local bad='I/O error|EXT4-fs (error|warning)|EXT4-fs.*(failed|remount|[Cc]orrupt)'
+  bad+='|JBD2: .*[Ee]rror|Aborting journal|XFS .*(error|shut ?down|[Cc]orrupt|failed)|rejecting I/O|offline device'
   bad+='|critical (medium|target|space)|Sense Key|BUG:|WARNING:|Oops|blocked for more than'
   if dmesg | grep -E "$bad"; then
     fail "the kernel logged the errors above"
