@@ -9,7 +9,7 @@
 
 /* A frame on its way in memory; its body is a copy, its payload a reference. */
 struct link_entry {
-    struct list node;
+    struct link_entry *next;
     struct frame frame;
     struct slice body;
 };
@@ -124,28 +124,30 @@ static void link_entry_recycle(struct link_memory *memory, struct link_entry *en
 {
     slice_release(&entry->body);
     slice_release(&entry->frame.payload);
-    list_append(&memory->free, &entry->node);
+    entry->next = memory->free;
+    memory->free = entry;
 }
 
 /* Takes the next frame that arrived out of the queue; NULL when there is none. */
 static struct link_entry *link_entry_next(struct link_memory *memory)
 {
-    struct list *node = list_pop(&memory->arrived);
-    if (!node)
+    struct link_entry *entry = memory->first;
+    if (!entry)
         return NULL;
-    struct link_entry *entry = CONTAINER_OF(node, struct link_entry, node);
+    memory->first = entry->next;
     memory->arrived_bytes -= link_frame_bytes(&entry->frame);
     return entry;
 }
 
 static struct link_entry *link_entry_get(struct link_memory *memory)
 {
-    struct list *node = list_pop(&memory->free);
-    if (node)
-        return CONTAINER_OF(node, struct link_entry, node);
-    struct link_entry *entry = calloc(1, sizeof(*entry));
+    struct link_entry *entry = memory->free;
+    if (entry) {
+        memory->free = entry->next;
+        return entry;
+    }
+    entry = calloc(1, sizeof(*entry));
     ASSERT(entry);
-    list_init(&entry->node);
     return entry;
 }
 
@@ -155,9 +157,11 @@ static void link_memory_release(struct link_memory *memory)
     while ((entry = link_entry_next(memory)))
         link_entry_recycle(memory, entry);
     ASSERT(memory->arrived_bytes == 0);
-    struct list *node;
-    while ((node = list_pop(&memory->free)))
-        free(CONTAINER_OF(node, struct link_entry, node));
+    while (memory->free) {
+        entry = memory->free;
+        memory->free = entry->next;
+        free(entry);
+    }
     loop_task_cancel(&memory->deliver);
 }
 
@@ -191,7 +195,7 @@ static void link_deliver(struct loop_task *task)
     if (link->paused)
         return;
     struct link *other = link->memory.other;
-    if (!list_empty(&link->memory.arrived))
+    if (link->memory.first)
         loop_defer(link->loop, task);
     else if (!other)
         link_fell(link, "closed by the other end");
@@ -207,8 +211,6 @@ static void link_memory_init(struct link *link, struct link *other, struct loop 
     link->up = true;
     link->last_received_ns = loop_now_ns(loop);
     link->memory = (struct link_memory){.other = other, .bufs = bufs, .in_use = true};
-    list_init(&link->memory.arrived);
-    list_init(&link->memory.free);
     loop_task_init(&link->memory.deliver, link_deliver);
 }
 
@@ -230,7 +232,12 @@ static void link_memory_send(struct link_memory *to, struct loop *loop, const st
         entry->frame.body = entry->body.bytes;
     }
     to->arrived_bytes += link_frame_bytes(frame);
-    list_append(&to->arrived, &entry->node);
+    entry->next = NULL;
+    if (to->first)
+        to->last->next = entry;
+    else
+        to->first = entry;
+    to->last = entry;
     loop_defer(loop, &to->deliver);
 }
 

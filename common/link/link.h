@@ -11,13 +11,16 @@
 #include "common/net/stream.h"
 #include "common/wire/frame.h"
 
+struct link_entry;
+
 /* The in-memory end: frames on their way to it, in a queue of its own. */
 struct link_memory {
     bool in_use;
     struct link *other; /* NULL when the other end is gone */
     struct buf_pool *bufs;
-    struct list arrived; /* struct link_entry */
-    struct list free;    /* likewise: kept for the next frames */
+    struct link_entry *first; /* owned: what arrived, as a queue */
+    struct link_entry *last;
+    struct link_entry *free; /* owned: kept for the next frames */
     uint64_t arrived_bytes;
     struct loop_task deliver;
 };

@@ -97,7 +97,7 @@ int address_parse(struct address *address, const char *text, uint16_t default_po
 {
     char copy[ADDRESS_TEXT_BYTES];
     char *host;
-    char *port_text;
+    char *port_text = NULL;
     uint16_t port = default_port;
     size_t length = strlen(text);
     *address = (struct address){0};

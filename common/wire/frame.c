@@ -6,6 +6,8 @@
 #include "common/base/crc32c.h"
 
 #define FRAME_MAGIC 0x5354524bu /* "STRK" */
+/* What the longest body can tell about, a bit for each 16 KiB. */
+#define FRAME_MAP_RANGE_BYTES_MAX ((uint64_t)FRAME_BODY_BYTES_MAX * 8 * (16u << 10))
 
 enum {
     FRAME_TYPE_COUNT = FRAME_CLOSE + 1,
@@ -131,6 +133,8 @@ static const char *frame_request_invalid(const struct frame_rule *rule, const st
         return "a range and its payload differ in length";
     if (frame->type == FRAME_READ && frame->length_bytes > PAYLOAD_BYTES_MAX)
         return "a read is too long";
+    if (frame->type == FRAME_GETMAP && frame->length_bytes > FRAME_MAP_RANGE_BYTES_MAX)
+        return "a map's range is too long";
     return NULL;
 }
 

@@ -378,6 +378,10 @@ static const struct {
     {{.type = FRAME_READ, .session = 1, .flags = FRAME_REPLY, .status = FRAME_IO},
      4096,
      "a payload where none belongs"},
+    {{.type = FRAME_GETMAP, .session = 1, .length_bytes = 8ull << 30}, 0, NULL},
+    {{.type = FRAME_GETMAP, .session = 1, .length_bytes = (8ull << 30) + 4096},
+     0,
+     "a map's range is too long"},
     {{.type = FRAME_HASH, .session = 1, .length_bytes = 4096}, 0, NULL},
 };
 

@@ -352,11 +352,11 @@ static void no_name(struct config *c)
 }
 static void name_of_a_path(struct config *c)
 {
-    strcpy(c->name, "a/b");
+    memcpy(c->name, "a/b", 4);
 }
 static void name_of_a_dot(struct config *c)
 {
-    strcpy(c->name, ".hidden");
+    memcpy(c->name, ".hidden", 8);
 }
 static void no_members(struct config *c)
 {
