@@ -19,7 +19,7 @@ enum {
     DISK_BYTES = 8u << 20,
     HELD_MAX = 256,
     ANSWER_BYTES_MAX = 2u << 20,
-    TASKS = 256,
+    TASKS = 512,
 };
 
 static struct exports exports;
