@@ -193,12 +193,14 @@ enum scsi_next scsi_compare_write_begin(struct scsi_command *command, const stru
                                         struct buf_pool *pool)
 {
     (void)pool;
-    if (cdb->length > SCSI_COMPARE_BLOCKS_MAX)
-        return scsi_fail_cdb(command, command->op->length.offset, 7);
-    if (cdb->length == 0)
-        return scsi_good(command);
     uint64_t bytes = block_bytes_of(command);
     uint64_t length = cdb->length * bytes;
+    /* No blocks, but data for some: 256 in a field of eight bits, which must not look done. */
+    bool overflown = length == 0 && scsi_data_out_offered(command) >= 2 * bytes;
+    if (cdb->length > SCSI_COMPARE_BLOCKS_MAX || overflown)
+        return scsi_fail_cdb(command, command->op->length.offset, 7);
+    if (length == 0)
+        return scsi_good(command);
     if (command->data_out.length_bytes < 2 * length || scsi_data_out_offered(command) > 2 * length)
         return data_out_fail(command);
     return data_out_submit(command, BLOCK_COMPARE_WRITE, fua_of(command) ? BLOCK_FUA : 0,

@@ -148,7 +148,7 @@ START_TEST(block_limits_with_blocks_of_512)
     ck_assert_good(0x12, 0x01, 0xb0, 0, 44, 0);
     ck_assert_data_in(0x00, 0xb0, 0, 60, 0x01, 128, 0, 8, 0, 0, 0x20, 0, 0, 0, 0x08, 0, 0, 0, 0, 0,
                       0xff, 0xff, 0xff, 0xff, 0, 0, 1, 0, 0, 0, 0, 8, 0x80, 0, 0, 0, 0, 0, 0, 0, 0,
-                      0x08, 0, 0);
+                      0, 0x80, 0);
 }
 END_TEST
 
@@ -157,7 +157,7 @@ START_TEST(block_limits_with_blocks_of_4096)
     ck_assert_good(0x12, 0x01, 0xb0, 0, 44, 0);
     ck_assert_data_in(0x00, 0xb0, 0, 60, 0x01, 128, 0, 1, 0, 0, 0x04, 0, 0, 0, 0x01, 0, 0, 0, 0, 0,
                       0xff, 0xff, 0xff, 0xff, 0, 0, 1, 0, 0, 0, 0, 1, 0x80, 0, 0, 0, 0, 0, 0, 0, 0,
-                      0x01, 0, 0);
+                      0, 0x10, 0);
 }
 END_TEST
 

@@ -446,6 +446,15 @@ START_TEST(compare_write_of_nothing_is_good)
 }
 END_TEST
 
+START_TEST(compare_write_of_nothing_with_data_for_256_is_refused)
+{
+    data_out_fill(0, 1024);
+    command.offered_bytes = 512 * 512;
+    ck_assert_check(0x89, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0);
+    ck_assert_bad_cdb(13, 7);
+}
+END_TEST
+
 START_TEST(compare_write_has_a_limit)
 {
     data_out_fill(0, 2 * 128 * 512);
@@ -548,6 +557,7 @@ static void other_tests(TCase *tcase)
     tcase_add_test(tcase, compare_write_of_the_wrong_length_is_refused);
     tcase_add_test(tcase, compare_write_with_more_data_announced_is_refused);
     tcase_add_test(tcase, compare_write_of_nothing_is_good);
+    tcase_add_test(tcase, compare_write_of_nothing_with_data_for_256_is_refused);
     tcase_add_test(tcase, compare_write_has_a_limit);
     tcase_add_test(tcase, sync_flushes_everything);
     tcase_add_test(tcase, sync_out_of_range_is_refused);

@@ -256,11 +256,11 @@ START_TEST(same_has_a_limit)
 {
     export.size_bytes = (uint64_t)1 << 40;
     data_out_fill(0, 512);
-    cdb_set(BYTES(SAME16(0, 0, 0x80000)));
+    cdb_set(BYTES(SAME16(0, 0, 0x8000)));
     ck_assert_int_eq(scsi_command(&command, &pool), SCSI_BLOCK);
-    ck_assert_uint_eq(command.block.length_bytes, 256u << 20);
+    ck_assert_uint_eq(command.block.length_bytes, 16u << 20);
     scsi_drop(&command);
-    ck_assert_check(SAME16(0, 0, 0x80001));
+    ck_assert_check(SAME16(0, 0, 0x8001));
     ck_assert_bad_cdb(10, 7);
 }
 END_TEST

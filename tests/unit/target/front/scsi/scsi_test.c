@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The door: which rule comes first, what a CDB transfers, how failures of the disk are told. */
+/* The door: which rule comes first, and how failures of the disk are told. */
 #include "tests/unit/target/front/scsi/fixture.h"
 
 START_TEST(unknown_opcode_is_invalid)
@@ -86,74 +86,6 @@ START_TEST(read_only_allows_the_rest)
     ck_assert_good(0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0);
     ck_assert_good(0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     ck_assert_good(0x2f, 0, 0, 0, 0, 0, 0, 0, 1, 0);
-}
-END_TEST
-
-static struct scsi_transfer transfer_of(const uint8_t *cdb, size_t length)
-{
-    cdb_set(cdb, length);
-    return scsi_transfer_of(&unit, command.cdb);
-}
-#define ck_assert_transfer(out, in, ...)                                                           \
-    do {                                                                                           \
-        struct scsi_transfer transfer = transfer_of(BYTES(__VA_ARGS__));                           \
-        ck_assert(transfer.known);                                                                 \
-        ck_assert_uint_eq(transfer.data_out_bytes, out);                                           \
-        ck_assert_uint_eq(transfer.data_in_bytes, in);                                             \
-    } while (0)
-
-START_TEST(transfer_of_reads_and_writes)
-{
-    ck_assert_transfer(0, 1024, 0x28, 0, 0, 0, 0, 5, 0, 0, 2, 0);
-    ck_assert_transfer(1024, 0, 0x2a, 0, 0, 0, 0, 5, 0, 0, 2, 0);
-    ck_assert_transfer(131072, 0, 0x0a, 0, 0, 5, 0, 0);
-    ck_assert_transfer(1024, 0, 0x2e, 0, 0, 0, 0, 5, 0, 0, 2, 0);
-}
-END_TEST
-
-START_TEST(transfer_of_byte_lengths)
-{
-    ck_assert_transfer(0, 0x1234, 0x12, 0, 0, 0x12, 0x34, 0);
-    ck_assert_transfer(0x1234, 0, 0x42, 0, 0, 0, 0, 0, 0, 0x12, 0x34, 0);
-    ck_assert_transfer(0, 0, 0x00);
-}
-END_TEST
-
-START_TEST(transfer_of_compare_write_is_twice)
-{
-    ck_assert_transfer(3072, 0, 0x89, 0, REPEAT8(0), 0, 0, 0, 3, 0, 0);
-}
-END_TEST
-
-START_TEST(transfer_of_write_same_is_one_block_or_none)
-{
-    ck_assert_transfer(512, 0, 0x41, 0, 0, 0, 0, 0, 0, 1, 0, 0);
-    ck_assert_transfer(512, 0, 0x93, 0x08, REPEAT8(0), 0, 0, 1, 0, 0, 0);
-    ck_assert_transfer(0, 0, 0x93, 0x09, REPEAT8(0), 0, 0, 1, 0, 0, 0);
-}
-END_TEST
-
-START_TEST(transfer_of_verify_depends_on_bytchk)
-{
-    ck_assert_transfer(0, 0, 0x2f, 0x00, 0, 0, 0, 0, 0, 0, 2, 0);
-    ck_assert_transfer(1024, 0, 0x2f, 0x02, 0, 0, 0, 0, 0, 0, 2, 0);
-    ck_assert_transfer(512, 0, 0x2f, 0x06, 0, 0, 0, 0, 0, 0, 2, 0);
-}
-END_TEST
-
-START_TEST(transfer_of_what_is_too_long_is_nothing)
-{
-    ck_assert_transfer(0, 0, 0x8a, 0, REPEAT8(0), 0xff, 0xff, 0xff, 0xff, 0, 0);
-    ck_assert_transfer(4u << 20, 0, 0x8a, 0, REPEAT8(0), 0, 0, 0x20, 0, 0, 0);
-}
-END_TEST
-
-START_TEST(transfer_of_the_unknown_is_unknown)
-{
-    ck_assert(!transfer_of(BYTES(0xff)).known);
-    ck_assert(!transfer_of(BYTES(0x9e, 0x1f)).known);
-    cdb_set(BYTES(0x28));
-    ck_assert(!scsi_transfer_of(NULL, command.cdb).known);
 }
 END_TEST
 
@@ -267,13 +199,6 @@ int main(void)
     tcase_add_test(tcase, deleted_export_still_answers_inquiry);
     tcase_add_test(tcase, read_only_refuses_every_write);
     tcase_add_test(tcase, read_only_allows_the_rest);
-    tcase_add_test(tcase, transfer_of_reads_and_writes);
-    tcase_add_test(tcase, transfer_of_byte_lengths);
-    tcase_add_test(tcase, transfer_of_compare_write_is_twice);
-    tcase_add_test(tcase, transfer_of_write_same_is_one_block_or_none);
-    tcase_add_test(tcase, transfer_of_verify_depends_on_bytchk);
-    tcase_add_test(tcase, transfer_of_what_is_too_long_is_nothing);
-    tcase_add_test(tcase, transfer_of_the_unknown_is_unknown);
     tcase_add_test(tcase, failed_read_is_a_medium_error_without_data);
     tcase_add_test(tcase, failed_write_is_a_medium_error);
     tcase_add_test(tcase, no_space_is_space_allocation_failed);
