@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pump with real NBD sessions on socket pairs; the volume is a fake that the tests answer. */
+#include "target/front/front_state.h"
+#include "tests/lib/suite.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    BLOCK = 4096,
+    VOLUME_BYTES = 1 << 20,
+    REPLY_BYTES = 16, /* simple reply */
+    NBD_READ = 0,
+    NBD_WRITE = 1,
+    NBD_DISC = 2,
+};
+
+static struct loop loop;
+static struct stream_sender sender;
+static struct buf_pool bufs;
+static struct front *front;
+static struct export *export;
+
+/* ---- the fake volume: requests wait here until the test answers them ---- */
+
+struct volume {
+    struct config config;
+};
+static struct volume volume = {
+    .config = {.name = "v1", .size_bytes = VOLUME_BYTES, .block_bytes = BLOCK}};
+static struct list submitted;
+static uint32_t submitted_count;
+static bool full;
+
+const struct config *volume_config(const struct volume *v)
+{
+    return &v->config;
+}
+
+bool volume_full(const struct volume *v)
+{
+    ck_assert_ptr_eq(v, &volume);
+    return full;
+}
+
+void volume_submit(struct volume *v, struct block_req *req)
+{
+    ck_assert_ptr_eq(v, &volume);
+    list_append(&submitted, &req->node);
+    submitted_count++;
+}
+
+/* Answers the oldest request; a read gets blocks of 'r'. */
+static void volume_answers(int status)
+{
+    struct list *node = list_pop(&submitted);
+    ck_assert_ptr_nonnull(node);
+    struct block_req *req = CONTAINER_OF(node, struct block_req, node);
+    submitted_count--;
+    req->status = status;
+    if (req->op == BLOCK_READ && !status) {
+        req->data = slice_get(&bufs, (uint32_t)req->length_bytes);
+        memset(req->data.bytes, 'r', req->data.length_bytes);
+    }
+    req->done(req);
+}
+
+/* ---- the client: the other end of a socket pair, driven by the same thread ---- */
+
+static void turns(int count)
+{
+    for (int i = 0; i < count; i++)
+        ev_run(loop.ev, EVRUN_NOWAIT);
+}
+
+static int client_new(void)
+{
+    int fds[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    conn_accept(front, PROTOCOL_NBD, fds[1]);
+    return fds[0];
+}
+
+static void client_send(int fd, const void *bytes, size_t length)
+{
+    ck_assert_int_eq(write(fd, bytes, length), (ssize_t)length);
+}
+
+/* Lets the loop turn until that many bytes came, then takes them. */
+static void client_take(int fd, void *bytes, size_t length)
+{
+    size_t got = 0;
+    for (int i = 0; i < 1000 && got < length; i++) {
+        turns(1);
+        ssize_t n = recv(fd, (char *)bytes + got, length - got, MSG_DONTWAIT);
+        if (n > 0)
+            got += (size_t)n;
+    }
+    ck_assert_uint_eq(got, length);
+}
+
+/* True when the front closed the connection. */
+static bool client_closed(int fd)
+{
+    char byte;
+    turns(4);
+    ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT);
+    return n == 0 || (n < 0 && errno == ECONNRESET);
+}
+
+/* A client with the export open. */
+static int client_open(void)
+{
+    uint8_t bytes[64];
+    struct writer w = writer_of(bytes, sizeof(bytes));
+    int fd = client_new();
+    client_take(fd, bytes, 18); /* the greeting */
+    write_u32(&w, 3);           /* fixed newstyle, no zeroes */
+    write_bytes(&w, "IHAVEOPT", 8);
+    write_u32(&w, 1); /* EXPORT_NAME */
+    write_u32(&w, 2);
+    write_bytes(&w, "v1", 2);
+    client_send(fd, bytes, writer_length(&w));
+    client_take(fd, bytes, 10); /* size and flags */
+    return fd;
+}
+
+static void client_request(int fd, uint16_t type, uint64_t cookie, uint32_t length)
+{
+    uint8_t bytes[28];
+    struct writer w = writer_of(bytes, sizeof(bytes));
+    write_u32(&w, 0x25609513);
+    write_u16(&w, 0);
+    write_u16(&w, type);
+    write_u64(&w, cookie);
+    write_u64(&w, 0);
+    write_u32(&w, length);
+    client_send(fd, bytes, sizeof(bytes));
+    if (type == NBD_WRITE) {
+        static const char payload[VOLUME_BYTES];
+        ck_assert_uint_le(length, sizeof(payload));
+        client_send(fd, payload, length);
+    }
+}
+
+/* A simple reply with this cookie and error. */
+static void client_expect(int fd, uint64_t cookie, uint32_t error)
+{
+    uint8_t bytes[REPLY_BYTES];
+    client_take(fd, bytes, sizeof(bytes));
+    struct reader r = reader_of(bytes, sizeof(bytes));
+    ck_assert_uint_eq(read_u32(&r), 0x67446698);
+    ck_assert_uint_eq(read_u32(&r), error);
+    ck_assert_uint_eq(read_u64(&r), cookie);
+}
+
+/* ---- fixture ---- */
+
+static void setup(void)
+{
+    struct error error;
+    struct front_settings settings = {
+        .iqn_prefix = EXPORT_IQN_PREFIX_DEFAULT, .requests_max = 64, .connections_max = 2};
+    list_init(&submitted);
+    submitted_count = 0;
+    full = false;
+    ck_assert_int_eq(loop_init(&loop), 0);
+    stream_sender_init(&sender, &loop);
+    buf_pool_init(&bufs, 64 << 20);
+    front = front_new(&settings, &loop, &sender, &bufs, &error);
+    ck_assert_ptr_nonnull(front);
+    export = front_export_add(front, &volume);
+    ck_assert_ptr_nonnull(export);
+}
+
+static void teardown(void)
+{
+    front_free(front);
+    stream_sender_release(&sender);
+    loop_release(&loop);
+    buf_pool_release(&bufs);
+}
+
+static void on_done(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+START_TEST(write_reaches_the_volume_and_is_answered)
+{
+    int fd = client_open();
+    client_request(fd, NBD_WRITE, 7, BLOCK);
+    turns(2);
+    ck_assert_uint_eq(submitted_count, 1);
+    volume_answers(0);
+    client_expect(fd, 7, 0);
+    close(fd);
+    turns(4);
+}
+END_TEST
+
+START_TEST(read_brings_its_bytes)
+{
+    uint8_t bytes[BLOCK];
+    int fd = client_open();
+    client_request(fd, NBD_READ, 9, BLOCK);
+    turns(2);
+    volume_answers(0);
+    client_expect(fd, 9, 0);
+    client_take(fd, bytes, sizeof(bytes));
+    ck_assert_int_eq(bytes[0], 'r');
+    ck_assert_int_eq(bytes[BLOCK - 1], 'r');
+    close(fd);
+    turns(4);
+}
+END_TEST
+
+START_TEST(error_of_the_volume_is_told)
+{
+    int fd = client_open();
+    client_request(fd, NBD_WRITE, 1, BLOCK);
+    turns(2);
+    volume_answers(-EIO);
+    client_expect(fd, 1, 5);
+    close(fd);
+    turns(4);
+}
+END_TEST
+
+START_TEST(requests_are_in_flight_together)
+{
+    int fd = client_open();
+    client_request(fd, NBD_WRITE, 1, BLOCK);
+    client_request(fd, NBD_WRITE, 2, BLOCK);
+    turns(2);
+    ck_assert_uint_eq(submitted_count, 2);
+    volume_answers(0);
+    volume_answers(0);
+    client_expect(fd, 1, 0);
+    client_expect(fd, 2, 0);
+    close(fd);
+    turns(4);
+}
+END_TEST
+
+START_TEST(full_volume_holds_the_client_back_until_something_ends)
+{
+    int fd = client_open();
+    full = true;
+    for (uint64_t i = 0; i < 4; i++)
+        client_request(fd, NBD_WRITE, i, BLOCK);
+    turns(4);
+    ck_assert_uint_eq(submitted_count, 1);
+    full = false;
+    volume_answers(0);
+    turns(4);
+    ck_assert_uint_eq(submitted_count, 3);
+    while (submitted_count > 0)
+        volume_answers(0);
+    for (uint64_t i = 0; i < 4; i++)
+        client_expect(fd, i, 0);
+    close(fd);
+    turns(4);
+}
+END_TEST
+
+START_TEST(one_request_at_a_time_when_memory_is_short)
+{
+    int fd = client_open();
+    bufs.limit_bytes = 1;
+    client_request(fd, NBD_READ, 1, BLOCK);
+    client_request(fd, NBD_READ, 2, BLOCK);
+    turns(4);
+    ck_assert_uint_eq(submitted_count, 1);
+    volume_answers(-EIO);
+    client_expect(fd, 1, 5);
+    turns(4);
+    ck_assert_uint_eq(submitted_count, 1);
+    volume_answers(-EIO);
+    client_expect(fd, 2, 5);
+    close(fd);
+    turns(4);
+}
+END_TEST
+
+START_TEST(lost_connection_is_kept_until_its_requests_are_back)
+{
+    int fd = client_open();
+    client_request(fd, NBD_WRITE, 1, BLOCK);
+    turns(2);
+    close(fd);
+    turns(4);
+    ck_assert_uint_eq(front_counters(front).nbd_connections, 0);
+    ck_assert_uint_eq(front->conn_count, 1);
+    volume_answers(0);
+    turns(4);
+    ck_assert_uint_eq(front->conn_count, 0);
+    ck_assert_uint_eq(export->session_count, 0);
+}
+END_TEST
+
+START_TEST(disconnect_waits_for_answers)
+{
+    int fd = client_open();
+    client_request(fd, NBD_WRITE, 1, BLOCK);
+    client_request(fd, NBD_DISC, 2, 0);
+    ck_assert(!client_closed(fd));
+    volume_answers(0);
+    client_expect(fd, 1, 0);
+    ck_assert(client_closed(fd));
+    close(fd);
+}
+END_TEST
+
+START_TEST(breach_of_the_protocol_costs_the_connection)
+{
+    int fd = client_open();
+    client_send(fd, "this is no request at all, truly not", 36);
+    ck_assert(client_closed(fd));
+    close(fd);
+}
+END_TEST
+
+START_TEST(removed_export_loses_its_sessions)
+{
+    bool done = false;
+    int fd = client_open();
+    ck_assert_uint_eq(export->session_count, 1);
+    front_export_remove(front, export, on_done, &done);
+    ck_assert(!done);
+    ck_assert(client_closed(fd));
+    ck_assert(done);
+    ck_assert_ptr_null(exports_find(front_exports(front), "v1", 2));
+    close(fd);
+}
+END_TEST
+
+START_TEST(removal_waits_for_requests_in_flight)
+{
+    bool done = false;
+    int fd = client_open();
+    client_request(fd, NBD_WRITE, 1, BLOCK);
+    turns(2);
+    front_export_remove(front, export, on_done, &done);
+    turns(4);
+    ck_assert(!done);
+    volume_answers(0);
+    client_expect(fd, 1, 0);
+    turns(4);
+    ck_assert(done);
+    close(fd);
+}
+END_TEST
+
+START_TEST(removal_of_an_unused_export_is_done_in_a_later_turn)
+{
+    bool done = false;
+    front_export_remove(front, export, on_done, &done);
+    ck_assert(!done);
+    turns(2);
+    ck_assert(done);
+}
+END_TEST
+
+START_TEST(stop_answers_what_is_in_flight_then_closes)
+{
+    bool done = false;
+    int fd = client_open();
+    client_request(fd, NBD_WRITE, 1, BLOCK);
+    turns(2);
+    front_stop(front, on_done, &done);
+    turns(4);
+    ck_assert(!done);
+    volume_answers(0);
+    client_expect(fd, 1, 0);
+    ck_assert(client_closed(fd));
+    ck_assert(done);
+    close(fd);
+}
+END_TEST
+
+START_TEST(connections_beyond_the_limit_are_turned_away)
+{
+    int first = client_open();
+    int second = client_open();
+    int third = client_new();
+    ck_assert(client_closed(third));
+    close(first);
+    turns(4);
+    int fourth = client_open();
+    close(second);
+    close(third);
+    close(fourth);
+    turns(4);
+}
+END_TEST
+
+START_TEST(idle_nbd_connection_runs_no_timer)
+{
+    int fd = client_new();
+    struct conn *conn = CONTAINER_OF(front->conns.next, struct conn, node);
+    ck_assert(ev_is_active(&conn->deadline.ev));
+    close(fd);
+    turns(4);
+    fd = client_open();
+    turns(2);
+    conn = CONTAINER_OF(front->conns.next, struct conn, node);
+    ck_assert(!ev_is_active(&conn->deadline.ev));
+    ck_assert(!ev_is_active(&front->tick.ev));
+    ck_assert(!ev_is_active(&front->retry.ev));
+    close(fd);
+    turns(4);
+}
+END_TEST
+
+START_TEST(keepalive_runs_only_while_there_are_iscsi_connections)
+{
+    int fds[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    conn_accept(front, PROTOCOL_ISCSI, fds[1]);
+    ck_assert_uint_eq(front_counters(front).iscsi_connections, 1);
+    ck_assert(ev_is_active(&front->tick.ev));
+    close(fds[0]);
+    turns(4);
+    ck_assert_uint_eq(front_counters(front).iscsi_connections, 0);
+    loop_timer_stop(&front->tick);
+    front->tick.run(&front->tick);
+    ck_assert(!ev_is_active(&front->tick.ev));
+}
+END_TEST
+
+START_TEST(garbage_instead_of_login_closes)
+{
+    int fds[2];
+    char garbage[1024];
+    memset(garbage, 0x5a, sizeof(garbage));
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    conn_accept(front, PROTOCOL_ISCSI, fds[1]);
+    client_send(fds[0], garbage, sizeof(garbage));
+    ck_assert(client_closed(fds[0]));
+    close(fds[0]);
+}
+END_TEST
+
+START_TEST(client_that_does_not_read_is_read_no_further)
+{
+    int fd = client_open();
+    uint32_t answered = 0;
+    for (uint64_t i = 0; i < 64; i++) {
+        client_request(fd, NBD_READ, i, 256 << 10);
+        turns(2);
+        while (submitted_count > 0) {
+            volume_answers(0);
+            answered++;
+        }
+    }
+    ck_assert_uint_lt(answered, 64);
+    static uint8_t bytes[256 << 10];
+    for (uint64_t i = 0; i < 64; i++) {
+        uint8_t head[REPLY_BYTES];
+        for (int k = 0; k < 4; k++) {
+            turns(1);
+            while (submitted_count > 0)
+                volume_answers(0);
+        }
+        client_take(fd, head, sizeof(head));
+        client_take(fd, bytes, sizeof(bytes));
+    }
+    close(fd);
+    turns(4);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("front");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, write_reaches_the_volume_and_is_answered);
+    tcase_add_test(tcase, read_brings_its_bytes);
+    tcase_add_test(tcase, error_of_the_volume_is_told);
+    tcase_add_test(tcase, requests_are_in_flight_together);
+    tcase_add_test(tcase, full_volume_holds_the_client_back_until_something_ends);
+    tcase_add_test(tcase, one_request_at_a_time_when_memory_is_short);
+    tcase_add_test(tcase, lost_connection_is_kept_until_its_requests_are_back);
+    tcase_add_test(tcase, disconnect_waits_for_answers);
+    tcase_add_test(tcase, breach_of_the_protocol_costs_the_connection);
+    tcase_add_test(tcase, removed_export_loses_its_sessions);
+    tcase_add_test(tcase, removal_waits_for_requests_in_flight);
+    tcase_add_test(tcase, removal_of_an_unused_export_is_done_in_a_later_turn);
+    tcase_add_test(tcase, stop_answers_what_is_in_flight_then_closes);
+    tcase_add_test(tcase, connections_beyond_the_limit_are_turned_away);
+    tcase_add_test(tcase, idle_nbd_connection_runs_no_timer);
+    tcase_add_test(tcase, keepalive_runs_only_while_there_are_iscsi_connections);
+    tcase_add_test(tcase, garbage_instead_of_login_closes);
+    tcase_add_test(tcase, client_that_does_not_read_is_read_no_further);
+    Suite *suite = suite_create("front");
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

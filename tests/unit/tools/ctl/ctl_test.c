@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Command lines: what is asked of the target, and what is refused before; ask.c is a fake here. */
+#include "tests/lib/suite.h"
+#include "tools/ctl/ctl.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static char asked[512]; /* "METHOD PATH BODY" of the last question */
+static uint32_t ask_count;
+static int ask_result;
+static uint32_t serving_after; /* how many questions until the volume serves */
+static char control[CTL_PATH_BYTES];
+
+int ask(const struct ctl *ctl, const char *method, const char *path, const json_t *body,
+        json_t **answer)
+{
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    snprintf(control, sizeof(control), "%s", ctl->control);
+    if (ask_count++ == 0)
+        snprintf(asked, sizeof(asked), "%s %s %s", method, path, text ? text : "-");
+    free(text);
+    if (!ask_result)
+        *answer = json_pack("{s:s, s:s, s:I}", "name", "v1", "state",
+                            ask_count > serving_after ? "serving" : "opening", "size_bytes",
+                            (json_int_t)1 << 30);
+    return ask_result;
+}
+
+int ask_volume(const struct ctl *ctl, const char *method, const char *name, const char *query,
+               json_t **answer)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "NAME=%s%s", name, query);
+    return ask(ctl, method, path, NULL, answer);
+}
+
+/* Runs a command line; its output does not matter here. */
+static int run(const char *line)
+{
+    static char copy[512];
+    char *argv[32] = {"strake"};
+    int argc = 1;
+    snprintf(copy, sizeof(copy), "%s", line);
+    for (char *word = strtok(copy, " "); word && argc < 31; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    asked[0] = '\0';
+    ask_count = 0;
+    int status = ctl_main(argc, argv);
+    fflush(stdout);
+    return status;
+}
+
+static void setup(void)
+{
+    ask_result = CTL_OK;
+    serving_after = 0;
+    unsetenv("STRAKE_CONTROL");
+    unsetenv("XDG_RUNTIME_DIR");
+    ck_assert_ptr_nonnull(freopen("/dev/null", "w", stdout));
+    ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
+}
+
+START_TEST(create_sends_name_and_size)
+{
+    ck_assert_int_eq(run("volume create v1 10G"), CTL_OK);
+    ck_assert_str_eq(asked, "POST /v1/volumes {\"name\":\"v1\",\"size_bytes\":10737418240}");
+}
+END_TEST
+
+START_TEST(create_sends_its_options_wherever_they_stand)
+{
+    ck_assert_int_eq(run("volume create --replicas 2 v1 --block-size=512 1M"), CTL_OK);
+    ck_assert_str_eq(asked, "POST /v1/volumes {\"name\":\"v1\",\"size_bytes\":1048576,"
+                            "\"replicas\":2,\"block_bytes\":512}");
+}
+END_TEST
+
+START_TEST(create_waits_until_the_volume_serves)
+{
+    serving_after = 3;
+    ck_assert_int_eq(run("volume create v1 1M"), CTL_OK);
+    ck_assert_uint_eq(ask_count, 4);
+    ck_assert_int_eq(run("volume create v1 1M --no-wait"), CTL_OK);
+    ck_assert_uint_eq(ask_count, 1);
+}
+END_TEST
+
+START_TEST(status_of_the_question_is_the_exit_status)
+{
+    ask_result = CTL_FAILED;
+    ck_assert_int_eq(run("volume show v1"), CTL_FAILED);
+    ask_result = CTL_UNREACHABLE;
+    ck_assert_int_eq(run("status"), CTL_UNREACHABLE);
+}
+END_TEST
+
+START_TEST(delete_and_list_pass_their_flags)
+{
+    ck_assert_int_eq(run("volume delete v1 --force"), CTL_OK);
+    ck_assert_str_eq(asked, "DELETE NAME=v1?force=1 -");
+    ck_assert_int_eq(run("volume delete v1"), CTL_OK);
+    ck_assert_str_eq(asked, "DELETE NAME=v1 -");
+    ck_assert_int_eq(run("volume list --deleted"), CTL_OK);
+    ck_assert_str_eq(asked, "GET /v1/volumes?deleted=1 -");
+}
+END_TEST
+
+START_TEST(control_socket_is_found)
+{
+    ck_assert_int_eq(run("status"), CTL_OK);
+    ck_assert_str_eq(control, "/run/strake/target.sock");
+    setenv("XDG_RUNTIME_DIR", "/run/user/7", 1);
+    ck_assert_int_eq(run("status"), CTL_OK);
+    ck_assert_str_eq(control, "/run/user/7/strake/target.sock");
+    setenv("STRAKE_CONTROL", "/x/s", 1);
+    ck_assert_int_eq(run("status"), CTL_OK);
+    ck_assert_str_eq(control, "/x/s");
+    ck_assert_int_eq(run("--control /y/s --json status"), CTL_OK);
+    ck_assert_str_eq(control, "/y/s");
+    ck_assert_int_eq(run("volume list --control=/z/s"), CTL_OK);
+    ck_assert_str_eq(control, "/z/s");
+}
+END_TEST
+
+START_TEST(wrong_usage_asks_nothing)
+{
+    static const char *const lines[] = {
+        "",
+        "no-such-verb",
+        "volume",
+        "volume no-such-verb",
+        "volume create",
+        "volume create v1",
+        "volume create v1 banana",
+        "volume create v1 1M more",
+        "volume create v1 1M --replicas",
+        "volume create v1 1M --replicas many",
+        "volume create v1 1M --colour red",
+        "volume delete v1 --force=1",
+        "volume show",
+        "status --deleted",
+        "--control",
+        "help no-such-verb",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
+        ck_assert_msg(run(lines[i]) == CTL_USAGE, "%s", lines[i]);
+        ck_assert_uint_eq(ask_count, 0);
+    }
+}
+END_TEST
+
+START_TEST(every_command_has_help)
+{
+    for (uint32_t i = 0; i < ctl_command_count; i++) {
+        char line[64];
+        snprintf(line, sizeof(line), "help %s", ctl_commands[i].name);
+        ck_assert_int_eq(run(line), CTL_OK);
+        snprintf(line, sizeof(line), "%s --help", ctl_commands[i].name);
+        ck_assert_int_eq(run(line), CTL_OK);
+        ck_assert_uint_eq(ask_count, 0);
+    }
+    ck_assert_int_eq(run("--help"), CTL_OK);
+    ck_assert_int_eq(run("--version"), CTL_OK);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("ctl");
+    tcase_add_checked_fixture(tcase, setup, NULL);
+    tcase_add_test(tcase, create_sends_name_and_size);
+    tcase_add_test(tcase, create_sends_its_options_wherever_they_stand);
+    tcase_add_test(tcase, create_waits_until_the_volume_serves);
+    tcase_add_test(tcase, status_of_the_question_is_the_exit_status);
+    tcase_add_test(tcase, delete_and_list_pass_their_flags);
+    tcase_add_test(tcase, control_socket_is_found);
+    tcase_add_test(tcase, wrong_usage_asks_nothing);
+    tcase_add_test(tcase, every_command_has_help);
+    Suite *suite = suite_create("ctl");
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
