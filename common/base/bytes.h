@@ -56,9 +56,11 @@ static inline const uint8_t *read_bytes(struct reader *r, size_t length)
 static inline void read_copy(struct reader *r, void *to, size_t length)
 {
     const uint8_t *bytes = read_bytes(r, length);
-    if (bytes && length)
+    if (length == 0)
+        return;
+    if (bytes)
         memcpy(to, bytes, length);
-    else if (!bytes)
+    else
         memset(to, 0, length);
 }
 
