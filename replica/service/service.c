@@ -191,6 +191,10 @@ void service_step(struct service *service, const struct service_event *event)
     commit_advance(service);
     drl_kick(service);
     session_advance(service);
+    if (service->spare && service->checkpoint == CHECKPOINT_NONE) {
+        io_put(service, service->spare);
+        service->spare = NULL;
+    }
 }
 
 static void service_reply(struct service *service, struct service_effect *effect)

@@ -3,9 +3,35 @@
  * The door of the replication room: the mind of one volume. It decides who must hold a write before
  * it is answered, who counts as in sync, and what a returning replica has missed. A pure state
  * machine: events in by repl_step(), effects out by repl_next(), time passed in, no I/O. One per
- * volume and target process; the other side is replica/service/service.h.
+ * volume and target process; the other side is replica/service/service.h. It keeps nothing on disk:
+ * what it must know is asked of the replicas when it opens the volume.
  *
- * (numbered invariants and the states, with what may be trusted in each, stand here)
+ * Words: I, the members in sync by the last committed configuration. U, those in sync by any
+ * configuration proposed since. A, the members attached: live session, part of every write. A
+ * target is in A, but not in I or U: it is being brought in sync.
+ *
+ * Invariants:
+ *   C1  A write, zero, flush or checkpoint is done when all of I and U have answered it, and every
+ *       member of A that it was sent to. Nobody is dropped from I before a majority of the voters
+ *       has accepted that durably.
+ *   C2  At most one proposal is active; what a superseded one added to U stays there until one
+ *       commits.
+ *   C3  A member is proposed to be in sync only when everything it may lack was copied to it, then
+ *       flushed, and every outstanding operation was sent to it in its present session.
+ *   C4  Reads go only to members of I that are attached and accepted a configuration that has them
+ *       in sync, under a shared range lock.
+ *   C5  A reply counts only for the very request and session it answers.
+ *   C6  In recovery the range to equalise only grows until all of it is equal: whoever is copied to
+ *       marks the copy as in doubt, and any change of I begins recovery anew.
+ *   C7  A checkpoint is committed for all only when every data member is in sync and answered it.
+ *   C8  The range lock of a dispatched operation is held until C1.
+ *   C9  Who saw a higher promise after its first proposal never serves again.
+ *   C10 Serving starts only after a configuration of the own epoch committed and recovery ended.
+ *   C11 No two operations under way anywhere overlap, unless both are reads.
+ *
+ * States, and what may be trusted in each: OPENING: nothing yet. RECOVERING: I is committed in our
+ * epoch, its members may differ where they are in doubt. SERVING, FROZEN: all of I hold every
+ * acknowledged write; FROZEN: some must come back, or be brought in sync, before writes go on.
  */
 #ifndef STRAKE_REPLICATION_REPLICATION_H
 #define STRAKE_REPLICATION_REPLICATION_H
@@ -32,6 +58,11 @@ enum repl_op_kind {
 };
 
 /* Private to the room: one claim on a range of the volume, see range_lock.h. */
+struct repl_zone {
+    struct list node;
+    struct repl_range *range;
+    uint64_t zone;
+};
 struct repl_range {
     uint64_t begin_bytes;
     uint64_t end_bytes;
@@ -39,9 +70,8 @@ struct repl_range {
     bool exclusive;
     bool internal; /* a copy's, not an operation's */
     uint8_t level;
-    uint8_t zone_count;
     uint32_t blockers; /* earlier claims that must end first */
-    struct list zones[2];
+    struct repl_zone zones[2];
 };
 
 /*
@@ -72,6 +102,7 @@ struct repl_op {
     uint64_t sent_ns;
     uint16_t slot;
     uint8_t phase;
+    bool merged;      /* UPDATE: what is to be written is there */
     uint8_t sent;     /* peers it was sent to in their present session */
     uint8_t answered; /* peers that answered it since it was dispatched */
     uint8_t failed;   /* of these, with an error */

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes out besides operations: sessions, configurations, copies, words. */
+#include "target/replication/state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct control *control_push(struct repl *repl, enum repl_effect_kind kind, uint8_t peers)
+{
+    ASSERT(repl->control_count < REPL_CONTROLS_MAX);
+    uint32_t at = (repl->control_head + repl->control_count++) % REPL_CONTROLS_MAX;
+    repl->controls[at] = (struct control){.kind = kind, .peers = peers};
+    return &repl->controls[at];
+}
+
+void control_send(struct repl *repl, uint8_t peers, uint8_t type)
+{
+    if (peers)
+        control_push(repl, REPL_DO_SEND, peers)->type = type;
+}
+
+static void control_open_body(struct repl *repl, uint8_t peer, struct frame *frame)
+{
+    struct message_open open = {
+        .volume = repl->config.volume,
+        .member = repl->peers[peer].member,
+        .epoch = repl->epoch,
+        .controller = repl->controller,
+    };
+    struct writer w = writer_of(repl->body, sizeof(repl->body));
+    message_open_encode(&w, &open);
+    ASSERT(!w.bad);
+    frame->request = repl->epoch;
+    frame->body_bytes = (uint32_t)writer_length(&w);
+    frame->body = repl->body;
+}
+
+/* The newest there is, when it goes out. */
+static void control_accept_body(struct repl *repl, struct frame *frame)
+{
+    const struct config *config =
+        repl->proposal.active ? &repl->proposal.config : &repl->config;
+    struct writer w = writer_of(repl->body, sizeof(repl->body));
+    config_encode(&w, config);
+    ASSERT(!w.bad);
+    frame->request = config->version;
+    frame->body_bytes = (uint32_t)writer_length(&w);
+    frame->body = repl->body;
+}
+
+bool control_next(struct repl *repl, struct repl_effect *effect)
+{
+    slice_release(&repl->lent);
+    if (repl->control_count == 0)
+        return false;
+    struct control *control = &repl->controls[repl->control_head];
+    repl->control_head = (repl->control_head + 1) % REPL_CONTROLS_MAX;
+    repl->control_count--;
+    repl->lent = control->payload;
+    *effect = (struct repl_effect){
+        .kind = control->kind,
+        .peers = control->peers,
+        .warn = control->warn,
+        .text = control->text,
+        .frame = {.type = control->type,
+                  .flags = control->flags,
+                  .request = control->request,
+                  .offset_bytes = control->offset_bytes,
+                  .length_bytes = control->length_bytes,
+                  .payload = control->payload},
+    };
+    if (control->kind == REPL_DO_SEND && control->type == FRAME_OPEN)
+        control_open_body(repl, first_of(control->peers), &effect->frame);
+    else if (control->kind == REPL_DO_SEND && control->type == FRAME_ACCEPT)
+        control_accept_body(repl, &effect->frame);
+    return true;
+}
+
+void control_release(struct repl *repl)
+{
+    struct repl_effect effect;
+    while (control_next(repl, &effect))
+        ;
+}
+
+void say(struct repl *repl, bool warn, const char *format, ...)
+{
+    char *text = repl->texts[repl->text_next++ % REPL_TEXTS_MAX];
+    va_list args;
+    /* Words give way to what must be done. */
+    if (repl->control_count > REPL_CONTROLS_MAX / 2)
+        return;
+    va_start(args, format);
+    (void)vsnprintf(text, REPL_TEXT_BYTES, format, args);
+    va_end(args);
+    struct control *control = control_push(repl, REPL_DO_SAY, 0);
+    control->text = text;
+    control->warn = warn;
+}

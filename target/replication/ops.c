@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a client's operation: locked, dispatched, answered, done. */
+#include "target/replication/state.h"
+
+#include <errno.h>
+
+static bool op_reads(const struct repl_op *op)
+{
+    return op->kind == REPL_READ || (op->kind == REPL_UPDATE && !op->merged);
+}
+
+static struct repl_op *op_of(struct list *node)
+{
+    return CONTAINER_OF(node, struct repl_op, node);
+}
+
+bool ops_can_write(const struct repl *repl)
+{
+    uint8_t needed = required(repl);
+    return repl->phase == PHASE_SERVE && count_of(repl->in_sync) >= repl->config.min_in_sync &&
+           without(needed, repl->attached) == 0 && (needed & repl->doomed) == 0;
+}
+
+/* C4 */
+static uint8_t op_sources(const struct repl *repl, const struct repl_op *op)
+{
+    uint8_t usable = repl->in_sync & repl->attached & repl->readable;
+    return without(usable, repl->doomed | op->failed);
+}
+
+uint32_t ops_outstanding(const struct repl *repl)
+{
+    return REPL_OPS_MAX - repl->free_count;
+}
+
+static void op_ready(struct repl *repl, struct repl_op *op)
+{
+    op->phase = OP_READY;
+    list_append(op_reads(op) ? &repl->reads : &repl->writes, &op->node);
+}
+
+void op_granted(void *arg, struct repl_range *range)
+{
+    struct repl *repl = arg;
+    if (range->internal)
+        copy_granted(repl, CONTAINER_OF(range, struct copy, range));
+    else
+        op_ready(repl, CONTAINER_OF(range, struct repl_op, range));
+}
+
+static void op_done(struct repl *repl, struct repl_op *op, int status)
+{
+    ASSERT(op->phase != OP_DONE && repl->slots[op->slot] == op);
+    if (op->phase != OP_LOCKING && op->phase != OP_MERGING)
+        list_remove(&op->node);
+    repl->resend_count -= op->resend != 0;
+    op->resend = 0;
+    op->phase = OP_DONE;
+    op->status = status;
+    if (op->kind != REPL_FLUSH)
+        range_lock_release(&repl->lock, &op->range, op_granted, repl);
+    repl->slots[op->slot] = NULL;
+    repl->free_slots[repl->free_count++] = op->slot;
+    list_append(&repl->done, &op->node);
+    if (repl->stopping && ops_outstanding(repl) == 0)
+        repl->unsettled = true;
+}
+
+void op_submit(struct repl *repl, struct repl_op *op)
+{
+    ASSERT(repl->free_count > 0);
+    op->slot = repl->free_slots[--repl->free_count];
+    repl->slots[op->slot] = op;
+    op->sent = op->answered = op->failed = op->resend = 0;
+    op->merged = false;
+    op->error = 0;
+    op->serial = 0;
+    list_init(&op->node);
+    if (op->kind == REPL_FLUSH) {
+        op_ready(repl, op);
+        if (repl->cache_lost_flush)
+            op_done(repl, op, -EIO);
+        repl->cache_lost_flush = false;
+        return;
+    }
+    ASSERT(op->length_bytes > 0 && op->length_bytes % BLOCK_BYTES == 0 &&
+           op->offset_bytes % BLOCK_BYTES == 0);
+    ASSERT(op->kind == REPL_ZERO || op->length_bytes <= PAYLOAD_BYTES_MAX);
+    op->range = (struct repl_range){
+        .begin_bytes = op->offset_bytes,
+        .end_bytes = op->offset_bytes + op->length_bytes,
+        .exclusive = op->kind != REPL_READ,
+    };
+    op->phase = OP_LOCKING;
+    if (range_lock_claim(&repl->lock, &op->range))
+        op_ready(repl, op);
+}
+
+void op_merged(struct repl *repl, struct repl_op *op, bool write)
+{
+    ASSERT(op->kind == REPL_UPDATE && op->phase == OP_MERGING);
+    list_init(&op->node);
+    if (!write || repl->phase >= PHASE_FENCED) {
+        op_done(repl, op, write ? -ESHUTDOWN : op->status);
+        return;
+    }
+    ASSERT(op->data.length_bytes == op->length_bytes);
+    op->merged = true;
+    op_ready(repl, op);
+}
+
+/* Nobody can do it now. */
+static void op_retry_later(struct repl *repl, struct repl_op *op)
+{
+    repl->resend_count -= op->resend != 0;
+    op->resend = 0;
+    op->phase = OP_RETRYING;
+    list_remove(&op->node);
+    list_append(&repl->retries, &op->node);
+    if (repl->retry_ns == REPL_NEVER_NS)
+        repl->retry_ns = repl->now_ns + REPL_SECOND_NS;
+    /* Until it is repeated, the members may differ where it went. */
+    checkpoint_void(repl);
+}
+
+/* ---- out ---- */
+
+static void op_sent(struct repl *repl, struct repl_op *op, uint8_t peers)
+{
+    op->phase = OP_SENT;
+    op->serial = ++repl->serial;
+    op->sent_ns = repl->now_ns;
+    op->sent = peers;
+    op->answered = 0;
+    if (repl->scan_ns == REPL_NEVER_NS)
+        repl->scan_ns = repl->now_ns + repl->settings.target_slow_ns / 2;
+    list_remove(&op->node);
+    list_append(&repl->inflight, &op->node);
+}
+
+static void op_frame(const struct repl_op *op, struct repl_effect *effect)
+{
+    static const uint8_t types[] = {[REPL_READ] = FRAME_READ,
+                                    [REPL_WRITE] = FRAME_WRITE,
+                                    [REPL_UPDATE] = FRAME_WRITE,
+                                    [REPL_ZERO] = FRAME_ZERO,
+                                    [REPL_FLUSH] = FRAME_FLUSH};
+    struct frame *frame = &effect->frame;
+    effect->kind = REPL_DO_SEND;
+    frame->type = op_reads(op) ? FRAME_READ : types[op->kind];
+    frame->request = request_of(op->serial, op->slot);
+    if (op->kind != REPL_FLUSH) {
+        frame->offset_bytes = op->offset_bytes;
+        frame->length_bytes = op->length_bytes;
+    }
+    if (frame->type == FRAME_WRITE)
+        frame->payload = op->data;
+    if (!op_reads(op) && op->kind != REPL_FLUSH && op->fua)
+        frame->flags |= FRAME_FUA;
+    if (op->kind == REPL_ZERO && op->no_hole)
+        frame->flags |= FRAME_NO_HOLE;
+}
+
+static bool op_next_resend(struct repl *repl, struct repl_effect *effect)
+{
+    if (repl->resend_count == 0)
+        return false;
+    LIST_FOR_EACH (node, &repl->inflight) {
+        struct repl_op *op = op_of(node);
+        if (!op->resend)
+            continue;
+        op_frame(op, effect);
+        effect->peers = op->resend;
+        op->resend = 0;
+        repl->resend_count--;
+        return true;
+    }
+    UNREACHABLE();
+}
+
+static bool op_next_read(struct repl *repl, struct repl_effect *effect)
+{
+    struct repl_op *op;
+    uint8_t sources;
+    do {
+        if (repl->phase != PHASE_SERVE || list_empty(&repl->reads))
+            return false;
+        op = op_of(repl->reads.next);
+        sources = op_sources(repl, op);
+        if (!sources && !op->failed)
+            return false;
+        if (!sources)
+            op_retry_later(repl, op);
+    } while (!sources);
+    uint8_t best = first_of(sources);
+    for (uint8_t peer = best; peer < repl->peer_count; peer++) {
+        if ((sources & bit_of(peer)) && repl->peers[peer].reads < repl->peers[best].reads)
+            best = peer;
+    }
+    repl->peers[best].reads++;
+    op_sent(repl, op, bit_of(best));
+    op_frame(op, effect);
+    effect->peers = op->sent;
+    return true;
+}
+
+static bool op_next_write(struct repl *repl, struct repl_effect *effect)
+{
+    if (list_empty(&repl->writes) || !ops_can_write(repl))
+        return false;
+    struct repl_op *op = op_of(repl->writes.next);
+    op->failed = 0;
+    op_sent(repl, op, repl->attached);
+    op_frame(op, effect);
+    effect->peers = op->sent;
+    if (op->kind != REPL_FLUSH)
+        checkpoint_dirty(repl);
+    return true;
+}
+
+/* In the order that the streams must have: what is sent again first, then control, then news. */
+bool op_next(struct repl *repl, struct repl_effect *effect)
+{
+    *effect = (struct repl_effect){0};
+    if (op_next_resend(repl, effect) || control_next(repl, effect) ||
+        op_next_write(repl, effect) || op_next_read(repl, effect))
+        return true;
+    struct list *node = list_pop(&repl->merges);
+    if (node) {
+        effect->kind = REPL_DO_MERGE;
+        effect->op = op_of(node);
+        effect->op->phase = OP_MERGING;
+        return true;
+    }
+    node = list_pop(&repl->done);
+    if (!node)
+        return false;
+    effect->kind = REPL_DO_COMPLETE;
+    effect->op = op_of(node);
+    return true;
+}
+
+/* ---- answers ---- */
+
+static int errno_of(uint32_t status)
+{
+    return status == FRAME_NO_SPACE ? -ENOSPC : -EIO;
+}
+
+/* Every member that counts failed it. */
+static void op_failed_by_all(struct repl *repl, struct repl_op *op)
+{
+    uint8_t targets = without(op->sent & repl->attached, required(repl));
+    if (count_of(required(repl)) == 1 && op->error != -ENOSPC) {
+        /* They may hold what the one that counts does not. */
+        for (; targets; targets &= (uint8_t)(targets - 1))
+            peer_back_off(repl, first_of(targets), "a write failed in part");
+        op_done(repl, op, op->error);
+        return;
+    }
+    say(repl, true, "every replica in sync refused a write (%s): trying again each second",
+        op->error == -ENOSPC ? "no space left" : "disk error");
+    op_retry_later(repl, op);
+}
+
+/* C1 */
+static void op_review(struct repl *repl, struct repl_op *op)
+{
+    uint8_t counting = required(repl);
+    uint8_t needed = counting | (op->sent & repl->attached);
+    if (op->phase != OP_SENT || op_reads(op) || without(needed, op->answered))
+        return;
+    uint8_t failed = op->failed & counting;
+    if (failed == 0) {
+        op_done(repl, op, 0);
+        return;
+    }
+    if (failed == counting) {
+        op_failed_by_all(repl, op);
+        return;
+    }
+    for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
+        if (failed & bit_of(peer))
+            repl->peers[peer].why = "it refused a write";
+    }
+    repl->doomed |= failed;
+    repl->unsettled = true;
+}
+
+static void op_answer_read(struct repl *repl, uint8_t peer, struct repl_op *op,
+                           const struct frame *frame)
+{
+    repl->peers[peer].reads--;
+    op->sent = 0;
+    if (frame->status == FRAME_OK && frame->payload.length_bytes == op->length_bytes) {
+        if (op->failed)
+            copy_repair(repl, op->offset_bytes, op->length_bytes, op->failed);
+        op->failed = 0;
+        op->data = slice_ref(&frame->payload);
+        if (op->kind == REPL_READ) {
+            op_done(repl, op, 0);
+            return;
+        }
+        list_remove(&op->node);
+        op->phase = OP_MERGE;
+        list_append(&repl->merges, &op->node);
+        return;
+    }
+    if (frame->status == FRAME_BUSY)
+        repl->readable = without(repl->readable, bit_of(peer));
+    else
+        op->failed |= bit_of(peer);
+    list_remove(&op->node);
+    if (op_sources(repl, op)) {
+        op_ready(repl, op);
+    } else if (without(repl->in_sync, op->failed) == 0) {
+        op_done(repl, op, -EIO);
+    } else {
+        op_retry_later(repl, op);
+    }
+}
+
+void op_answer(struct repl *repl, uint8_t peer, const struct frame *frame)
+{
+    uint32_t slot = frame->request & ((1u << SLOT_BITS) - 1);
+    struct repl_op *op = slot < REPL_OPS_MAX ? repl->slots[slot] : NULL;
+    uint8_t bit = bit_of(peer);
+    /* C5 */
+    if (!op || op->phase != OP_SENT || frame->request != request_of(op->serial, slot) ||
+        !(op->sent & bit) || (op->answered & bit))
+        return;
+    if (op_reads(op)) {
+        op_answer_read(repl, peer, op, frame);
+        return;
+    }
+    op->answered |= bit;
+    if (frame->status != FRAME_OK) {
+        op->failed |= bit;
+        op->error = errno_of(frame->status);
+        if (!(required(repl) & bit))
+            peer_back_off(repl, peer, "it refused a write");
+    }
+    op_review(repl, op);
+}
+
+/* ---- what happens to peers ---- */
+
+void ops_lost(struct repl *repl, uint8_t peers)
+{
+    LIST_FOR_EACH_SAFE (node, &repl->inflight) {
+        struct repl_op *op = op_of(node);
+        uint8_t had = op->sent & peers;
+        if (!had)
+            continue;
+        op->sent = without(op->sent, peers);
+        repl->resend_count -= op->resend != 0;
+        op->resend = without(op->resend, peers);
+        repl->resend_count += op->resend != 0;
+        if (!op_reads(op))
+            continue;
+        list_remove(&op->node);
+        op_ready(repl, op);
+    }
+    for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
+        if (peers & bit_of(peer))
+            repl->peers[peer].reads = 0;
+    }
+}
+
+void ops_resend(struct repl *repl, uint8_t peer)
+{
+    LIST_FOR_EACH (node, &repl->inflight) {
+        struct repl_op *op = op_of(node);
+        uint8_t bit = bit_of(peer);
+        if (op_reads(op))
+            continue;
+        op->sent |= bit;
+        if ((required(repl) & bit) && (op->answered & ~op->failed & bit))
+            continue;
+        op->answered = without(op->answered, bit);
+        op->failed = without(op->failed, bit);
+        repl->resend_count += op->resend == 0;
+        op->resend |= bit;
+    }
+}
+
+void ops_review(struct repl *repl)
+{
+    LIST_FOR_EACH_SAFE (node, &repl->inflight)
+        op_review(repl, op_of(node));
+}
+
+void ops_restart(struct repl *repl)
+{
+    struct list *node;
+    while ((node = list_pop(&repl->inflight)) != NULL) {
+        struct repl_op *op = op_of(node);
+        op->sent = op->answered = op->failed = op->resend = 0;
+        op_ready(repl, op);
+    }
+    repl->resend_count = 0;
+    for (uint32_t i = 0; i < repl->peer_count; i++)
+        repl->peers[i].reads = 0;
+}
+
+void ops_retry(struct repl *repl)
+{
+    struct list *node;
+    if (repl->retry_ns > repl->now_ns)
+        return;
+    repl->retry_ns = REPL_NEVER_NS;
+    while ((node = list_pop(&repl->retries)) != NULL) {
+        struct repl_op *op = op_of(node);
+        op->failed = 0;
+        op_ready(repl, op);
+    }
+}
+
+void ops_abandon(struct repl *repl, bool all, int status)
+{
+    for (uint32_t slot = 0; slot < REPL_OPS_MAX; slot++) {
+        struct repl_op *op = repl->slots[slot];
+        if (!op || op->phase == OP_MERGING || op->phase == OP_DONE)
+            continue;
+        if (all || op->phase == OP_LOCKING || op->phase == OP_READY)
+            op_done(repl, op, status);
+    }
+}
+
+void ops_flush_fail(struct repl *repl)
+{
+    bool told = false;
+    for (uint32_t slot = 0; slot < REPL_OPS_MAX; slot++) {
+        struct repl_op *op = repl->slots[slot];
+        if (!op || op->kind != REPL_FLUSH || op->phase == OP_DONE)
+            continue;
+        op_done(repl, op, -EIO);
+        told = true;
+    }
+    repl->cache_lost_flush = !told;
+}
+
+uint8_t ops_slow(const struct repl *repl)
+{
+    uint8_t slow = 0;
+    LIST_FOR_EACH (node, &repl->inflight) {
+        const struct repl_op *op = op_of(node);
+        if (op->sent_ns + repl->settings.target_slow_ns > repl->now_ns)
+            break;
+        uint8_t waiting = without(op->sent, op->answered) & repl->attached;
+        for (; waiting; waiting &= (uint8_t)(waiting - 1)) {
+            uint8_t peer = first_of(waiting);
+            uint64_t since_ns = op->sent_ns;
+            uint64_t limit_ns = required(repl) & bit_of(peer) ? repl->settings.slow_ns
+                                                              : repl->settings.target_slow_ns;
+            if (since_ns < repl->peers[peer].joined_ns)
+                since_ns = repl->peers[peer].joined_ns;
+            if (since_ns + limit_ns <= repl->now_ns)
+                slow |= bit_of(peer);
+        }
+    }
+    return slow;
+}

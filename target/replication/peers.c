@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions with the members: begun, lost, and when one takes part in I/O. */
+#include "target/replication/state.h"
+
+uint8_t peer_find(struct repl *repl, const struct uuid *member)
+{
+    for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
+        if (uuid_equal(&repl->peers[peer].member, member))
+            return peer;
+    }
+    ASSERT(repl->peer_count < MEMBERS_MAX);
+    struct peer_record *record = &repl->peers[repl->peer_count];
+    *record = (struct peer_record){.member = *member, .why = "it was not found yet"};
+    uuid_format(member, record->name);
+    record->name[8] = 0;
+    return (uint8_t)repl->peer_count++;
+}
+
+static void peer_state_set(struct repl *repl, uint8_t peer, enum peer_state state)
+{
+    repl->peers[peer].state = state;
+    repl->peers[peer].since_ns = repl->now_ns;
+}
+
+static void peer_open(struct repl *repl, uint8_t peer)
+{
+    peer_state_set(repl, peer, PEER_OPENING);
+    repl->peers[peer].accept_ns = 0;
+    control_send(repl, bit_of(peer), FRAME_OPEN);
+}
+
+/* Every session begins anew, in the present epoch. */
+void peers_open(struct repl *repl)
+{
+    repl->up = repl->attached = repl->readable = repl->lost = 0;
+    for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
+        if (repl->peers[peer].state != PEER_ABSENT)
+            peer_open(repl, peer);
+    }
+}
+
+void peer_lose(struct repl *repl, uint8_t peer, bool close, const char *why)
+{
+    struct peer_record *record = &repl->peers[peer];
+    uint8_t bit = bit_of(peer);
+    if (record->state == PEER_ABSENT)
+        return;
+    if (close)
+        control_push(repl, REPL_DO_CLOSE, bit);
+    if (repl->up & bit)
+        say(repl, true, "replica %s is away: %s", record->name, why);
+    if (repl->attached & bit)
+        record->lost_ns = repl->now_ns;
+    record->why = why;
+    record->accept_ns = 0;
+    peer_state_set(repl, peer, PEER_ABSENT);
+    repl->up = without(repl->up, bit);
+    repl->attached = without(repl->attached, bit);
+    repl->readable = without(repl->readable, bit);
+    repl->lost |= bit;
+    repl->unsettled = true;
+}
+
+void peer_back_off(struct repl *repl, uint8_t peer, const char *why)
+{
+    struct peer_record *record = &repl->peers[peer];
+    uint32_t shift = record->failures < 6 ? record->failures : 6;
+    uint64_t wait_ns = record->failures == 0 ? 0 : REPL_SECOND_NS << (shift - 1);
+    record->failures++;
+    record->retry_ns = repl->now_ns + wait_ns;
+    peer_lose(repl, peer, true, why);
+}
+
+void peer_up(struct repl *repl, uint8_t peer)
+{
+    peer_lose(repl, peer, false, "its connection was replaced");
+    peer_open(repl, peer);
+}
+
+uint64_t peer_promise(const struct repl *repl, const struct frame *frame)
+{
+    struct message_opened opened;
+    struct reader r = reader_of(frame->body, frame->body_bytes);
+    message_opened_decode(&r, &opened);
+    if (r.bad || opened.promised_epoch < repl->epoch)
+        return 0;
+    bool ours = opened.promised_epoch == repl->epoch &&
+                uuid_equal(&opened.promised_controller, &repl->controller);
+    return ours ? 0 : opened.promised_epoch;
+}
+
+/* What it says of itself is trusted only if it is about this volume and promised to us. */
+static bool peer_opened_ok(const struct repl *repl, const struct message_opened *opened)
+{
+    return !config_invalid(&opened->config) &&
+           uuid_equal(&opened->config.volume, &repl->config.volume) &&
+           opened->promised_epoch == repl->epoch &&
+           uuid_equal(&opened->promised_controller, &repl->controller);
+}
+
+void peer_opened(struct repl *repl, uint8_t peer, const struct frame *frame)
+{
+    struct peer_record *record = &repl->peers[peer];
+    struct reader r = reader_of(frame->body, frame->body_bytes);
+    if (record->state != PEER_OPENING || frame->request != repl->epoch)
+        return;
+    repl->unsettled = true;
+    if (frame->status != FRAME_OK) {
+        record->why = frame_status_text(frame->status);
+        peer_state_set(repl, peer, PEER_REFUSED);
+        return;
+    }
+    message_opened_decode(&r, &record->opened);
+    if (r.bad || !peer_opened_ok(repl, &record->opened)) {
+        record->why = "it answers for something else";
+        peer_state_set(repl, peer, PEER_REFUSED);
+        return;
+    }
+    int idx = config_member_idx(&record->opened.config, &record->member);
+    record->lossy = record->opened.lossy;
+    record->failed = record->opened.failed;
+    record->why = "";
+    peer_state_set(repl, peer, PEER_OPEN);
+    repl->up |= bit_of(peer);
+    if (idx >= 0 && record->opened.config.members[idx].in_sync)
+        repl->readable |= bit_of(peer);
+    if (repl->base_checkpoint < record->opened.base_checkpoint)
+        repl->base_checkpoint = record->opened.base_checkpoint;
+    bool knows_all = config_compare(&record->opened.config, &repl->config) >= 0;
+    if (repl->proposal.active || (repl->phase != PHASE_GATHER && !knows_all)) {
+        record->accept_ns = repl->now_ns;
+        control_send(repl, bit_of(peer), FRAME_ACCEPT);
+    }
+}
+
+/* Why a member in sync by the register does not hold what it should; NULL: it does. */
+static const char *peer_unfit(const struct repl *repl, const struct peer_record *record)
+{
+    if (record->failed)
+        return "a sync failed there";
+    if (record->lossy)
+        return "it lost its memory";
+    if (record->opened.done_checkpoint < repl->base_checkpoint)
+        return "its data is older than it should be";
+    return NULL;
+}
+
+static void peer_join(struct repl *repl, uint8_t peer)
+{
+    repl->attached |= bit_of(peer);
+    repl->peers[peer].joined_ns = repl->now_ns;
+    ops_resend(repl, peer);
+    checkpoint_void(repl);
+    repl->unsettled = true;
+}
+
+static void peer_join_in_sync(struct repl *repl, uint8_t peer)
+{
+    struct peer_record *record = &repl->peers[peer];
+    const char *why = peer_unfit(repl, record);
+    if (why) {
+        record->why = why;
+        if (!(repl->doomed & bit_of(peer)))
+            say(repl, true, "replica %s must be brought in sync: %s", record->name, why);
+        repl->unsettled = repl->unsettled || !(repl->doomed & bit_of(peer));
+        repl->doomed |= bit_of(peer);
+        return;
+    }
+    /* One that is just being dropped waits for the decision. */
+    bool dropped = repl->proposal.active && !(repl->proposal.in_sync & bit_of(peer));
+    if (!dropped && !(repl->doomed & bit_of(peer)))
+        peer_join(repl, peer);
+}
+
+void peers_join(struct repl *repl)
+{
+    uint8_t waiting = without(repl->up & repl->data, repl->attached);
+    if (repl->phase != PHASE_RECOVER && repl->phase != PHASE_SERVE)
+        return;
+    for (; waiting; waiting &= (uint8_t)(waiting - 1)) {
+        uint8_t peer = first_of(waiting);
+        if (required(repl) & bit_of(peer))
+            peer_join_in_sync(repl, peer);
+        else if (repl->phase == PHASE_SERVE && !repl->stopping &&
+                 repl->peers[peer].retry_ns <= repl->now_ns)
+            peer_join(repl, peer);
+    }
+}

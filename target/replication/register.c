@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration register, kept by the members themselves: a change counts when a majority of
+ * the voters has it durably. Who is dropped, and who is added, is decided here.
+ */
+#include "target/replication/state.h"
+
+/* Takes a configuration as the one that stands, its members as peers. */
+void register_adopt(struct repl *repl, const struct config *config)
+{
+    repl->config = *config;
+    repl->voters = repl->data = 0;
+    for (uint8_t i = 0; i < config->member_count; i++) {
+        uint8_t bit = bit_of(peer_find(repl, &config->members[i].uuid));
+        repl->voters |= bit;
+        if (config->members[i].kind == MEMBER_DATA)
+            repl->data |= bit;
+    }
+}
+
+void register_propose(struct repl *repl, uint8_t in_sync)
+{
+    struct proposal *proposal = &repl->proposal;
+    ASSERT(in_sync && without(in_sync, repl->data) == 0);
+    if (repl->version < repl->config.version)
+        repl->version = repl->config.version;
+    proposal->active = true;
+    repl->claimed = true;
+    proposal->in_sync = in_sync;
+    proposal->accepted = 0;
+    proposal->config = repl->config;
+    proposal->config.epoch = repl->epoch;
+    proposal->config.version = ++repl->version;
+    proposal->config.controller = repl->controller;
+    proposal->config.base_checkpoint = repl->base_checkpoint;
+    for (uint8_t i = 0; i < proposal->config.member_count; i++) {
+        struct member *member = &proposal->config.members[i];
+        member->in_sync = in_sync & bit_of(peer_find(repl, &member->uuid));
+    }
+    repl->undecided |= in_sync; /* C2 */
+    for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
+        if (repl->up & repl->voters & bit_of(peer))
+            repl->peers[peer].accept_ns = repl->now_ns;
+    }
+    control_send(repl, repl->up & repl->voters, FRAME_ACCEPT);
+    checkpoint_void(repl);
+    repl->unsettled = true;
+}
+
+static void register_commit(struct repl *repl)
+{
+    struct proposal *proposal = &repl->proposal;
+    uint8_t before = required(repl);
+    repl->config = proposal->config;
+    repl->in_sync = proposal->in_sync;
+    repl->undecided = 0;
+    proposal->active = false;
+    uint8_t dropped = without(before, repl->in_sync);
+    repl->doomed = without(repl->doomed, dropped);
+    for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
+        if (dropped & repl->attached & bit_of(peer))
+            peer_back_off(repl, peer, repl->peers[peer].why);
+    }
+    control_push(repl, REPL_DO_CONFIG, 0);
+    say(repl, false, "%d of %d replicas in sync (epoch %llu, version %llu)",
+        count_of(repl->in_sync), count_of(repl->data), (unsigned long long)repl->config.epoch,
+        (unsigned long long)repl->config.version);
+    repl->unsettled = true;
+}
+
+bool register_accepted(struct repl *repl, uint8_t peer, const struct frame *frame)
+{
+    struct peer_record *record = &repl->peers[peer];
+    struct proposal *proposal = &repl->proposal;
+    bool newest = frame->request == (proposal->active ? proposal->config.version
+                                                      : repl->config.version);
+    uint8_t bit = bit_of(peer);
+    if (!newest || !(repl->up & bit))
+        return false;
+    record->accept_ns = 0;
+    if (frame->status != FRAME_OK) {
+        peer_lose(repl, peer, true, "it refused a configuration");
+        return false;
+    }
+    uint8_t in_sync = proposal->active ? proposal->in_sync : repl->in_sync;
+    if (in_sync & bit) {
+        repl->readable |= bit;
+        record->lossy = record->failed = false;
+        if (record->opened.done_checkpoint < repl->config.base_checkpoint)
+            record->opened.done_checkpoint = repl->config.base_checkpoint;
+        repl->unsettled = true;
+    } else {
+        repl->readable = without(repl->readable, bit);
+    }
+    if (!proposal->active)
+        return false;
+    proposal->accepted |= bit;
+    if (!majority(repl, proposal->accepted))
+        return false;
+    register_commit(repl);
+    return true;
+}
+
+/* Members that were away too long. */
+static uint8_t register_gone(const struct repl *repl)
+{
+    uint64_t grace_ns =
+        repl->phase == PHASE_RECOVER ? repl->settings.recover_ns : repl->settings.grace_ns;
+    uint8_t missing = without(required(repl), repl->attached);
+    uint8_t gone = 0;
+    for (; missing; missing &= (uint8_t)(missing - 1)) {
+        uint8_t peer = first_of(missing);
+        bool waited = repl->peers[peer].lost_ns + grace_ns <= repl->now_ns;
+        bool counts = repl->in_sync & bit_of(peer);
+        if (!(repl->up & bit_of(peer)) && (waited || !counts))
+            gone |= bit_of(peer);
+    }
+    return gone;
+}
+
+void register_settle(struct repl *repl)
+{
+    if (repl->phase != PHASE_SERVE && repl->phase != PHASE_RECOVER)
+        return;
+    uint8_t base = repl->proposal.active ? repl->proposal.in_sync : repl->in_sync;
+    uint8_t gone = register_gone(repl);
+    uint8_t wanted = without(base, repl->doomed | without(gone, repl->in_sync));
+    wanted |= resync_ready(repl);
+    uint8_t staying = without(wanted, gone);
+    int least = repl->phase == PHASE_RECOVER ? 1 : repl->config.min_in_sync;
+    if (count_of(staying & repl->attached) >= least)
+        wanted = staying;
+    /* The last one that holds everything is never dropped. */
+    if (wanted == base || (wanted & repl->attached) == 0)
+        return;
+    for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
+        if (without(base, wanted) & bit_of(peer))
+            say(repl, true, "replica %s is dropped from those in sync: %s",
+                repl->peers[peer].name, repl->peers[peer].why);
+    }
+    register_propose(repl, wanted);
+}
+
+bool register_stuck(const struct repl *repl)
+{
+    uint8_t missing = without(required(repl), repl->attached | repl->doomed);
+    uint8_t whole = without(required(repl) & repl->attached, repl->doomed);
+    if (repl->proposal.active || without(missing, register_gone(repl)))
+        return false;
+    if (!whole)
+        return repl->doomed & repl->up;
+    uint8_t targets = without(repl->attached, required(repl));
+    if (repl->phase != PHASE_SERVE || !missing || !targets || list_empty(&repl->inflight))
+        return false;
+    for (; missing; missing &= (uint8_t)(missing - 1)) {
+        uint64_t lost_ns = repl->peers[first_of(missing)].lost_ns;
+        if (lost_ns + repl->settings.recover_ns > repl->now_ns)
+            return false;
+    }
+    return true;
+}
+
+uint64_t register_deadline_ns(const struct repl *repl)
+{
+    uint8_t missing = without(required(repl), repl->attached);
+    uint64_t deadline_ns = REPL_NEVER_NS;
+    const uint64_t waits_ns[] = {repl->settings.grace_ns, repl->settings.recover_ns};
+    if (repl->phase != PHASE_SERVE && repl->phase != PHASE_RECOVER)
+        return deadline_ns;
+    for (; missing; missing &= (uint8_t)(missing - 1)) {
+        for (size_t i = 0; i < ARRAY_COUNT(waits_ns); i++) {
+            uint64_t end_ns = repl->peers[first_of(missing)].lost_ns + waits_ns[i];
+            if (end_ns > repl->now_ns && end_ns < deadline_ns)
+                deadline_ns = end_ns;
+        }
+    }
+    return deadline_ns;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the volume's state is, said for people; and when it wants to be looked at again. */
+#include "target/replication/state.h"
+
+const char *repl_state_name(enum repl_state state)
+{
+    static const char *const names[] = {
+        [REPL_OPENING] = "opening",   [REPL_RECOVERING] = "recovering", [REPL_SERVING] = "serving",
+        [REPL_FROZEN] = "frozen",     [REPL_STOPPING] = "stopping",     [REPL_FENCED] = "fenced",
+    };
+    return names[state];
+}
+
+static enum repl_state status_state(const struct repl *repl)
+{
+    if (repl->phase != PHASE_FENCED && repl->stopping)
+        return REPL_STOPPING;
+    switch (repl->phase) {
+    case PHASE_GATHER:
+        return REPL_OPENING;
+    case PHASE_RECOVER:
+        return REPL_RECOVERING;
+    case PHASE_SERVE:
+        return ops_can_write(repl) ? REPL_SERVING : REPL_FROZEN;
+    case PHASE_FENCED:
+        return REPL_FENCED;
+    case PHASE_STOPPED:
+        return REPL_STOPPING;
+    }
+    UNREACHABLE();
+}
+
+static const char *status_why(const struct repl *repl, enum repl_state state)
+{
+    if (state == REPL_FENCED)
+        return "another target took over";
+    if (state == REPL_OPENING || state == REPL_RECOVERING)
+        return repl->why;
+    if (state != REPL_FROZEN)
+        return "";
+    if (repl->proposal.active)
+        return "a change of its members waits for a majority";
+    if (count_of(repl->in_sync) < repl->config.min_in_sync)
+        return "too few replicas are in sync";
+    return "a replica in sync is away";
+}
+
+static void status_member(const struct repl *repl, uint8_t peer, struct repl_member_status *member)
+{
+    const struct peer_record *record = &repl->peers[peer];
+    uint8_t bit = bit_of(peer);
+    member->attached = repl->up & bit;
+    member->in_sync = repl->phase == PHASE_GATHER ? false : (repl->in_sync & bit) != 0;
+    member->resyncing = repl->sweep.phase != SWEEP_NONE && (repl->sweep.dest & bit);
+    if (member->resyncing) {
+        member->resync_done_bytes = repl->sweep.pos_bytes;
+        member->resync_total_bytes = repl->config.size_bytes;
+    }
+    member->why = member->in_sync && member->attached ? "" : record->why;
+}
+
+void repl_status(const struct repl *repl, struct repl_status *status)
+{
+    *status = (struct repl_status){
+        .state = status_state(repl),
+        .epoch = repl->epoch,
+        .outstanding_ops = ops_outstanding(repl),
+        .member_count = repl->config.member_count,
+    };
+    status->why = status_why(repl, status->state);
+    for (uint8_t i = 0; i < repl->config.member_count; i++) {
+        struct repl_member_status *member = &status->members[i];
+        member->uuid = repl->config.members[i].uuid;
+        member->kind = repl->config.members[i].kind;
+        member->why = "";
+        for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
+            if (uuid_equal(&repl->peers[peer].member, &member->uuid))
+                status_member(repl, peer, member);
+        }
+    }
+}
+
+const struct config *repl_config(const struct repl *repl)
+{
+    return &repl->config;
+}
+
+bool repl_busy(const struct repl *repl)
+{
+    bool busy = !list_empty(&repl->inflight) || repl->sweep.waiting || repl->checkpoint.active;
+    for (int i = 0; i < REPL_COPIES; i++)
+        busy = busy || repl->copies[i].phase != COPY_IDLE;
+    for (uint32_t i = 0; i < repl->peer_count; i++)
+        busy = busy || repl->peers[i].state == PEER_OPENING || repl->peers[i].accept_ns != 0;
+    return busy;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t repl_deadline_ns(const struct repl *repl)
+{
+    if (repl->phase >= PHASE_FENCED)
+        return REPL_NEVER_NS;
+    uint64_t deadline_ns = earlier(repl->scan_ns, repl->retry_ns);
+    deadline_ns = earlier(deadline_ns, open_deadline_ns(repl));
+    deadline_ns = earlier(deadline_ns, register_deadline_ns(repl));
+    deadline_ns = earlier(deadline_ns, sweep_deadline_ns(repl));
+    deadline_ns = earlier(deadline_ns, checkpoint_deadline_ns(repl));
+    deadline_ns = earlier(deadline_ns, repl->stop_ns);
+    if (repl->frozen_ns != REPL_NEVER_NS && repl->settings.io_timeout_ns &&
+        ops_outstanding(repl) > 0)
+        deadline_ns = earlier(deadline_ns, repl->frozen_ns + repl->settings.io_timeout_ns);
+    if (repl->phase == PHASE_RECOVER && repl->recover_ns > repl->now_ns)
+        deadline_ns = earlier(deadline_ns, repl->recover_ns);
+    uint8_t waiting = without(repl->up & repl->data, repl->attached | required(repl));
+    for (; repl->phase == PHASE_SERVE && waiting; waiting &= (uint8_t)(waiting - 1)) {
+        uint64_t retry_ns = repl->peers[first_of(waiting)].retry_ns;
+        if (retry_ns > repl->now_ns)
+            deadline_ns = earlier(deadline_ns, retry_ns);
+    }
+    return deadline_ns;
+}
