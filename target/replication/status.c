@@ -70,11 +70,11 @@ void repl_status(const struct repl *repl, struct repl_status *status)
     status->why = status_why(repl, status->state);
     for (uint8_t i = 0; i < repl->config.member_count; i++) {
         struct repl_member_status *member = &status->members[i];
-        member->uuid = repl->config.members[i].uuid;
+        member->member = repl->config.members[i].uuid;
         member->kind = repl->config.members[i].kind;
         member->why = "";
         for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
-            if (uuid_equal(&repl->peers[peer].member, &member->uuid))
+            if (uuid_equal(&repl->peers[peer].member, &member->member))
                 status_member(repl, peer, member);
         }
     }
