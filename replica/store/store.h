@@ -94,6 +94,7 @@ struct store_volume; /* an open volume */
 /* What is found when a volume is opened; valid while it is open. */
 struct store_found {
     struct uuid volume;
+    uint64_t data_bytes;
     uint8_t *meta[2]; /* STORE_META_BYTES each; zeros where a copy is missing */
     uint8_t *drl;     /* image, drl_bytes */
     uint64_t drl_bytes;

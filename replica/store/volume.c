@@ -159,6 +159,7 @@ static int open_files(struct store_volume *volume, int dir_fd, struct store_foun
     if (open_data(volume, dir_fd, error) || open_map(volume, dir_fd, &found->same_boot, error))
         return -1;
     found->volume = volume->uuid;
+    found->data_bytes = volume->data_bytes;
     found->meta[0] = volume->images;
     found->meta[1] = volume->images + STORE_META_BYTES;
     found->drl = volume->images + 2 * STORE_META_BYTES;

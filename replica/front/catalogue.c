@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The catalogue of a pool, as targets see and change it: LIST, CREATE, DELETE, PING. */
+#include "replica/front/state.h"
+
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Beyond this the planes alone would fill a disk; the file system's own limit is lower still. */
+#define VOLUME_BYTES_MAX ((uint64_t)1 << 50)
+/* Left to what is there already: a new volume must not take the last bytes. */
+#define FREE_BYTES_MIN ((uint64_t)16 << 20)
+
+static void reply(struct connection *connection, const struct answer *to, uint32_t status,
+                  const struct frame *with)
+{
+    struct frame frame = with ? *with : (struct frame){0};
+    frame.type = to->type;
+    frame.flags |= FRAME_REPLY;
+    frame.request = to->request;
+    frame.status = status;
+    link_send(&connection->link, &frame);
+}
+
+/* Whoever asked may be gone by now. */
+static void reply_later(struct replica *replica, const struct answer *to, uint32_t status)
+{
+    struct connection *connection = connection_by_id(replica, to->connection);
+    if (connection)
+        reply(connection, to, status, NULL);
+}
+
+static struct answer answer_of(const struct connection *connection, const struct frame *frame)
+{
+    return (struct answer){
+        .connection = connection->id, .type = frame->type, .request = frame->request};
+}
+
+static uint32_t status_of(int error)
+{
+    switch (error) {
+    case 0:
+        return FRAME_OK;
+    case -ENOSPC:
+    case -EDQUOT:
+        return FRAME_NO_SPACE;
+    case -EEXIST:
+        return FRAME_EXISTS;
+    case -EFBIG:
+        return FRAME_INVALID;
+    default:
+        return FRAME_IO;
+    }
+}
+
+static void ping(struct connection *connection, const struct answer *to)
+{
+    struct store_space space = store_space(connection->replica->store);
+    struct message_health health = {.free_bytes = space.free_bytes,
+                                    .total_bytes = space.total_bytes};
+    uint8_t body[MESSAGE_BYTES_MAX];
+    struct writer w = writer_of(body, sizeof(body));
+    message_health_encode(&w, &health);
+    const struct frame with = {.body = body, .body_bytes = (uint32_t)writer_length(&w)};
+    reply(connection, to, FRAME_OK, &with);
+}
+
+/* What is there is told; what is being made is not there yet. */
+static bool is_listed(const struct volume *volume)
+{
+    return volume->known && volume->state != VOLUME_CREATING && volume->state != VOLUME_MADE;
+}
+
+static void list_send(struct connection *connection, const struct answer *to, struct writer *w,
+                      bool more)
+{
+    const struct frame with = {
+        .flags = more ? FRAME_MORE : 0, .body = w->begin, .body_bytes = (uint32_t)writer_length(w)};
+    reply(connection, to, FRAME_OK, &with);
+    w->next = w->begin;
+}
+
+static void list_all(struct connection *connection, const struct answer *to)
+{
+    struct replica *replica = connection->replica;
+    struct slice body = slice_get(replica->bufs, FRAME_BODY_BYTES_MAX);
+    struct writer w = writer_of(body.bytes, body.length_bytes);
+    LIST_FOR_EACH (node, &replica->volumes) {
+        const struct volume *volume = CONTAINER_OF(node, struct volume, node);
+        struct message_volume entry = volume->entry;
+        if (!is_listed(volume))
+            continue;
+        if (volume->state == VOLUME_SERVING)
+            entry.config = *service_config(volume->service);
+        if (writer_left(&w) < MESSAGE_BYTES_MAX)
+            list_send(connection, to, &w, true);
+        message_volume_encode(&w, &entry);
+        ASSERT(!w.bad);
+    }
+    list_send(connection, to, &w, false);
+    slice_release(&body);
+}
+
+/* NULL, or which rule the wish breaks. */
+static const char *create_invalid(const struct message_create *create)
+{
+    const char *why = config_invalid(&create->config);
+    if (why)
+        return why;
+    if (create->config.deleted)
+        return "the volume is deleted";
+    if (config_member_idx(&create->config, &create->member) < 0)
+        return "the new replica is not one of its members";
+    if (create->config.size_bytes > VOLUME_BYTES_MAX)
+        return "the size is beyond 1 PiB";
+    return NULL;
+}
+
+static uint64_t files_bytes(uint64_t size_bytes)
+{
+    return service_drl_bytes(size_bytes) + STORE_PLANE_COUNT * service_plane_bytes(size_bytes) +
+           4 * (uint64_t)STORE_META_BYTES;
+}
+
+static void on_created(void *arg, int status)
+{
+    struct volume *volume = arg;
+    struct replica *replica = volume->replica;
+    replica->job_count--;
+    if (status == 0) {
+        volume->state = VOLUME_MADE;
+        replica->made_count++;
+        catalogue_start_made(replica);
+    } else {
+        log_warn("volume %s: cannot be made (%s)", volume_name(volume), strerror(-status));
+        reply_later(replica, &volume->answer, status_of(status));
+        volume_free(volume);
+    }
+    replica_settle(replica);
+}
+
+static void start_made(struct replica *replica, struct volume *volume)
+{
+    char uuid[UUID_TEXT_BYTES];
+    uuid_format(&volume->uuid, uuid);
+    replica->made_count--;
+    volume_start(volume);
+    if (volume->state == VOLUME_SERVING)
+        log_info("volume %s (%s): made, %llu bytes", volume_name(volume), uuid,
+                 (unsigned long long)volume->entry.config.size_bytes);
+    reply_later(replica, &volume->answer,
+                volume->state == VOLUME_SERVING ? FRAME_OK : FRAME_FAILED);
+}
+
+void catalogue_start_made(struct replica *replica)
+{
+    if (replica->made_count == 0)
+        return;
+    LIST_FOR_EACH (node, &replica->volumes) {
+        struct volume *volume = CONTAINER_OF(node, struct volume, node);
+        if (pool_free_count(&replica->ios) < IOS_PER_VOLUME)
+            return;
+        if (volume->state == VOLUME_MADE)
+            start_made(replica, volume);
+    }
+}
+
+static void create_begin(struct connection *connection, const struct answer *to,
+                         const struct message_create *create)
+{
+    struct replica *replica = connection->replica;
+    uint64_t size_bytes = create->config.size_bytes;
+    uint8_t record[META_BYTES];
+    service_meta_format(record, create, store_boot_id(replica->store));
+    struct volume *volume = volume_new(replica, &create->config.volume, VOLUME_CREATING);
+    volume->entry.member = create->member;
+    volume->entry.config = create->config;
+    volume->known = true;
+    volume->answer = *to;
+    replica->job_count++;
+    store_volume_create(replica->store, &volume->uuid, size_bytes, service_drl_bytes(size_bytes),
+                        service_plane_bytes(size_bytes), record, on_created, volume);
+}
+
+static void create(struct connection *connection, const struct answer *to,
+                   const struct frame *frame)
+{
+    struct message_create wish;
+    struct reader r = reader_of(frame->body, frame->body_bytes);
+    message_create_decode(&r, &wish);
+    const char *why =
+        r.bad || reader_left(&r) > 0 ? "the request is malformed" : create_invalid(&wish);
+    if (why) {
+        log_warn("target %s: volume not made (%s)", connection->name, why);
+        reply(connection, to, FRAME_INVALID, NULL);
+        return;
+    }
+    struct replica *replica = connection->replica;
+    const struct volume *volume = volume_find(replica, &wish.config.volume);
+    if (volume) {
+        bool same = volume->known && uuid_equal(&volume->entry.member, &wish.member);
+        bool busy = volume->state == VOLUME_CREATING || volume->state == VOLUME_MADE;
+        bool serving = volume->state == VOLUME_SERVING;
+        reply(connection, to,
+              same && busy      ? FRAME_BUSY
+              : same && serving ? FRAME_OK
+                                : FRAME_EXISTS,
+              NULL);
+        return;
+    }
+    struct store_space space = store_space(replica->store);
+    if (space.free_bytes < FREE_BYTES_MIN + files_bytes(wish.config.size_bytes)) {
+        log_warn("volume %s: not made (%llu bytes free)", wish.config.name,
+                 (unsigned long long)space.free_bytes);
+        reply(connection, to, FRAME_NO_SPACE, NULL);
+        return;
+    }
+    create_begin(connection, to, &wish);
+}
+
+static void on_deleted(void *arg, int status)
+{
+    struct volume *volume = arg;
+    struct replica *replica = volume->replica;
+    char uuid[UUID_TEXT_BYTES];
+    uuid_format(&volume->uuid, uuid);
+    replica->job_count--;
+    if (status == 0) {
+        volume->state = VOLUME_DELETED;
+        replica->volume_count--;
+        log_info("volume %s (%s): deleted", volume_name(volume), uuid);
+    } else {
+        /* Asked for again, it is tried again. */
+        volume->state = VOLUME_REFUSED;
+        volume->entry.failed = true;
+        log_warn("volume %s (%s): cannot be deleted (%s)", volume_name(volume), uuid,
+                 strerror(-status));
+    }
+    reply_later(replica, &volume->answer, status_of(status));
+    replica_settle(replica);
+}
+
+void catalogue_settle(struct replica *replica, struct volume *volume)
+{
+    ASSERT(volume->state == VOLUME_CLOSING);
+    if (volume->io_count > 0)
+        return;
+    const struct message_create record_of = {.member = volume->entry.member,
+                                             .config = volume->entry.config};
+    uint8_t record[META_BYTES];
+    service_meta_format(record, &record_of, store_boot_id(replica->store));
+    volume_stop(volume);
+    volume->state = VOLUME_DELETING;
+    replica->job_count++;
+    store_volume_delete(replica->store, &volume->uuid, record, on_deleted, volume);
+}
+
+/* FRAME_OK: go on with deleting it. */
+static uint32_t delete_status(const struct volume *volume, const struct config *tombstone)
+{
+    if (!volume)
+        return FRAME_NO_VOLUME;
+    switch (volume->state) {
+    case VOLUME_CREATING:
+    case VOLUME_MADE:
+    case VOLUME_CLOSING:
+    case VOLUME_DELETING:
+        return FRAME_BUSY;
+    case VOLUME_SERVING:
+        /* A target that missed what happened since must not take the data away. */
+        return config_compare(tombstone, service_config(volume->service)) < 0 ? FRAME_STALE
+                                                                              : FRAME_OK;
+    case VOLUME_REFUSED:
+    case VOLUME_DELETED:
+        return FRAME_OK;
+    }
+    UNREACHABLE();
+}
+
+static void delete (struct connection *connection, const struct answer *to,
+                    const struct frame *frame)
+{
+    struct replica *replica = connection->replica;
+    struct message_delete wish;
+    struct reader r = reader_of(frame->body, frame->body_bytes);
+    message_delete_decode(&r, &wish);
+    if (r.bad || reader_left(&r) > 0 || config_invalid(&wish.config)) {
+        reply(connection, to, FRAME_INVALID, NULL);
+        return;
+    }
+    struct volume *volume = volume_find(replica, &wish.config.volume);
+    uint32_t status = delete_status(volume, &wish.config);
+    if (status != FRAME_OK || volume->state == VOLUME_DELETED) {
+        reply(connection, to, status, NULL);
+        return;
+    }
+    connections_forget_volume(replica, volume);
+    volume->entry.config = wish.config;
+    volume->known = true;
+    volume->answer = *to;
+    volume->state = VOLUME_CLOSING;
+    catalogue_settle(replica, volume);
+}
+
+void catalogue_frame(struct connection *connection, const struct frame *frame)
+{
+    const struct answer to = answer_of(connection, frame);
+    switch (frame->type) {
+    case FRAME_LIST:
+        list_all(connection, &to);
+        break;
+    case FRAME_CREATE:
+        create(connection, &to, frame);
+        break;
+    case FRAME_DELETE:
+        delete (connection, &to, frame);
+        break;
+    case FRAME_PING:
+        ping(connection, &to);
+        break;
+    default:
+        UNREACHABLE(); /* no other type is without a session: frame_invalid */
+    }
+}

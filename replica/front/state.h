@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The private structs of the replica's front, and what its files ask of each other. Calls go one
+ * way: connection.c > catalogue.c > volume.c > disk.c, and replica.c holds them together.
+ */
+#ifndef STRAKE_REPLICA_FRONT_STATE_H
+#define STRAKE_REPLICA_FRONT_STATE_H
+
+#include "common/base/pool.h"
+#include "replica/front/replica.h"
+#include "replica/service/service.h"
+
+enum {
+    CONNECTIONS_MAX = 256, /* a power of two: the low bits of a connection's id are its slot */
+    SESSION_BUCKETS = 256,
+    SESSIONS_MAX = 65536, /* of one connection */
+    IOS_BASE = 2048,
+    IOS_PER_VOLUME = 4, /* what a volume may need for itself when it starts */
+    /* No frame is taken while fewer objects are free: what is under way must be able to end. */
+    IOS_RESERVE = 64,
+    /* Replies that the other end does not take: no more of its frames meanwhile. */
+    REPLY_BYTES_MAX = 32u << 20,
+};
+STATIC_ASSERT((CONNECTIONS_MAX & (CONNECTIONS_MAX - 1)) == 0, "a slot is a mask of the id");
+STATIC_ASSERT(IOS_RESERVE >= 4 * SERVICE_IOS_PER_FRAME, "room beyond one frame's need");
+
+enum volume_state {
+    VOLUME_CREATING, /* its files are being made; `answer` waits */
+    VOLUME_MADE,     /* waits for room to start; `answer` waits */
+    VOLUME_SERVING,  /* has a service */
+    VOLUME_REFUSED,  /* cannot be served; the log says why */
+    VOLUME_CLOSING,  /* is deleted when its last I/O has ended; `answer` waits */
+    VOLUME_DELETING, /* its files are being removed; `answer` waits */
+    VOLUME_DELETED,  /* only the record is left */
+};
+
+/* Who waits for the end of a job. */
+struct answer {
+    uint64_t connection;
+    uint8_t type;
+    uint64_t request;
+};
+
+struct volume {
+    struct list node;
+    struct replica *replica;
+    enum volume_state state;
+    struct uuid uuid;
+    /* Of SERVING the configuration is the service's; of CLOSING and after the tombstone. */
+    struct message_volume entry;
+    bool known;                 /* `entry` is filled: not when both metadata copies are bad */
+    struct store_volume *store; /* owned; NULL unless open */
+    struct service *service;    /* owned; NULL unless SERVING or CLOSING */
+    uint32_t io_count;          /* disk operations under way */
+    struct answer answer;
+};
+
+struct session {
+    struct list node;
+    uint32_t number;
+    struct volume *volume;
+};
+
+struct connection {
+    struct link link;
+    struct replica *replica;
+    uint64_t id; /* never used again */
+    bool greeted;
+    bool held; /* paused until there is room */
+    char name[ADDRESS_TEXT_BYTES];
+    struct list sessions[SESSION_BUCKETS]; /* struct session, owned */
+    uint32_t session_count;
+};
+
+/* A disk operation: the service's half and the store's. */
+struct disk_io {
+    struct service_io io; /* first */
+    struct volume *volume;
+    struct store_req req;
+};
+
+struct replica {
+    struct loop *loop;
+    struct stream_sender *sender;
+    struct buf_pool *bufs;
+    struct store *store;                             /* owned */
+    struct pool ios;                                 /* struct disk_io */
+    struct list volumes;                             /* struct volume, owned */
+    uint32_t volume_count;                           /* all but the deleted */
+    uint32_t made_count;                             /* in state MADE */
+    struct connection *connections[CONNECTIONS_MAX]; /* owned; NULL where free */
+    uint64_t connection_serial;
+    uint32_t held_count;
+    uint32_t io_count;
+    uint32_t job_count;
+    bool stopping;
+    bool stopped;
+    void (*on_stopped)(void *arg);
+    void *on_stopped_arg;
+    struct loop_timer grace; /* for replies that nobody takes, while stopping */
+    struct loop_task tell_stopped;
+};
+
+/* replica.c */
+bool replica_has_room(const struct replica *replica);
+/* Something ended: goes on with what waited for it. */
+void replica_settle(struct replica *replica);
+
+/* connection.c */
+struct connection *connection_new(struct replica *replica, const char *name);
+/* Closes and forgets it. `why` NULL: without a word. */
+void connection_end(struct connection *connection, const char *why);
+struct connection *connection_by_id(struct replica *replica, uint64_t id);
+/* Takes no more frames until connection_release. */
+void connection_hold(struct connection *connection);
+void connection_release(struct connection *connection);
+bool connection_has_room(const struct connection *connection);
+/* No session of any connection is with this volume any more. */
+void connections_forget_volume(struct replica *replica, struct volume *volume);
+
+/* catalogue.c: the frames of session 0 */
+void catalogue_frame(struct connection *connection, const struct frame *frame);
+/* A volume whose deletion waits: goes on when its last I/O has ended. */
+void catalogue_settle(struct replica *replica, struct volume *volume);
+/* Volumes that were made start as soon as there is room. */
+void catalogue_start_made(struct replica *replica);
+
+/* volume.c */
+struct volume *volume_new(struct replica *replica, const struct uuid *uuid,
+                          enum volume_state state);
+struct volume *volume_find(struct replica *replica, const struct uuid *uuid);
+void volume_free(struct volume *volume);
+/* Opens its files and starts its service: SERVING, or REFUSED and the log says why. */
+void volume_start(struct volume *volume);
+/* No I/O is under way. */
+void volume_stop(struct volume *volume);
+void volume_frame(struct volume *volume, uint64_t connection, const struct frame *frame);
+void volume_disconnect(struct volume *volume, uint64_t connection);
+void volume_io_done(struct volume *volume, struct service_io *io);
+const char *volume_name(const struct volume *volume);
+
+/* disk.c */
+void disk_start(struct volume *volume, struct service_io *io);
+
+#endif

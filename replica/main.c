@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* strake-replica: built bottom-up, run, and taken down in reverse. */
+#include "common/base/log.h"
+#include "common/net/listener.h"
+#include "replica/config.h"
+#include "replica/front/replica.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    EXIT_USAGE = 2,
+    STOP_S = 10, /* for a clean end, then an unclean one */
+    STORE_REQUESTS = 512,
+};
+
+static struct process {
+    struct replica_config config;
+    struct loop loop;
+    struct stream_sender sender;
+    struct buf_pool bufs;
+    struct listener listener;
+    struct replica *replica;
+    ev_signal terminate, interrupt;
+    struct loop_timer deadline;
+    bool stopping;
+    bool clean; /* everything stopped as it should */
+} process;
+
+static int complain(int status, const char *text, const char *hint)
+{
+    fprintf(stderr, "strake-replica: %s%s\n", text, hint);
+    return status;
+}
+
+/* Tells the service manager, if there is one: a datagram to $NOTIFY_SOCKET. */
+static void notify(const char *text)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    size_t length = path ? strlen(path) : 0;
+    if (length == 0 || length >= sizeof(to.sun_path))
+        return;
+    memcpy(to.sun_path, path, length);
+    if (to.sun_path[0] == '@')
+        to.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to, size) < 0)
+        log_warn("service manager at %s: not told (%s)", path, strerror(errno));
+    close(fd);
+}
+
+static void on_replica_stopped(void *arg)
+{
+    (void)arg;
+    process.clean = true;
+    loop_stop(&process.loop);
+}
+
+static void on_deadline(struct loop_timer *timer)
+{
+    (void)timer;
+    log_warn("stopping: not everything ended within %d s; the next start recovers", STOP_S);
+    loop_stop(&process.loop);
+}
+
+static void on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
+{
+    (void)ev;
+    (void)events;
+    if (process.stopping)
+        _exit(EXIT_FAILURE); /* asked twice */
+    log_info("stopping (%s)", strsignal(watcher->signum));
+    notify("STOPPING=1");
+    process.stopping = true;
+    listener_close(&process.listener);
+    loop_timer_start(&process.deadline, STOP_S * (uint64_t)1000000000);
+    replica_stop(process.replica, on_replica_stopped, NULL);
+}
+
+static void on_accept(struct listener *listener, int fd)
+{
+    (void)listener;
+    replica_accept(process.replica, fd);
+}
+
+/* Each volume needs a few descriptors. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Whole or not at all: who waits for the file reads an address. */
+static int write_address_file(const char *path, const char *address, struct error *error)
+{
+    char fresh[4096], text[ADDRESS_TEXT_BYTES + 1];
+    int length = snprintf(fresh, sizeof(fresh), "%s.new", path);
+    if (length < 0 || (size_t)length >= sizeof(fresh))
+        return error_set(error, "--address-file: the path is too long");
+    length = snprintf(text, sizeof(text), "%s\n", address);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return error_set_errno(error, errno, "--address-file: %s", fresh);
+    bool written = write(fd, text, (size_t)length) == length;
+    int rc = written ? 0 : errno ? errno : EIO;
+    if (close(fd) < 0 && rc == 0)
+        rc = errno;
+    if (rc == 0 && rename(fresh, path) < 0)
+        rc = errno;
+    return rc ? error_set_errno(error, rc, "--address-file: %s", path) : 0;
+}
+
+static int start_replica(struct error *error)
+{
+    const struct replica_settings settings = {.store = {.directory = process.config.pool,
+                                                        .engine = process.config.engine,
+                                                        .requests_max = STORE_REQUESTS}};
+    process.replica = replica_new(&settings, &process.loop, &process.sender, &process.bufs, error);
+    return process.replica ? 0 : -1;
+}
+
+static void start_signals(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    loop_timer_init(&process.deadline, &process.loop, on_deadline);
+    ev_signal_init(&process.terminate, on_signal, SIGTERM);
+    ev_signal_init(&process.interrupt, on_signal, SIGINT);
+    ev_signal_start(process.loop.ev, &process.terminate);
+    ev_signal_start(process.loop.ev, &process.interrupt);
+}
+
+static void tell_ready(void)
+{
+    const char *address = process.listener.address.text;
+    char uuid[UUID_TEXT_BYTES];
+    uuid_format(replica_pool_uuid(process.replica), uuid);
+    log_info("ready: listening on %s, pool %s, disk by %s, %u volumes", address, uuid,
+             replica_engine_name(process.replica), replica_volume_count(process.replica));
+    notify("READY=1");
+}
+
+static int run(const struct address *address, struct error *error)
+{
+    if (loop_init(&process.loop))
+        return error_set(error, "out of memory");
+    stream_sender_init(&process.sender, &process.loop);
+    buf_pool_init(&process.bufs, process.config.memory_bytes);
+    /* The address first: who cannot have it must not touch the pool. Nobody is accepted yet. */
+    if (listener_open(&process.listener, &process.loop, address, on_accept, error))
+        return -1;
+    if (start_replica(error))
+        return -1;
+    if (process.config.address_file &&
+        write_address_file(process.config.address_file, process.listener.address.text, error))
+        return -1;
+    start_signals();
+    tell_ready();
+    loop_run(&process.loop);
+    return 0;
+}
+
+static void tear_down(void)
+{
+    ev_signal_stop(process.loop.ev, &process.interrupt);
+    ev_signal_stop(process.loop.ev, &process.terminate);
+    loop_timer_stop(&process.deadline);
+    replica_free(process.replica);
+    stream_sender_release(&process.sender);
+    loop_release(&process.loop);
+    buf_pool_release(&process.bufs);
+}
+
+int main(int argc, char *argv[])
+{
+    struct error error;
+    if (replica_config_parse(&process.config, argc, argv, &error))
+        return complain(EXIT_USAGE, error.text, " (see --help)");
+    if (process.config.help || process.config.version) {
+        fputs(process.config.help ? replica_config_help : "strake-replica " STRAKE_VERSION "\n",
+              stdout);
+        return EXIT_SUCCESS;
+    }
+    struct address address;
+    if (address_parse(&address, process.config.listen, 0, &error)) {
+        (void)error_prefix(&error, "--listen");
+        return complain(EXIT_USAGE, error.text, " (see --help)");
+    }
+    log_init("strake-replica", process.config.log_level);
+    umask(077);
+    raise_descriptor_limit();
+    if (run(&address, &error)) {
+        /* The kernel takes the rest back; a unix socket's path must not stay. */
+        listener_close(&process.listener);
+        return complain(EXIT_FAILURE, error.text, "");
+    }
+    if (!process.clean)
+        return EXIT_FAILURE;
+    tear_down();
+    log_info("stopped");
+    return EXIT_SUCCESS;
+}
