@@ -7,6 +7,7 @@
  * some an argument. With LOGIN a good login is sent at once, so that the fuzzer need not find one.
  */
 #include "common/base/bytes.h"
+#include "common/base/crc32c.h"
 #include "target/front/iscsi/iscsi.h"
 #include "target/front/iscsi/response.h"
 #include "target/front/scsi/scsi.h"
@@ -36,6 +37,7 @@ struct peer {
     struct block_req *held[HELD_MAX];
     uint32_t held_count;
     uint32_t cmd_sn;
+    bool digests; /* negotiated by STEP_LOGIN */
     bool over;
 };
 
@@ -113,8 +115,16 @@ static void peer_feed(struct peer *p, const uint8_t *bytes, size_t length)
     }
 }
 
+static void digest_write(struct writer *w, const uint8_t *from)
+{
+    uint32_t crc = crc32c(0, from, (size_t)(w->next - from));
+    for (int i = 0; i < 4; i++)
+        write_u8(w, (uint8_t)(crc >> (8 * i)));
+}
+
 static void login_send(struct peer *p, uint8_t kind)
 {
+    static const char digests[] = "HeaderDigest=CRC32C\0DataDigest=CRC32C";
     static const char normal[] = "InitiatorName=iqn.h\0TargetName=iqn.2026-11.io.strake:a\0"
                                  "InitialR2T=No\0FirstBurstLength=512\0MaxBurstLength=1024\0"
                                  "MaxOutstandingR2T=2\0MaxRecvDataSegmentLength=512";
@@ -123,25 +133,28 @@ static void login_send(struct peer *p, uint8_t kind)
     uint8_t pdu[48 + 256];
     const char *text = kind & 1 ? discovery : normal;
     uint32_t length = kind & 1 ? sizeof(discovery) : sizeof(normal);
+    uint32_t more = kind & 4 ? sizeof(digests) : 0;
     struct writer w = writer_of(pdu, sizeof(pdu));
     write_u8(&w, 0x43);
     write_u8(&w, 0x87);
     write_u24(&w, 0);
-    write_u24(&w, length);
+    write_u24(&w, length + more);
     write_u32(&w, kind >> 1 & 1); /* ISID */
     write_zeros(&w, 12);
     write_u32(&w, p->cmd_sn);
     write_zeros(&w, 20);
     write_bytes(&w, text, length);
-    write_zeros(&w, (4 - length % 4) % 4);
+    write_bytes(&w, digests, more);
+    write_zeros(&w, pdu_padding(length + more));
     ASSERT(!w.bad);
     peer_feed(p, pdu, writer_length(&w));
+    p->digests |= more > 0;
 }
 
 /* Fields that a fuzzer would hardly hit are made to fit; the rest is its own. */
 static void pdu_send(struct peer *p, struct reader *r)
 {
-    uint8_t pdu[48 + 4 * 256];
+    uint8_t pdu[48 + 4 + 4 * 256 + 4];
     struct writer w = writer_of(pdu, sizeof(pdu));
     uint8_t opcode = read_u8(r);
     uint32_t length = (uint32_t)read_u8(r) * 4;
@@ -158,7 +171,12 @@ static void pdu_send(struct peer *p, struct reader *r)
     uint8_t tail[16];
     read_copy(r, tail, sizeof(tail));
     write_bytes(&w, tail, sizeof(tail));
+    if (p->digests)
+        digest_write(&w, pdu);
+    const uint8_t *body = w.next;
     write_zeros(&w, length);
+    if (p->digests && length)
+        digest_write(&w, body);
     ASSERT(!w.bad);
     if (!(opcode & 0x40) && (opcode & 0x3f) != 0x05)
         p->cmd_sn++;

@@ -38,6 +38,8 @@ static void want_bytes_set(struct iscsi_task *task)
     task->moves_out = transfer.data_out_bytes > 0;
     if (task->flags & PDU_WRITE)
         task->want_bytes = min_u32(task->expected_bytes, (uint32_t)transfer.data_out_bytes);
+    if (task->flags & PDU_WRITE && task->expected_bytes > task->want_bytes)
+        task->scsi.offered_bytes = task->expected_bytes;
 }
 
 /* Keeps what is wanted of `data`, which follows what came before. */

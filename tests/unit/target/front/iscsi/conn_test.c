@@ -200,6 +200,7 @@ END_TEST
 
 START_TEST(pdu_may_come_byte_by_byte)
 {
+    static const char data[] = {'d', 'a', 't', 'a'};
     uint8_t bhs[PDU_BHS_BYTES];
     struct pdu_nop_out pdu = {
         .head = {.opcode = PDU_NOP_OUT, .immediate = true, .data_bytes = 4, .itt = 0x55},
@@ -213,11 +214,11 @@ START_TEST(pdu_may_come_byte_by_byte)
     }
     for (int i = 0; i < 4; i++) {
         peer_silent(&one);
-        peer_feed(&one, "data" + i, 1);
+        peer_feed(&one, &data[i], 1);
         peer_pull(&one);
     }
     ck_assert_uint_eq(peer_take(&one), PDU_NOP_IN);
-    ck_assert_mem_eq(one.data, "data", 4);
+    ck_assert_mem_eq(one.data, data, 4);
 }
 END_TEST
 

@@ -168,6 +168,42 @@ START_TEST(impossible_stage_moves_are_020b)
 }
 END_TEST
 
+START_TEST(stage_other_than_the_current_is_020b)
+{
+    peer_open(&one);
+    (void)peer_login_step(&one, TO_OPERATIONAL, KEYS(login_keys));
+    refused(TO_FULL_FROM_SECURITY, NULL, 0, 0x020b);
+}
+END_TEST
+
+START_TEST(isid_that_changes_is_020b)
+{
+    peer_open(&one);
+    (void)peer_login_step(&one, 0x04, KEYS(login_keys));
+    one.isid++;
+    refused(0x04, NULL, 0, 0x020b);
+}
+END_TEST
+
+START_TEST(initiator_name_longer_than_223_is_0200)
+{
+    char keys[14 + 225] = "InitiatorName=";
+    memset(keys + 14, 'x', 224);
+    keys[sizeof(keys) - 1] = 0;
+    peer_open(&one);
+    refused(0x87, keys, sizeof(keys), 0x0200);
+}
+END_TEST
+
+START_TEST(export_with_too_many_sessions_is_0302)
+{
+    peer_open(&one);
+    for (uint32_t i = 0; i < SCSI_NEXUS_MAX; i++)
+        ck_assert(scsi_nexus_attach(&unit, 1000 + i));
+    refused(0x87, KEYS(login_keys), 0x0302);
+}
+END_TEST
+
 START_TEST(reserved_first_stage_is_0200)
 {
     peer_open(&one);
@@ -315,6 +351,10 @@ int main(void)
     tcase_add_test(tcase, no_common_authentication_is_0201);
     tcase_add_test(tcase, newer_version_is_0205);
     tcase_add_test(tcase, impossible_stage_moves_are_020b);
+    tcase_add_test(tcase, stage_other_than_the_current_is_020b);
+    tcase_add_test(tcase, isid_that_changes_is_020b);
+    tcase_add_test(tcase, initiator_name_longer_than_223_is_0200);
+    tcase_add_test(tcase, export_with_too_many_sessions_is_0302);
     tcase_add_test(tcase, reserved_first_stage_is_0200);
     tcase_add_test(tcase, key_offered_twice_is_0200);
     tcase_add_test(tcase, text_without_end_is_0200);

@@ -148,6 +148,17 @@ START_TEST(immediate_data_beyond_the_cdb_is_ignored)
 }
 END_TEST
 
+START_TEST(write_same_of_more_than_a_block_is_refused)
+{
+    uint8_t cdb[PDU_CDB_BYTES];
+    peer_login(&one);
+    cdb_rw10(cdb, 0x41, 0, 1);
+    (void)peer_command(&one, PDU_FINAL | PDU_WRITE, 2 * BLOCK, cdb, data, 2 * BLOCK);
+    ck_assert_uint_eq(peer_take_response(&one).status, SCSI_CHECK_CONDITION);
+    ck_assert_uint_eq(one.held_count, 0);
+}
+END_TEST
+
 START_TEST(initiator_that_announces_less_than_the_cdb_overflows)
 {
     peer_login(&one);
@@ -367,6 +378,7 @@ int main(void)
     tcase_add_test(tcase, r2ts_are_max_burst_long_and_so_many_outstanding);
     tcase_add_test(tcase, nothing_is_asked_for_beyond_the_cdb);
     tcase_add_test(tcase, immediate_data_beyond_the_cdb_is_ignored);
+    tcase_add_test(tcase, write_same_of_more_than_a_block_is_refused);
     tcase_add_test(tcase, initiator_that_announces_less_than_the_cdb_overflows);
     tcase_add_test(tcase, write_without_the_write_flag_moves_nothing);
     tcase_add_test(tcase, solicited_data_is_bounded_and_goes_on_when_some_came);
