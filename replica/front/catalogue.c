@@ -133,9 +133,9 @@ static void on_created(void *arg, int status)
         replica->made_count++;
         catalogue_start_made(replica);
     } else {
-        log_warn("volume %s: cannot be made (%s)", volume_name(volume), strerror(-status));
+        log_warn("volume %s: cannot be made (%s)", replica_volume_name(volume), strerror(-status));
         reply_later(replica, &volume->answer, status_of(status));
-        volume_free(volume);
+        replica_volume_free(volume);
     }
     replica_settle(replica);
 }
@@ -145,9 +145,9 @@ static void start_made(struct replica *replica, struct volume *volume)
     char uuid[UUID_TEXT_BYTES];
     uuid_format(&volume->uuid, uuid);
     replica->made_count--;
-    volume_start(volume);
+    replica_volume_start(volume);
     if (volume->state == VOLUME_SERVING)
-        log_info("volume %s (%s): made, %llu bytes", volume_name(volume), uuid,
+        log_info("volume %s (%s): made, %llu bytes", replica_volume_name(volume), uuid,
                  (unsigned long long)volume->entry.config.size_bytes);
     reply_later(replica, &volume->answer,
                 volume->state == VOLUME_SERVING ? FRAME_OK : FRAME_FAILED);
@@ -173,7 +173,7 @@ static void create_begin(struct connection *connection, const struct answer *to,
     uint64_t size_bytes = create->config.size_bytes;
     uint8_t record[META_BYTES];
     service_meta_format(record, create, store_boot_id(replica->store));
-    struct volume *volume = volume_new(replica, &create->config.volume, VOLUME_CREATING);
+    struct volume *volume = replica_volume_new(replica, &create->config.volume, VOLUME_CREATING);
     volume->entry.member = create->member;
     volume->entry.config = create->config;
     volume->known = true;
@@ -197,7 +197,7 @@ static void create(struct connection *connection, const struct answer *to,
         return;
     }
     struct replica *replica = connection->replica;
-    const struct volume *volume = volume_find(replica, &wish.config.volume);
+    const struct volume *volume = replica_volume_find(replica, &wish.config.volume);
     if (volume) {
         bool same = volume->known && uuid_equal(&volume->entry.member, &wish.member);
         bool busy = volume->state == VOLUME_CREATING || volume->state == VOLUME_MADE;
@@ -229,12 +229,12 @@ static void on_deleted(void *arg, int status)
     if (status == 0) {
         volume->state = VOLUME_DELETED;
         replica->volume_count--;
-        log_info("volume %s (%s): deleted", volume_name(volume), uuid);
+        log_info("volume %s (%s): deleted", replica_volume_name(volume), uuid);
     } else {
         /* Asked for again, it is tried again. */
         volume->state = VOLUME_REFUSED;
         volume->entry.failed = true;
-        log_warn("volume %s (%s): cannot be deleted (%s)", volume_name(volume), uuid,
+        log_warn("volume %s (%s): cannot be deleted (%s)", replica_volume_name(volume), uuid,
                  strerror(-status));
     }
     reply_later(replica, &volume->answer, status_of(status));
@@ -250,7 +250,7 @@ void catalogue_settle(struct replica *replica, struct volume *volume)
                                              .config = volume->entry.config};
     uint8_t record[META_BYTES];
     service_meta_format(record, &record_of, store_boot_id(replica->store));
-    volume_stop(volume);
+    replica_volume_stop(volume);
     volume->state = VOLUME_DELETING;
     replica->job_count++;
     store_volume_delete(replica->store, &volume->uuid, record, on_deleted, volume);
@@ -289,7 +289,7 @@ static void delete (struct connection *connection, const struct answer *to,
         reply(connection, to, FRAME_INVALID, NULL);
         return;
     }
-    struct volume *volume = volume_find(replica, &wish.config.volume);
+    struct volume *volume = replica_volume_find(replica, &wish.config.volume);
     uint32_t status = delete_status(volume, &wish.config);
     if (status != FRAME_OK || volume->state == VOLUME_DELETED) {
         reply(connection, to, status, NULL);

@@ -87,7 +87,7 @@ void connections_forget_volume(struct replica *replica, struct volume *volume)
             }
         }
         if (found && volume->service)
-            volume_disconnect(volume, connection->id);
+            replica_volume_disconnect(volume, connection->id);
     }
 }
 
@@ -104,7 +104,7 @@ void connection_end(struct connection *connection, const char *why)
         while ((node = list_pop(&connection->sessions[b]))) {
             struct session *session = CONTAINER_OF(node, struct session, node);
             if (session->volume->service)
-                volume_disconnect(session->volume, connection->id);
+                replica_volume_disconnect(session->volume, connection->id);
             session_free(connection, session);
         }
     }
@@ -131,7 +131,7 @@ static struct session *session_bind(struct connection *connection, const struct 
     struct message_open open;
     struct reader r = reader_of(frame->body, frame->body_bytes);
     message_open_decode(&r, &open);
-    struct volume *volume = volume_find(connection->replica, &open.volume);
+    struct volume *volume = replica_volume_find(connection->replica, &open.volume);
     struct session *session = session_find(connection, frame->session);
     uint32_t status = FRAME_OK;
     if (r.bad || reader_left(&r) > 0 || (session && session->volume != volume))
@@ -158,7 +158,7 @@ static void session_frame(struct connection *connection, const struct frame *fra
             refuse(connection, frame, FRAME_NO_VOLUME);
         return;
     }
-    volume_frame(session->volume, connection->id, frame);
+    replica_volume_frame(session->volume, connection->id, frame);
     if (frame->type == FRAME_CLOSE)
         session_free(connection, session);
 }

@@ -39,7 +39,7 @@ static void disk_done(struct store_req *req)
     ASSERT(volume->io_count > 0 && replica->io_count > 0);
     volume->io_count--;
     replica->io_count--;
-    volume_io_done(volume, &disk->io);
+    replica_volume_io_done(volume, &disk->io);
     if (volume->state == VOLUME_CLOSING)
         catalogue_settle(replica, volume);
     replica_settle(replica);

@@ -102,7 +102,8 @@ void replica_stop(struct replica *replica, void (*done)(void *arg), void *arg)
 static void on_each(void *arg, const struct uuid *uuid, bool deleted, const uint8_t *const meta[2])
 {
     struct replica *replica = arg;
-    struct volume *volume = volume_new(replica, uuid, deleted ? VOLUME_DELETED : VOLUME_REFUSED);
+    struct volume *volume =
+        replica_volume_new(replica, uuid, deleted ? VOLUME_DELETED : VOLUME_REFUSED);
     const char *why;
     volume->known = service_meta_read(meta, &volume->entry, &why);
     if (volume->known && !uuid_equal(&volume->entry.config.volume, uuid)) {
@@ -122,7 +123,7 @@ static void start_all(struct replica *replica)
     LIST_FOR_EACH (node, &replica->volumes) {
         struct volume *volume = CONTAINER_OF(node, struct volume, node);
         if (volume->state == VOLUME_REFUSED && volume->known)
-            volume_start(volume);
+            replica_volume_start(volume);
     }
 }
 
@@ -130,7 +131,7 @@ static void release_all(struct replica *replica)
 {
     struct list *node;
     while ((node = list_pop(&replica->volumes)))
-        volume_free(CONTAINER_OF(node, struct volume, node));
+        replica_volume_free(CONTAINER_OF(node, struct volume, node));
     pool_release(&replica->ios);
     store_close(replica->store);
     loop_task_cancel(&replica->tell_stopped);

@@ -126,18 +126,18 @@ void catalogue_settle(struct replica *replica, struct volume *volume);
 void catalogue_start_made(struct replica *replica);
 
 /* volume.c */
-struct volume *volume_new(struct replica *replica, const struct uuid *uuid,
-                          enum volume_state state);
-struct volume *volume_find(struct replica *replica, const struct uuid *uuid);
-void volume_free(struct volume *volume);
+struct volume *replica_volume_new(struct replica *replica, const struct uuid *uuid,
+                                  enum volume_state state);
+struct volume *replica_volume_find(struct replica *replica, const struct uuid *uuid);
+void replica_volume_free(struct volume *volume);
 /* Opens its files and starts its service: SERVING, or REFUSED and the log says why. */
-void volume_start(struct volume *volume);
+void replica_volume_start(struct volume *volume);
 /* No I/O is under way. */
-void volume_stop(struct volume *volume);
-void volume_frame(struct volume *volume, uint64_t connection, const struct frame *frame);
-void volume_disconnect(struct volume *volume, uint64_t connection);
-void volume_io_done(struct volume *volume, struct service_io *io);
-const char *volume_name(const struct volume *volume);
+void replica_volume_stop(struct volume *volume);
+void replica_volume_frame(struct volume *volume, uint64_t connection, const struct frame *frame);
+void replica_volume_disconnect(struct volume *volume, uint64_t connection);
+void replica_volume_io_done(struct volume *volume, struct service_io *io);
+const char *replica_volume_name(const struct volume *volume);
 
 /* disk.c */
 void disk_start(struct volume *volume, struct service_io *io);

@@ -6,12 +6,13 @@
 
 #include <stdlib.h>
 
-const char *volume_name(const struct volume *volume)
+const char *replica_volume_name(const struct volume *volume)
 {
     return volume->known ? volume->entry.config.name : "?";
 }
 
-struct volume *volume_new(struct replica *replica, const struct uuid *uuid, enum volume_state state)
+struct volume *replica_volume_new(struct replica *replica, const struct uuid *uuid,
+                                  enum volume_state state)
 {
     struct volume *volume = calloc(1, sizeof(*volume));
     ASSERT(volume);
@@ -21,7 +22,7 @@ struct volume *volume_new(struct replica *replica, const struct uuid *uuid, enum
     return volume;
 }
 
-struct volume *volume_find(struct replica *replica, const struct uuid *uuid)
+struct volume *replica_volume_find(struct replica *replica, const struct uuid *uuid)
 {
     LIST_FOR_EACH (node, &replica->volumes) {
         struct volume *volume = CONTAINER_OF(node, struct volume, node);
@@ -31,15 +32,15 @@ struct volume *volume_find(struct replica *replica, const struct uuid *uuid)
     return NULL;
 }
 
-void volume_free(struct volume *volume)
+void replica_volume_free(struct volume *volume)
 {
-    volume_stop(volume);
+    replica_volume_stop(volume);
     list_remove(&volume->node);
     volume->replica->volume_count -= volume->state != VOLUME_DELETED;
     free(volume);
 }
 
-void volume_stop(struct volume *volume)
+void replica_volume_stop(struct volume *volume)
 {
     ASSERT(volume->io_count == 0);
     if (volume->service)
@@ -55,7 +56,7 @@ static void perform_failed(struct volume *volume, const char *why)
     char uuid[UUID_TEXT_BYTES];
     uuid_format(&volume->uuid, uuid);
     volume->entry.failed = true;
-    log_warn("volume %s (%s): out of service (%s)", volume_name(volume), uuid, why);
+    log_warn("volume %s (%s): out of service (%s)", replica_volume_name(volume), uuid, why);
 }
 
 static void perform_reply(struct volume *volume, const struct service_effect *effect)
@@ -78,9 +79,9 @@ static void perform_all(struct volume *volume)
             break;
         case SERVICE_DO_SAY:
             if (effect.warn)
-                log_warn("volume %s: %s", volume_name(volume), effect.text);
+                log_warn("volume %s: %s", replica_volume_name(volume), effect.text);
             else
-                log_info("volume %s: %s", volume_name(volume), effect.text);
+                log_info("volume %s: %s", replica_volume_name(volume), effect.text);
             break;
         case SERVICE_DO_FAILED:
             perform_failed(volume, effect.text);
@@ -96,18 +97,18 @@ static void step(struct volume *volume, const struct service_event *event)
     perform_all(volume);
 }
 
-void volume_frame(struct volume *volume, uint64_t connection, const struct frame *frame)
+void replica_volume_frame(struct volume *volume, uint64_t connection, const struct frame *frame)
 {
     step(volume,
          &(struct service_event){.kind = SERVICE_EV_FRAME, .link = connection, .frame = frame});
 }
 
-void volume_disconnect(struct volume *volume, uint64_t connection)
+void replica_volume_disconnect(struct volume *volume, uint64_t connection)
 {
     step(volume, &(struct service_event){.kind = SERVICE_EV_DISCONNECT, .link = connection});
 }
 
-void volume_io_done(struct volume *volume, struct service_io *io)
+void replica_volume_io_done(struct volume *volume, struct service_io *io)
 {
     step(volume, &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = io});
 }
@@ -161,7 +162,7 @@ fail:
     return -1;
 }
 
-void volume_start(struct volume *volume)
+void replica_volume_start(struct volume *volume)
 {
     struct error error;
     ASSERT(volume->known && !volume->store && !volume->service);
@@ -170,7 +171,8 @@ void volume_start(struct volume *volume)
         uuid_format(&volume->uuid, uuid);
         volume->state = VOLUME_REFUSED;
         volume->entry.failed = true;
-        log_warn("volume %s (%s): cannot be served: %s", volume_name(volume), uuid, error.text);
+        log_warn("volume %s (%s): cannot be served: %s", replica_volume_name(volume), uuid,
+                 error.text);
         return;
     }
     volume->state = VOLUME_SERVING;

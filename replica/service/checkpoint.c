@@ -6,7 +6,7 @@
  */
 #include "replica/service/state.h"
 
-void checkpoint_begin(struct service *service, struct service_io *io)
+void service_checkpoint_begin(struct service *service, struct service_io *io)
 {
     /* A second marker before the first is done with would mix what COMMIT may clear. */
     if (service->checkpoint != CHECKPOINT_NONE || service->commit != COMMIT_NONE ||
@@ -23,7 +23,7 @@ void checkpoint_begin(struct service *service, struct service_io *io)
     service->checkpoint_done = 0;
 }
 
-void checkpoint_advance(struct service *service)
+void service_checkpoint_advance(struct service *service)
 {
     if (service->checkpoint != CHECKPOINT_DRAIN || service->writes_pending[1 - service->side] > 0)
         return;
@@ -32,7 +32,7 @@ void checkpoint_advance(struct service *service)
     sync_kick(service);
 }
 
-void checkpoint_synced(struct service *service, struct service_io *io)
+void service_checkpoint_synced(struct service *service, struct service_io *io)
 {
     if (io != service->checkpoint_io) {
         io_reply(service, io, FRAME_BUSY);
@@ -49,7 +49,7 @@ void checkpoint_synced(struct service *service, struct service_io *io)
 }
 
 /* The session ended. What was rotated stays old: the next marker adds to it. */
-void checkpoint_void(struct service *service)
+void service_checkpoint_void(struct service *service)
 {
     /* Waiting for a sync, it is found to be void when that is done. */
     if (service->checkpoint == CHECKPOINT_DRAIN)

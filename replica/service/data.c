@@ -43,8 +43,8 @@ static void map_answer(struct service *service, struct service_io *io)
     }
     uint64_t bits = (io->length_bytes + PLANE_GRAIN_BYTES - 1) / PLANE_GRAIN_BYTES;
     io->data = slice_get(service->bufs, (uint32_t)(bits / 8 + 1));
-    io->data.length_bytes = dirty_map(&service->dirty, io->offset_bytes, io->length_bytes,
-                                      io->side, io->data.bytes);
+    io->data.length_bytes =
+        dirty_map(&service->dirty, io->offset_bytes, io->length_bytes, io->side, io->data.bytes);
     io_reply(service, io, FRAME_OK);
 }
 
@@ -160,7 +160,7 @@ static void sync_done(struct service *service, struct service_io *io)
         struct service_io *waiter = CONTAINER_OF(node, struct service_io, node);
         if (waiter->type == FRAME_CHECKPOINT) {
             list_remove(&waiter->node);
-            checkpoint_synced(service, waiter);
+            service_checkpoint_synced(service, waiter);
         } else {
             io_reply(service, waiter, FRAME_OK);
         }

@@ -80,7 +80,7 @@ static void service_stop(struct service *service, const char *text)
         io_refuse(service, service->opening, FRAME_FAILED);
     service->opening = NULL;
     service->session_state = SESSION_NONE;
-    checkpoint_void(service);
+    service_checkpoint_void(service);
     data_drop(service);
 }
 

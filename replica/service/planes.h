@@ -22,10 +22,10 @@ struct dirty {
     uint64_t size_bytes;
     uint64_t region_bytes; /* what one bit of the log covers */
     uint32_t region_count;
-    uint32_t page_count; /* of both log planes */
-    uint8_t *image;      /* of the store: the log as it should be */
-    uint8_t *durable;    /* owned: bits that are on disk and that no write under way clears */
-    uint8_t *rested;     /* owned: bit per region: clean at the last commit */
+    uint32_t page_count;    /* of both log planes */
+    uint8_t *image;         /* of the store: the log as it should be */
+    uint8_t *durable;       /* owned: bits that are on disk and that no write under way clears */
+    uint8_t *rested;        /* owned: bit per region: clean at the last commit */
     uint32_t pages_changed; /* bit per page: image differs from the disk */
     uint32_t page_writing;  /* page under way; valid while staging_busy */
     bool staging_busy;

@@ -128,7 +128,7 @@ static void service_request(struct service *service, struct service_io *io,
         data_request(service, io, frame);
         break;
     case FRAME_CHECKPOINT:
-        checkpoint_begin(service, io);
+        service_checkpoint_begin(service, io);
         break;
     case FRAME_COMMIT:
         commit_begin(service, io, frame->flags & FRAME_ALL);
@@ -187,7 +187,7 @@ void service_step(struct service *service, const struct service_event *event)
         break;
     }
     data_advance(service);
-    checkpoint_advance(service);
+    service_checkpoint_advance(service);
     commit_advance(service);
     drl_kick(service);
     session_advance(service);

@@ -45,7 +45,7 @@ void session_end(struct service *service)
     service->opening = NULL;
     service->session_state = SESSION_NONE;
     service->session_serial++;
-    checkpoint_void(service);
+    service_checkpoint_void(service);
     data_drop(service);
 }
 

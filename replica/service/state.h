@@ -10,7 +10,8 @@ enum { SERVICE_SAYINGS_MAX = 4 };
 
 enum session_state {
     SESSION_NONE,
-    SESSION_OPENING, /* `opening` waits until all earlier I/O has ended and the promise is durable */
+    SESSION_OPENING, /* `opening` waits until all earlier I/O has ended and the promise is durable
+                      */
     SESSION_OPEN,
 };
 
@@ -35,26 +36,26 @@ struct service {
     struct pool *ios;      /* of the shell */
     struct buf_pool *bufs; /* of the shell */
     struct dirty dirty;
-    uint32_t in_flight; /* with the shell */
-    struct list submit;  /* service_io.node: to be handed to the shell */
-    struct list replies; /* service_io.node: to be sent */
+    uint32_t in_flight;      /* with the shell */
+    struct list submit;      /* service_io.node: to be handed to the shell */
+    struct list replies;     /* service_io.node: to be sent */
     struct service_io *sent; /* its reply is lent to the shell until the next call */
     struct service_saying sayings[SERVICE_SAYINGS_MAX];
     uint32_t saying_count;
     bool failed; /* R7 */
 
-    struct meta meta; /* as it should be */
-    uint64_t meta_durable; /* sequence number that both copies hold */
-    uint64_t meta_writing; /* the one under way */
+    struct meta meta;           /* as it should be */
+    uint64_t meta_durable;      /* sequence number that both copies hold */
+    uint64_t meta_writing;      /* the one under way */
     struct service_io *meta_io; /* under way, or NULL */
-    struct service_io *spare; /* for a record that becomes due when the pool may be empty */
-    uint32_t meta_first; /* the copy to be written first */
+    struct service_io *spare;   /* for a record that becomes due when the pool may be empty */
+    uint32_t meta_first;        /* the copy to be written first */
     uint8_t meta_record[META_BYTES];
-    struct list meta_waits; /* service_io.node: ACCEPT, CHECKPOINT, COMMIT */
-    struct list region_waits; /* service_io.node: data and GETMAP behind the log, FIFO */
-    struct service_io *drl_io; /* page under way, or NULL */
-    struct list sync_waits; /* service_io.node: for the next sync */
-    struct list sync_batch; /* service_io.node: for the one under way, besides its own object */
+    struct list meta_waits;     /* service_io.node: ACCEPT, CHECKPOINT, COMMIT */
+    struct list region_waits;   /* service_io.node: data and GETMAP behind the log, FIFO */
+    struct service_io *drl_io;  /* page under way, or NULL */
+    struct list sync_waits;     /* service_io.node: for the next sync */
+    struct list sync_batch;     /* service_io.node: for the one under way, besides its own object */
     struct service_io *sync_io; /* under way, or NULL */
 
     enum session_state session_state;
@@ -109,10 +110,10 @@ void data_advance(struct service *service);
 void data_drop(struct service *service);
 
 /* checkpoint.c */
-void checkpoint_begin(struct service *service, struct service_io *io);
-void checkpoint_advance(struct service *service);
-void checkpoint_synced(struct service *service, struct service_io *io);
-void checkpoint_void(struct service *service);
+void service_checkpoint_begin(struct service *service, struct service_io *io);
+void service_checkpoint_advance(struct service *service);
+void service_checkpoint_synced(struct service *service, struct service_io *io);
+void service_checkpoint_void(struct service *service);
 void commit_begin(struct service *service, struct service_io *io, bool all);
 void commit_advance(struct service *service);
 
