@@ -3,7 +3,7 @@
  * Random requests, several at a time, against an array in memory; and a process that is killed
  * while it writes. STRAKE_SEED chooses another run.
  */
-#include "tests/unit/replica/store/fixture.h"
+#include "tests/unit/replica/store/requests.h"
 
 #include <signal.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An open volume on real files: the same behaviour by both engines. */
 #include "replica/store/store.h"
-#include "tests/unit/replica/store/fixture.h"
+#include "tests/unit/replica/store/requests.h"
 
 #include <signal.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The planes: true as long as the boot id beside them is; and what keeps a volume from opening. */
 #include "replica/store/volume.h"
-#include "tests/unit/replica/store/fixture.h"
+#include "tests/unit/replica/store/requests.h"
 
 #include <fcntl.h>
 #include <signal.h>
