@@ -45,7 +45,7 @@ static bool api_wish(struct http_request *request, json_t *body, struct create_w
     const char *key;
     json_t *value;
     uint64_t number = 0;
-    *wish = (struct create_wish){.block_bytes = 4096};
+    *wish = (struct create_wish){.block_bytes = BLOCK_BYTES_DEFAULT};
     bool sized = false;
     json_object_foreach(body, key, value)
     {

@@ -18,6 +18,7 @@ enum {
     CONTROL_EVENTS_MAX = 64,    /* remembered for the status */
     CONTROL_TEXT_BYTES = 200,
     REPLICAS_DEFAULT = 3,
+    BLOCK_BYTES_DEFAULT = 512, /* what every client can use; 4096 is told beside it as the best */
 };
 #define VOLUME_BYTES_MIN ((uint64_t)1 << 20) /* 1 MiB */
 #define VOLUME_BYTES_MAX ((uint64_t)1 << 50) /* 1 PiB */

@@ -62,7 +62,7 @@ const struct ctl_command ctl_commands[] = {
      .summary = "make a volume, and say how to attach it",
      .help = "NAME: lower-case letters, digits, '.' and '-'. SIZE: a whole number with K, M, G, T\n"
              "or P (of 1024). Without --replicas there are three, or as many as there are replica\n"
-             "processes if those are fewer. --block-size is the block that clients see, 4096 if\n"
+             "processes if those are fewer. --block-size is the block that clients see, 512 if\n"
              "it is not given. The command ends when the volume serves, with --no-wait before.\n\n"
              "Example: strake volume create scratch 10G",
      .run = volume_create_run},
