@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes wrong, drawn per seed: which kinds of faults, how often, and each one's victim. */
+#include "tests/sim/sim.h"
+
+#include "replica/service/state.h"
+
+static uint32_t draw(struct sim *sim, uint32_t weight)
+{
+    return sim_chance(sim, 6000) ? 1 + (uint32_t)sim_below(sim, weight) : 0;
+}
+
+void faults_draw(struct sim *sim)
+{
+    struct sim_faults *faults = &sim->faults;
+    *faults = (struct sim_faults){
+        .cut = draw(sim, 20),
+        .silence = draw(sim, 6),
+        .kill_replica = draw(sim, 10),
+        .power = draw(sim, 6),
+        .power_all = sim_chance(sim, 2500),
+        .kill_target = draw(sim, 8),
+        .take_over = draw(sim, 5),
+        .eio = draw(sim, 4),
+        .enospc = draw(sim, 2),
+        .sync = sim_chance(sim, 3000),
+        .rot = draw(sim, 4),
+        .slow = draw(sim, 3),
+    };
+    faults->mean_ns = (20 + sim_below(sim, 400)) * SIM_MS;
+}
+
+static struct sim_replica *victim(struct sim *sim)
+{
+    return &sim->replicas[sim_below(sim, sim->replica_count)];
+}
+
+static uint64_t a_while(struct sim *sim)
+{
+    return (1 + sim_below(sim, sim_chance(sim, 7000) ? 60 : 900)) * SIM_MS;
+}
+
+static void fault_end_disk(struct sim *sim, struct sim_event *event)
+{
+    struct sim_replica *replica = event->a;
+    (void)sim;
+    replica->write_eio = 0;
+    replica->full = false;
+    replica->slow_factor = 0;
+    replica->sync_fail = 0;
+}
+
+static void fault_silence(struct sim *sim)
+{
+    uint64_t target = sim_below(sim, SIM_TARGETS);
+    uint64_t replica = sim_below(sim, sim->replica_count);
+    uint64_t ways = 1 + sim_below(sim, 3);
+    for (int way = 0; way < 2; way++) {
+        if (ways >> way & 1)
+            sim->silent[target][replica][way] = sim->now_ns + a_while(sim);
+    }
+    sim_trace(sim, "silence between target %d and replica %d", (int)target, (int)replica);
+}
+
+static void fault_power_all(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->replica_count; i++) {
+        replica_power(sim, &sim->replicas[i]);
+        replica_restart_later(sim, &sim->replicas[i], a_while(sim));
+    }
+}
+
+static void fault_target_again(struct sim *sim, struct sim_event *event)
+{
+    uint8_t idx = (uint8_t)event->x;
+    if (!sim->targets[idx].repl && !sim->quiet)
+        target_start(sim, idx);
+}
+
+static void fault_kill_target(struct sim *sim)
+{
+    uint8_t idx = (uint8_t)sim_below(sim, SIM_TARGETS);
+    target_kill(sim, idx);
+    sim_after(sim, a_while(sim), fault_target_again, NULL, sim_below(sim, SIM_TARGETS), 0);
+}
+
+static void fault_take_over(struct sim *sim)
+{
+    uint8_t idx = (uint8_t)sim_below(sim, SIM_TARGETS);
+    if (sim->targets[idx].repl && sim->targets[idx].fenced)
+        target_kill(sim, idx);
+    if (!sim->targets[idx].repl)
+        target_start(sim, idx);
+}
+
+/* One replica at a time may fail its syncs: more is not promised to be survived. */
+static void fault_sync(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->replica_count; i++) {
+        const struct sim_replica *replica = &sim->replicas[i];
+        if (!replica->service || replica->sync_fail || replica->service->meta.failed)
+            return;
+    }
+    struct sim_replica *replica = victim(sim);
+    replica->sync_fail = 3000;
+    sim_after(sim, a_while(sim), fault_end_disk, replica, 0, 0);
+}
+
+static void fault_rot(struct sim *sim)
+{
+    struct sim_replica *replica = victim(sim);
+    uint64_t block = sim_below(sim, SIM_SPOT_BLOCKS);
+    /* Never the same block at two replicas. */
+    for (uint32_t i = 0; i < sim->replica_count; i++) {
+        if (sim->replica_count < 3 || sim->replicas[i].disk.bad[block])
+            return;
+    }
+    replica->disk.bad[block] = true;
+    sim_trace(sim, "replica %u: block %u goes bad", replica->idx, (unsigned)block);
+}
+
+static void fault_disk(struct sim *sim, uint32_t eio, bool full, uint32_t slow)
+{
+    struct sim_replica *replica = victim(sim);
+    replica->write_eio = eio;
+    replica->full = full;
+    replica->slow_factor = slow;
+    sim_trace(sim, "replica %u: disk trouble (%u, %d, %u)", replica->idx, eio, full, slow);
+    sim_after(sim, a_while(sim), fault_end_disk, replica, 0, 0);
+}
+
+static void fault_one(struct sim *sim)
+{
+    const struct sim_faults *f = &sim->faults;
+    const uint32_t weights[] = {f->cut,       f->silence, f->kill_replica, f->power,
+                                f->power_all, f->kill_target, f->take_over, f->eio,
+                                f->enospc,    f->sync,    f->rot,          f->slow};
+    uint64_t total = 0;
+    size_t kind = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(weights); i++)
+        total += weights[i];
+    if (total == 0)
+        return;
+    uint64_t pick = sim_below(sim, total);
+    while (pick >= weights[kind])
+        pick -= weights[kind++];
+    struct sim_replica *replica = victim(sim);
+    sim->fault_count++;
+    switch (kind) {
+    case 0:
+        net_cut(sim, (uint8_t)sim_below(sim, SIM_TARGETS), replica->idx);
+        break;
+    case 1:
+        fault_silence(sim);
+        break;
+    case 2:
+        replica_kill(sim, replica);
+        replica_restart_later(sim, replica, a_while(sim));
+        break;
+    case 3:
+        replica_power(sim, replica);
+        replica_restart_later(sim, replica, a_while(sim));
+        break;
+    case 4:
+        fault_power_all(sim);
+        break;
+    case 5:
+        fault_kill_target(sim);
+        break;
+    case 6:
+        fault_take_over(sim);
+        break;
+    case 7:
+        fault_disk(sim, 500, false, 0);
+        break;
+    case 8:
+        fault_disk(sim, 0, true, 0);
+        break;
+    case 9:
+        fault_sync(sim);
+        break;
+    case 10:
+        fault_rot(sim);
+        break;
+    default:
+        fault_disk(sim, 0, false, 200);
+        break;
+    }
+}
+
+static void fault_next(struct sim *sim, struct sim_event *event)
+{
+    if (sim->quiet || sim->now_ns > event->x)
+        return;
+    fault_one(sim);
+    sim_after(sim, sim_below(sim, 2 * sim->faults.mean_ns), fault_next, NULL, event->x, 0);
+}
+
+void faults_begin(struct sim *sim, uint64_t until_ns)
+{
+    sim_after(sim, 50 * SIM_MS, fault_next, NULL, until_ns, 0);
+}
+
+/* Everything works from now on; what is down comes back. */
+void faults_end(struct sim *sim)
+{
+    sim->quiet = true;
+    sim_trace(sim, "faults are over");
+    for (uint32_t i = 0; i < sim->replica_count; i++) {
+        struct sim_replica *replica = &sim->replicas[i];
+        replica->write_eio = replica->sync_fail = replica->slow_factor = 0;
+        replica->full = false;
+        for (int target = 0; target < SIM_TARGETS; target++)
+            sim->silent[target][i][0] = sim->silent[target][i][1] = 0;
+        if (!replica->service)
+            replica_restart_later(sim, replica, SIM_MS);
+    }
+    bool any = false;
+    for (uint8_t i = 0; i < SIM_TARGETS; i++) {
+        if (sim->targets[i].repl && sim->targets[i].fenced)
+            target_kill(sim, i);
+        any = any || sim->targets[i].repl;
+    }
+    if (!any)
+        target_start(sim, 0);
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What clients may be told. Every write has an identity of its own that each of its blocks carries,
+ * so per block this is a register with unique values, which is linearizable exactly when, with the
+ * zone of a value reaching from the earliest end to the latest start of all operations on it (Gibbons
+ * and Korach, 1997), no two forward zones overlap and no forward zone holds a backward one. Zeros
+ * are not unique and are judged by a weaker rule. A loss of memory of all members in sync begins a
+ * new era, at whose start a block may hold anything not older than what was flushed.
+ */
+#include "tests/sim/sim.h"
+
+#include "replica/service/state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+uint32_t oracle_write(struct sim *sim, uint32_t block, uint32_t count, bool zero, bool fua)
+{
+    struct sim_oracle *oracle = &sim->oracle;
+    ASSERT(count <= SIM_OP_BLOCKS);
+    if (oracle->write_count == oracle->write_capacity) {
+        oracle->write_capacity = oracle->write_capacity ? oracle->write_capacity * 2 : 1024;
+        oracle->writes =
+            realloc(oracle->writes, oracle->write_capacity * sizeof(*oracle->writes));
+        ASSERT(oracle->writes);
+    }
+    struct sim_write *write = &oracle->writes[oracle->write_count];
+    *write = (struct sim_write){.block = block,
+                                .count = count,
+                                .start_ns = sim->now_ns,
+                                .finish_ns = SIM_NEVER,
+                                .fua = fua,
+                                .zero = zero};
+    for (uint32_t i = 0; i < count; i++)
+        write->zones[i] =
+            (struct sim_zone){.min_finish_ns = SIM_NEVER, .max_start_ns = sim->now_ns};
+    return oracle->write_count++;
+}
+
+void oracle_written(struct sim *sim, uint32_t write_idx, bool ok)
+{
+    struct sim_write *write = &sim->oracle.writes[write_idx];
+    if (!ok) {
+        write->void_ = true;
+        return;
+    }
+    write->finish_ns = sim->now_ns;
+    for (uint32_t i = 0; i < write->count; i++) {
+        if (write->zones[i].min_finish_ns > sim->now_ns)
+            write->zones[i].min_finish_ns = sim->now_ns;
+    }
+}
+
+void oracle_flushed(struct sim *sim, uint64_t start_ns)
+{
+    struct sim_oracle *oracle = &sim->oracle;
+    if (oracle->flush_count == oracle->flush_capacity) {
+        oracle->flush_capacity = oracle->flush_capacity ? oracle->flush_capacity * 2 : 256;
+        oracle->flushes =
+            realloc(oracle->flushes, oracle->flush_capacity * sizeof(*oracle->flushes));
+        ASSERT(oracle->flushes);
+    }
+    oracle->flushes[oracle->flush_count++] =
+        (struct sim_flush){.start_ns = start_ns, .finish_ns = sim->now_ns};
+}
+
+static bool covers(const struct sim_write *write, uint32_t block)
+{
+    return block >= write->block && block < write->block + write->count;
+}
+
+/* The block may hold zeros: nothing that ended before the read began came surely after the last
+ * zeros. */
+static void oracle_read_zero(struct sim *sim, uint32_t block, uint64_t start_ns)
+{
+    const struct sim_oracle *oracle = &sim->oracle;
+    uint64_t newest_start = 0;
+    bool zero_after = true;
+    uint32_t newest = 0;
+    if (oracle->era_ns)
+        return;
+    for (uint32_t i = 0; i < oracle->write_count; i++) {
+        const struct sim_write *write = &oracle->writes[i];
+        bool sure = covers(write, block) && write->finish_ns < start_ns && !write->zero;
+        if (sure && write->start_ns >= newest_start) {
+            newest_start = write->start_ns;
+            newest = i + 1;
+            zero_after = false;
+        }
+    }
+    for (uint32_t i = 0; i < oracle->write_count && !zero_after; i++) {
+        const struct sim_write *write = &oracle->writes[i];
+        zero_after = covers(write, block) && write->zero && write->finish_ns >= newest_start;
+    }
+    if (!zero_after)
+        sim_fail(sim, "block %u reads as zeros: write %u was lost", block, newest);
+}
+
+void oracle_read(struct sim *sim, uint32_t block, uint64_t id, uint64_t start_ns)
+{
+    struct sim_oracle *oracle = &sim->oracle;
+    if (id == 0) {
+        oracle_read_zero(sim, block, start_ns);
+        return;
+    }
+    if (id > oracle->write_count || !covers(&oracle->writes[id - 1], block))
+        sim_fail(sim, "block %u holds %" PRIu64 ", which was never written there", block, id);
+    struct sim_write *write = &oracle->writes[id - 1];
+    struct sim_zone *zone = &write->zones[block - write->block];
+    if (zone->refused)
+        sim_fail(sim, "block %u holds write %" PRIu64 ": a later one was flushed and is lost",
+                 block, id);
+    zone->read = true;
+    if (zone->min_finish_ns > sim->now_ns)
+        zone->min_finish_ns = sim->now_ns;
+    if (zone->max_start_ns < start_ns)
+        zone->max_start_ns = start_ns;
+}
+
+struct interval {
+    uint64_t begin;
+    uint64_t end;
+    uint32_t id;
+};
+
+static int interval_order(const void *a, const void *b)
+{
+    const struct interval *x = a;
+    const struct interval *y = b;
+    return (x->begin > y->begin) - (x->begin < y->begin);
+}
+
+static void check_zones(struct sim *sim, uint32_t block, struct interval *forward,
+                        uint32_t forward_count, const struct interval *backward,
+                        uint32_t backward_count)
+{
+    qsort(forward, forward_count, sizeof(*forward), interval_order);
+    for (uint32_t i = 0; i + 1 < forward_count; i++) {
+        if (forward[i + 1].begin < forward[i].end)
+            sim_fail(sim, "block %u: writes %u and %u are read in turns", block, forward[i].id,
+                     forward[i + 1].id);
+    }
+    for (uint32_t i = 0; i < backward_count; i++) {
+        for (uint32_t j = 0; j < forward_count; j++) {
+            if (forward[j].begin < backward[i].begin && backward[i].end < forward[j].end)
+                sim_fail(sim, "block %u: write %u was acknowledged, then %u was read again",
+                         block, backward[i].id, forward[j].id);
+        }
+    }
+}
+
+static void check_block(struct sim *sim, uint32_t block, struct interval *forward,
+                        struct interval *backward)
+{
+    const struct sim_oracle *oracle = &sim->oracle;
+    uint32_t forward_count = 0;
+    uint32_t backward_count = 0;
+    for (uint32_t i = 0; i < oracle->write_count; i++) {
+        const struct sim_write *write = &oracle->writes[i];
+        if (!covers(write, block))
+            continue;
+        const struct sim_zone *zone = &write->zones[block - write->block];
+        bool never = !zone->read && (zone->old || write->finish_ns == SIM_NEVER);
+        if (never)
+            continue;
+        if (zone->min_finish_ns < zone->max_start_ns)
+            forward[forward_count++] = (struct interval){
+                .begin = zone->min_finish_ns, .end = zone->max_start_ns, .id = i + 1};
+        else
+            backward[backward_count++] = (struct interval){
+                .begin = zone->max_start_ns, .end = zone->min_finish_ns, .id = i + 1};
+    }
+    check_zones(sim, block, forward, forward_count, backward, backward_count);
+}
+
+void oracle_check(struct sim *sim)
+{
+    uint32_t count = sim->oracle.write_count;
+    struct interval *forward = calloc(count + 1, sizeof(*forward));
+    struct interval *backward = calloc(count + 1, sizeof(*backward));
+    ASSERT(forward && backward);
+    for (uint32_t block = 0; block < SIM_BLOCKS; block++)
+        check_block(sim, block, forward, backward);
+    free(forward);
+    free(backward);
+}
+
+static bool is_durable(const struct sim_oracle *oracle, const struct sim_write *write)
+{
+    if (write->finish_ns == SIM_NEVER)
+        return false;
+    if (write->fua)
+        return true;
+    for (uint32_t i = 0; i < oracle->flush_count; i++) {
+        if (oracle->flushes[i].start_ns >= write->finish_ns)
+            return true;
+    }
+    return false;
+}
+
+void oracle_cache_lost(struct sim *sim)
+{
+    struct sim_oracle *oracle = &sim->oracle;
+    static uint64_t durable_ns[SIM_BLOCKS]; /* latest start of a write that must be there */
+    sim->cache_losses++;
+    sim_trace(sim, "memory of all members in sync is lost");
+    oracle_check(sim);
+    for (uint32_t block = 0; block < SIM_BLOCKS; block++)
+        durable_ns[block] = 0;
+    for (uint32_t i = 0; i < oracle->write_count; i++) {
+        const struct sim_write *write = &oracle->writes[i];
+        bool durable = is_durable(oracle, write);
+        for (uint32_t j = 0; durable && j < write->count; j++) {
+            if (durable_ns[write->block + j] < write->start_ns)
+                durable_ns[write->block + j] = write->start_ns;
+        }
+    }
+    for (uint32_t i = 0; i < oracle->write_count; i++) {
+        struct sim_write *write = &oracle->writes[i];
+        bool pending = write->finish_ns == SIM_NEVER && !write->void_;
+        for (uint32_t j = 0; j < write->count; j++) {
+            struct sim_zone *zone = &write->zones[j];
+            bool refused = zone->refused || write->finish_ns < durable_ns[write->block + j];
+            *zone = (struct sim_zone){
+                .min_finish_ns = pending ? SIM_NEVER : sim->now_ns,
+                .max_start_ns = pending ? write->start_ns : sim->now_ns,
+                .old = !pending,
+                .refused = refused,
+            };
+        }
+    }
+    oracle->era_ns = sim->now_ns;
+}
+
+void oracle_release(struct sim *sim)
+{
+    free(sim->oracle.writes);
+    free(sim->oracle.flushes);
+}
+
+static bool plane_bit(const struct sim_replica *replica, uint32_t block, bool away)
+{
+    const struct service_planes *planes = &replica->service->dirty.planes;
+    uint32_t grain = block * BLOCK_BYTES / PLANE_GRAIN_BYTES;
+    uint8_t bits = planes->current[grain / 8] | planes->old[grain / 8];
+    if (away)
+        bits |= planes->away[grain / 8];
+    return bits >> (grain % 8) & 1;
+}
+
+static void check_pair(struct sim *sim, const struct sim_replica *a, const struct sim_replica *b,
+                       bool away)
+{
+    for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
+        if (a->disk.cached[block] == b->disk.cached[block] || a->disk.bad[block] ||
+            b->disk.bad[block] || plane_bit(a, block, away) || plane_bit(b, block, away))
+            continue;
+        sim_fail(sim, "replicas %u and %u differ in block %u (%" PRIu64 ", %" PRIu64
+                      "), and neither knows%s",
+                 a->idx, b->idx, block, a->disk.cached[block], b->disk.cached[block],
+                 away ? " (one is not in sync)" : "");
+    }
+}
+
+/* Usable for comparison: alive, and holding what the service believes it holds. */
+static const struct service *whole(const struct sim_replica *replica)
+{
+    const struct service *service = replica->service;
+    return service && !service->failed && !service->meta.failed ? service : NULL;
+}
+
+void oracle_check_planes(struct sim *sim)
+{
+    const struct sim_target *target;
+    struct repl_status status;
+    int serving = target_serving(sim);
+    if (serving < 0)
+        return;
+    target = &sim->targets[serving];
+    repl_status(target->repl, &status);
+    if (status.state == REPL_SERVING && status.epoch < sim->served_epoch)
+        return;
+    for (uint32_t i = 0; i < status.member_count; i++) {
+        const struct service *service = whole(&sim->replicas[i]);
+        if (!status.members[i].in_sync || !service || service->meta.lossy)
+            continue;
+        for (uint32_t j = 0; j < status.member_count; j++) {
+            const struct service *other = whole(&sim->replicas[j]);
+            bool both = status.members[j].in_sync;
+            bool data = status.members[j].kind == MEMBER_DATA;
+            if (i == j || !other || !data || (both && (j < i || other->meta.lossy)))
+                continue;
+            check_pair(sim, &sim->replicas[i], &sim->replicas[j], !both);
+        }
+    }
+}
+
+void oracle_check_equal(struct sim *sim)
+{
+    for (uint32_t i = 1; i < sim->replica_count; i++) {
+        if (sim->config.members[i].kind != MEMBER_DATA)
+            continue;
+        for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
+            uint64_t a = sim->replicas[0].disk.cached[block];
+            uint64_t b = sim->replicas[i].disk.cached[block];
+            if (a != b)
+                sim_fail(sim, "at rest, replicas 0 and %u differ in block %u (%" PRIu64 ", %" PRIu64
+                              ")", i, block, a, b);
+        }
+    }
+}

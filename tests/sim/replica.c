@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A replica host: the real service, a kernel that runs its I/O, and a disk that misbehaves. */
+#include "tests/sim/sim.h"
+
+#include "replica/service/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One I/O in the kernel: it outlives the process that asked for it. */
+struct sim_kio {
+    struct sim_kio *next;
+    struct sim_replica *replica;
+    struct service_io *io; /* NULL: the process is dead */
+    enum service_io_kind kind;
+    bool fua;
+    bool cancelled; /* by power loss */
+    uint32_t index;
+    uint32_t block;
+    uint32_t count;
+    uint64_t *ids;     /* WRITE: per block; SYNC: what was cached when it began */
+    bool *was_unsynced; /* SYNC */
+    uint8_t bytes[META_BYTES];
+};
+
+STATIC_ASSERT((int)META_BYTES == (int)DRL_PAGE_BYTES, "one size for both");
+
+static void replica_step(struct sim *sim, struct sim_replica *replica,
+                         const struct service_event *event);
+
+static void kio_free(struct sim_kio *kio)
+{
+    struct sim_kio **at = &kio->replica->kios;
+    while (*at != kio)
+        at = &(*at)->next;
+    *at = kio->next;
+    kio->replica->orphans -= !kio->io;
+    free(kio->ids);
+    free(kio->was_unsynced);
+    free(kio);
+}
+
+static void disk_store(struct sim_disk *disk, uint32_t block, uint64_t id, bool durable)
+{
+    disk->cached[block] = id;
+    disk->bad[block] = false;
+    disk->unsynced[block] = !durable;
+    if (durable)
+        disk->durable[block] = id;
+}
+
+static int kio_write(struct sim *sim, struct sim_kio *kio)
+{
+    struct sim_replica *replica = kio->replica;
+    bool dead = !kio->io;
+    int status = sim_chance(sim, replica->write_eio) ? -EIO : replica->full ? -ENOSPC : 0;
+    for (uint32_t i = 0; i < kio->count; i++) {
+        /* A failed or abandoned write may have done any part. */
+        if ((status < 0 || dead) && sim_chance(sim, 5000))
+            continue;
+        disk_store(&replica->disk, kio->block + i, kio->ids ? kio->ids[i] : 0,
+                   kio->fua && status == 0 && !dead);
+    }
+    return status;
+}
+
+static int kio_read(struct sim *sim, struct sim_kio *kio)
+{
+    const struct sim_disk *disk = &kio->replica->disk;
+    for (uint32_t i = 0; i < kio->count; i++) {
+        if (disk->bad[kio->block + i])
+            return -EILSEQ;
+    }
+    if (kio->io) {
+        slice_release(&kio->io->data);
+        kio->io->data = sim_payload(sim, disk->cached + kio->block, kio->count);
+    }
+    return 0;
+}
+
+static int kio_sync(struct sim *sim, struct sim_kio *kio)
+{
+    struct sim_disk *disk = &kio->replica->disk;
+    bool fails = sim_chance(sim, kio->replica->sync_fail);
+    for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
+        if (!kio->was_unsynced[block])
+            continue;
+        /* After a failure the kernel calls the pages clean, whatever reached the disk. */
+        if (!fails || sim_chance(sim, 5000))
+            disk->durable[block] = kio->ids[block];
+        if (disk->cached[block] == kio->ids[block])
+            disk->unsynced[block] = false;
+    }
+    return fails ? -EIO : 0;
+}
+
+static int kio_run(struct sim *sim, struct sim_kio *kio)
+{
+    struct sim_disk *disk = &kio->replica->disk;
+    switch (kio->kind) {
+    case SERVICE_READ:
+        return kio_read(sim, kio);
+    case SERVICE_WRITE:
+    case SERVICE_ZERO:
+        return kio_write(sim, kio);
+    case SERVICE_SYNC:
+        return kio_sync(sim, kio);
+    case SERVICE_META:
+        memcpy(disk->meta[kio->index], kio->bytes, META_BYTES);
+        return 0;
+    case SERVICE_DRL:
+        memcpy(disk->drl + (size_t)kio->index * DRL_PAGE_BYTES, kio->bytes, DRL_PAGE_BYTES);
+        return 0;
+    }
+    UNREACHABLE();
+}
+
+static void kio_done(struct sim *sim, struct sim_event *event)
+{
+    struct sim_kio *kio = event->a;
+    struct sim_replica *replica = kio->replica;
+    struct service_io *io = kio->io;
+    if (kio->cancelled) {
+        kio_free(kio);
+        return;
+    }
+    int status = kio_run(sim, kio);
+    if (io && io->bytes && memcmp(io->bytes, kio->bytes, META_BYTES) != 0)
+        sim_fail(sim, "replica %u: a record changed while it was written", replica->idx);
+    kio_free(kio);
+    if (!io)
+        return;
+    io->status = status;
+    replica_step(sim, replica, &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = io});
+}
+
+static uint64_t kio_delay(struct sim *sim, const struct sim_replica *replica,
+                          enum service_io_kind kind)
+{
+    bool syncs = kind == SERVICE_SYNC || kind == SERVICE_META || kind == SERVICE_DRL;
+    uint64_t us = syncs ? 200 + sim_below(sim, 1500) : 20 + sim_below(sim, 200);
+    if (!sim->quiet && sim_chance(sim, 30))
+        us += sim_below(sim, 100000);
+    return us * SIM_US * (replica->slow_factor ? replica->slow_factor : 1);
+}
+
+static void kio_submit(struct sim *sim, struct sim_replica *replica, struct service_io *io)
+{
+    struct sim_kio *kio = calloc(1, sizeof(*kio));
+    ASSERT(kio);
+    *kio = (struct sim_kio){.next = replica->kios,
+                            .replica = replica,
+                            .io = io,
+                            .kind = io->kind,
+                            .fua = io->fua,
+                            .index = io->index,
+                            .block = (uint32_t)(io->offset_bytes / BLOCK_BYTES),
+                            .count = (uint32_t)(io->length_bytes / BLOCK_BYTES)};
+    replica->kios = kio;
+    if (io->kind == SERVICE_WRITE) {
+        kio->ids = calloc(kio->count, sizeof(*kio->ids));
+        for (uint32_t i = 0; i < kio->count; i++)
+            kio->ids[i] = sim_payload_id(&io->data, i);
+    } else if (io->kind == SERVICE_SYNC) {
+        kio->ids = malloc(sizeof(replica->disk.cached));
+        kio->was_unsynced = malloc(sizeof(replica->disk.unsynced));
+        memcpy(kio->ids, replica->disk.cached, sizeof(replica->disk.cached));
+        memcpy(kio->was_unsynced, replica->disk.unsynced, sizeof(replica->disk.unsynced));
+    } else if (io->kind == SERVICE_META || io->kind == SERVICE_DRL) {
+        memcpy(kio->bytes, io->bytes, META_BYTES);
+    }
+    sim_after(sim, kio_delay(sim, replica, io->kind), kio_done, kio, 0, 0);
+}
+
+static void replica_end(struct sim *sim, struct sim_event *event)
+{
+    struct sim_replica *replica = event->a;
+    if (!replica->service || !replica->stopping)
+        return;
+    replica_kill(sim, replica);
+    replica_restart_later(sim, replica, (1 + sim_below(sim, 300)) * SIM_MS);
+}
+
+static void replica_effect(struct sim *sim, struct sim_replica *replica,
+                           const struct service_effect *effect)
+{
+    switch (effect->kind) {
+    case SERVICE_DO_REPLY:
+        net_to_target(sim, effect->link, replica->idx, &effect->frame);
+        break;
+    case SERVICE_DO_IO:
+        kio_submit(sim, replica, effect->io);
+        break;
+    case SERVICE_DO_SAY:
+        sim_trace(sim, "replica %u: %s", replica->idx, effect->text);
+        break;
+    case SERVICE_DO_FAILED:
+        sim_trace(sim, "replica %u: failed: %s", replica->idx, effect->text);
+        replica->stopping = true;
+        sim_after(sim, sim_below(sim, 100) * SIM_MS, replica_end, replica, 0, 0);
+        break;
+    }
+}
+
+static void replica_drain(struct sim *sim, struct sim_replica *replica)
+{
+    struct service_effect effect;
+    while (service_next(replica->service, &effect))
+        replica_effect(sim, replica, &effect);
+    service_check(replica->service);
+}
+
+static void replica_step(struct sim *sim, struct sim_replica *replica,
+                         const struct service_event *event)
+{
+    if (!replica->service)
+        return;
+    service_step(replica->service, event);
+    replica_drain(sim, replica);
+}
+
+void replica_frame(struct sim *sim, struct sim_replica *replica, uint64_t conn_id,
+                   const struct frame *frame)
+{
+    ASSERT(pool_free_count(&replica->ios) >= SERVICE_IOS_PER_FRAME);
+    replica_step(sim, replica,
+                 &(struct service_event){
+                     .kind = SERVICE_EV_FRAME, .link = conn_id, .frame = frame});
+}
+
+void replica_disconnected(struct sim *sim, struct sim_replica *replica, uint64_t conn_id)
+{
+    replica_step(sim, replica,
+                 &(struct service_event){.kind = SERVICE_EV_DISCONNECT, .link = conn_id});
+}
+
+static struct service_planes planes_of(struct sim_disk *disk, uint8_t *memory)
+{
+    return (struct service_planes){.current = memory,
+                                   .old = memory + disk->plane_bytes,
+                                   .away = memory + 2 * disk->plane_bytes,
+                                   .failed = memory + 3 * disk->plane_bytes,
+                                   .bytes = disk->plane_bytes};
+}
+
+void replica_init(struct sim *sim, uint8_t idx)
+{
+    struct sim_replica *replica = &sim->replicas[idx];
+    struct sim_disk *disk = &replica->disk;
+    replica->idx = idx;
+    replica->member = sim->config.members[idx].uuid;
+    replica->boot = sim_uuid(sim);
+    disk->drl_bytes = service_drl_bytes(SIM_BYTES);
+    disk->plane_bytes = service_plane_bytes(SIM_BYTES);
+    disk->drl = calloc(1, disk->drl_bytes);
+    disk->planes = calloc(3, disk->plane_bytes + 1);
+    ASSERT(pool_init(&replica->ios, sizeof(struct service_io), 2048) == 0);
+    struct message_create create = {.member = replica->member, .config = sim->config};
+    for (int copy = 0; copy < META_COPIES; copy++)
+        service_meta_format(disk->meta[copy], &create, &replica->boot);
+    replica_start(sim, replica);
+}
+
+void replica_start(struct sim *sim, struct sim_replica *replica)
+{
+    struct sim_disk *disk = &replica->disk;
+    const char *why;
+    ASSERT(!replica->service && replica->orphans == 0);
+    replica->drl_image = malloc(disk->drl_bytes);
+    memcpy(replica->drl_image, disk->drl, disk->drl_bytes);
+    struct service_found found = {
+        .meta = {disk->meta[0], disk->meta[1]},
+        .drl = replica->drl_image,
+        .drl_bytes = disk->drl_bytes,
+        .planes = planes_of(disk, disk->planes),
+        .same_boot = true, /* the service compares boot identities itself */
+    };
+    replica->stopping = false;
+    replica->service = service_new(&found, &replica->boot, &replica->ios, &sim->bufs, &why);
+    if (!replica->service)
+        sim_fail(sim, "replica %u does not start: %s", replica->idx, why);
+    replica_drain(sim, replica);
+}
+
+/* The process is gone at this instruction; what it gave to the kernel runs on. */
+void replica_kill(struct sim *sim, struct sim_replica *replica)
+{
+    struct service *service = replica->service;
+    struct sim_disk *disk = &replica->disk;
+    if (!service)
+        return;
+    sim_trace(sim, "replica %u: killed", replica->idx);
+    replica->service = NULL;
+    net_replica_gone(sim, replica->idx);
+    /* The husk ends on memory that nobody sees. */
+    uint8_t *husk = malloc(3 * (disk->plane_bytes + 1));
+    memcpy(husk, disk->planes, 3 * (disk->plane_bytes + 1));
+    service->dirty.planes = planes_of(disk, husk);
+    for (struct sim_kio *kio = replica->kios; kio; kio = kio->next) {
+        struct service_io *io = kio->io;
+        if (!io)
+            continue;
+        kio->io = NULL;
+        replica->orphans++;
+        service_step(service, &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = io});
+    }
+    struct service_effect effect;
+    while (service_next(service, &effect)) {
+        if (effect.kind == SERVICE_DO_IO)
+            service_step(service,
+                         &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = effect.io});
+    }
+    service_free(service);
+    free(husk);
+    free(replica->drl_image);
+}
+
+static void torn(struct sim *sim, uint8_t *disk, const uint8_t *bytes)
+{
+    uint64_t sectors = sim_below(sim, META_BYTES / 512 + 1);
+    if (sim_chance(sim, 5000))
+        memcpy(disk, bytes, sectors * 512);
+    else
+        memcpy(disk + META_BYTES - sectors * 512, bytes + META_BYTES - sectors * 512,
+               sectors * 512);
+}
+
+static void kio_power(struct sim *sim, struct sim_kio *kio)
+{
+    struct sim_disk *disk = &kio->replica->disk;
+    kio->cancelled = true;
+    if (kio->kind == SERVICE_META)
+        torn(sim, disk->meta[kio->index], kio->bytes);
+    else if (kio->kind == SERVICE_DRL)
+        torn(sim, disk->drl + (size_t)kio->index * DRL_PAGE_BYTES, kio->bytes);
+    for (uint32_t i = 0; i < kio->count && kio->kind != SERVICE_READ; i++) {
+        if (sim_chance(sim, 5000))
+            disk->durable[kio->block + i] = kio->ids ? kio->ids[i] : 0;
+    }
+}
+
+void replica_power(struct sim *sim, struct sim_replica *replica)
+{
+    struct sim_disk *disk = &replica->disk;
+    replica_kill(sim, replica);
+    sim_trace(sim, "replica %u: power lost", replica->idx);
+    for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
+        if (disk->unsynced[block] && sim_chance(sim, 5000))
+            disk->durable[block] = disk->cached[block];
+    }
+    for (struct sim_kio *kio = replica->kios; kio; kio = kio->next) {
+        if (!kio->cancelled)
+            kio_power(sim, kio);
+    }
+    memcpy(disk->cached, disk->durable, sizeof(disk->cached));
+    memset(disk->unsynced, 0, sizeof(disk->unsynced));
+    memset(disk->planes, (int)sim_below(sim, 256), 3 * disk->plane_bytes);
+    disk->planes[3 * disk->plane_bytes] = 0;
+    replica->boot = sim_uuid(sim);
+}
+
+static void replica_restart(struct sim *sim, struct sim_event *event)
+{
+    struct sim_replica *replica = event->a;
+    if (sim->failed || replica->service) {
+        replica->restarting = false;
+        return;
+    }
+    if (replica->orphans > 0) {
+        /* The files are locked until the last write of the dead process has landed. */
+        sim_after(sim, SIM_MS, replica_restart, replica, 0, 0);
+        return;
+    }
+    replica->restarting = false;
+    sim_trace(sim, "replica %u: starts", replica->idx);
+    replica_start(sim, replica);
+}
+
+void replica_restart_later(struct sim *sim, struct sim_replica *replica, uint64_t delay_ns)
+{
+    if (replica->restarting)
+        return;
+    replica->restarting = true;
+    sim_after(sim, delay_ns, replica_restart, replica, 0, 0);
+}
+
+void replica_release(struct sim *sim, struct sim_replica *replica)
+{
+    (void)sim;
+    ASSERT(!replica->service && !replica->kios);
+    free(replica->disk.drl);
+    free(replica->disk.planes);
+    pool_release(&replica->ios);
+}

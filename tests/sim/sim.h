@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole cluster in one thread and in virtual time: the real replication core on targets, the real
+ * service on replicas, and between and below them a simulated network and simulated disks that
+ * misbehave as a seed says. The oracle watches what clients are told.
+ *
+ * Faults, drawn per seed: connections cut at any frame, half-open ones, one-way silence; replica
+ * processes killed (memory of the kernel survives), hosts losing power (each 4 KiB block that was
+ * not synced is independently kept or lost; log pages and metadata under way are kept, lost or
+ * torn); EIO, ENOSPC, failed syncs, stored blocks going bad; targets killed, and others taking over
+ * while the first one lives.
+ */
+#ifndef STRAKE_TESTS_SIM_SIM_H
+#define STRAKE_TESTS_SIM_SIM_H
+
+#include "replica/service/service.h"
+#include "target/replication/replication.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    SIM_REPLICAS_MAX = 4,
+    SIM_TARGETS = 2,
+    SIM_BLOCKS = 2304, /* 9 MiB: three regions of the dirty log */
+    SIM_CLIENT_OPS = 4, /* outstanding a target */
+    SIM_OP_BLOCKS = 8,
+    SIM_SPOTS = 3,
+    SIM_SPOT_BLOCKS = 32,
+};
+#define SIM_BYTES ((uint64_t)SIM_BLOCKS * BLOCK_BYTES)
+#define SIM_US    ((uint64_t)1000)
+#define SIM_MS    ((uint64_t)1000 * 1000)
+#define SIM_NEVER UINT64_MAX
+
+struct sim;
+struct sim_event;
+typedef void sim_fn(struct sim *sim, struct sim_event *event);
+
+struct sim_event {
+    uint64_t at_ns;
+    uint64_t order;
+    sim_fn *fn;
+    void *a;
+    uint64_t x;
+    uint64_t y;
+};
+
+/* ---- disk: what one replica host stores ---- */
+struct sim_disk {
+    uint64_t cached[SIM_BLOCKS];  /* what a read sees */
+    uint64_t durable[SIM_BLOCKS]; /* what survives power loss for certain */
+    bool unsynced[SIM_BLOCKS];
+    bool bad[SIM_BLOCKS]; /* stored data does not match its checksum until it is rewritten */
+    uint8_t meta[META_COPIES][META_BYTES];
+    uint8_t *drl; /* durable pages */
+    uint8_t *planes; /* the mapping: three planes and the failed byte */
+    uint64_t drl_bytes;
+    uint64_t plane_bytes;
+};
+
+/* ---- replica host ---- */
+struct sim_replica {
+    uint8_t idx;
+    struct uuid member;
+    struct uuid boot;
+    struct sim_disk disk;
+    struct service *service; /* NULL: process down */
+    uint8_t *drl_image;      /* the process's own */
+    struct pool ios;
+    struct sim_kio *kios; /* I/O that the kernel runs */
+    uint32_t orphans;     /* of them, of dead processes */
+    bool restarting;
+    bool stopping; /* a sync failed: it ends soon */
+    bool full;           /* ENOSPC */
+    uint32_t write_eio;  /* per 10000 */
+    uint32_t sync_fail;  /* per 10000 */
+    uint32_t slow_factor;
+};
+
+/* ---- connections ---- */
+struct sim_conn {
+    uint64_t id;
+    uint8_t target;
+    uint8_t replica;
+    uint64_t target_life; /* which incarnation */
+    bool target_closed;   /* the end knows that it is over */
+    bool replica_closed;
+    uint64_t dead_ns[2];  /* frames that would arrive later are lost; [0] to the replica */
+    uint64_t last_ns[2];
+    uint32_t refs;
+};
+
+/* ---- targets and what clients ask of them ---- */
+struct sim_op {
+    struct repl_op op;
+    uint8_t target;
+    uint32_t write_idx; /* in the oracle, of a write; else UINT32_MAX */
+    uint64_t start_ns;
+    uint32_t block;
+    uint32_t count;
+    struct sim_op *next;
+};
+
+struct sim_target {
+    struct repl *repl; /* NULL: down */
+    uint64_t life;
+    struct uuid uuid;
+    struct sim_conn *conns[SIM_REPLICAS_MAX];
+    uint8_t peer_of[SIM_REPLICAS_MAX];
+    struct sim_op *ops; /* outstanding */
+    uint32_t op_count;
+    uint64_t timer_ns;
+    uint64_t timer_serial;
+    bool serving_seen;
+    uint64_t serving_since_ns;
+    bool fenced;
+    bool stopped;
+    bool issue; /* clients are at work */
+};
+
+/* ---- the oracle's view of a write to at most SIM_OP_BLOCKS blocks ---- */
+struct sim_write {
+    uint32_t block;
+    uint32_t count;
+    uint64_t start_ns;
+    uint64_t finish_ns; /* SIM_NEVER: not answered */
+    bool fua;
+    bool zero;  /* wrote zeros */
+    bool void_; /* failed, or its target is gone: it may never happen */
+    struct sim_zone {
+        uint64_t min_finish_ns; /* of it and of all reads that saw it */
+        uint64_t max_start_ns;
+        bool read;
+        bool old;     /* written before the last loss of memory */
+        bool refused; /* a later write was flushed before it: must not be seen */
+    } zones[SIM_OP_BLOCKS];
+};
+
+struct sim_flush {
+    uint64_t start_ns;
+    uint64_t finish_ns;
+};
+
+struct sim_oracle {
+    struct sim_write *writes; /* [id - 1] */
+    uint32_t write_count;
+    uint32_t write_capacity;
+    struct sim_flush *flushes;
+    uint32_t flush_count;
+    uint32_t flush_capacity;
+    uint64_t era_ns;
+};
+
+struct sim_faults {
+    uint32_t cut, silence, kill_replica, power, power_all, kill_target, take_over, eio, enospc,
+        sync, rot, slow; /* weight of each; 0: off */
+    uint64_t mean_ns;
+};
+
+struct sim {
+    uint64_t seed;
+    uint64_t random;
+    uint64_t now_ns;
+    uint64_t order;
+    uint64_t events;
+    bool trace;
+    bool quiet; /* faults are over */
+    bool failed;
+    struct sim_event *heap;
+    uint32_t heap_count;
+    uint32_t heap_capacity;
+    struct buf_pool bufs;
+    uint32_t replica_count;
+    struct config config;
+    struct repl_settings settings;
+    struct sim_replica replicas[SIM_REPLICAS_MAX];
+    struct sim_target targets[SIM_TARGETS];
+    uint64_t silent[SIM_TARGETS][SIM_REPLICAS_MAX][2]; /* until; [0] to the replica */
+    uint64_t conn_ids;
+    uint64_t uuids;
+    struct sim_faults faults;
+    struct sim_oracle oracle;
+    uint64_t done_ops;
+    uint64_t cache_losses;
+    uint64_t fault_count;
+    uint64_t served_epoch; /* the highest in which anybody served */
+};
+
+/* sim.c */
+uint64_t sim_random(struct sim *sim);
+/* Uniform in [0, n). */
+uint64_t sim_below(struct sim *sim, uint64_t n);
+bool sim_chance(struct sim *sim, uint32_t per_10000);
+void sim_at(struct sim *sim, uint64_t at_ns, sim_fn *fn, void *a, uint64_t x, uint64_t y);
+void sim_after(struct sim *sim, uint64_t delay_ns, sim_fn *fn, void *a, uint64_t x, uint64_t y);
+/* Runs the next event; false when there is none. */
+bool sim_turn(struct sim *sim);
+struct uuid sim_uuid(struct sim *sim);
+void sim_trace(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A breach: says what, and the command that replays it, and stops. */
+_Noreturn void sim_fail(struct sim *sim, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+struct slice sim_payload(struct sim *sim, const uint64_t *ids, uint32_t count);
+uint64_t sim_payload_id(const struct slice *data, uint32_t block);
+
+/* net.c */
+void net_connect(struct sim *sim, uint8_t target, uint8_t replica);
+void net_to_replica(struct sim *sim, struct sim_conn *conn, const struct frame *frame);
+void net_to_target(struct sim *sim, uint64_t conn_id, uint8_t replica, const struct frame *frame);
+void net_close_by_target(struct sim *sim, struct sim_conn *conn);
+void net_cut(struct sim *sim, uint8_t target, uint8_t replica);
+/* The host or process is gone, and with it its end of every connection. */
+void net_replica_gone(struct sim *sim, uint8_t replica);
+void net_target_gone(struct sim *sim, uint8_t target);
+
+/* replica.c */
+void replica_init(struct sim *sim, uint8_t idx);
+void replica_start(struct sim *sim, struct sim_replica *replica);
+void replica_kill(struct sim *sim, struct sim_replica *replica);
+void replica_power(struct sim *sim, struct sim_replica *replica);
+void replica_restart_later(struct sim *sim, struct sim_replica *replica, uint64_t delay_ns);
+void replica_frame(struct sim *sim, struct sim_replica *replica, uint64_t conn_id,
+                   const struct frame *frame);
+void replica_disconnected(struct sim *sim, struct sim_replica *replica, uint64_t conn_id);
+void replica_release(struct sim *sim, struct sim_replica *replica);
+
+/* target.c */
+void target_start(struct sim *sim, uint8_t idx);
+void target_kill(struct sim *sim, uint8_t idx);
+void target_stop(struct sim *sim, uint8_t idx);
+void target_event(struct sim *sim, uint8_t idx, const struct repl_event *event);
+void target_issue(struct sim *sim, uint8_t idx, enum repl_op_kind kind, uint32_t block,
+                  uint32_t count);
+void target_work(struct sim *sim, uint8_t idx);
+/* The target that serves in the highest epoch, or -1. */
+int target_serving(const struct sim *sim);
+
+/* oracle.c */
+uint32_t oracle_write(struct sim *sim, uint32_t block, uint32_t count, bool zero, bool fua);
+void oracle_written(struct sim *sim, uint32_t write_idx, bool ok);
+void oracle_read(struct sim *sim, uint32_t block, uint64_t id, uint64_t start_ns);
+void oracle_flushed(struct sim *sim, uint64_t start_ns);
+void oracle_cache_lost(struct sim *sim);
+void oracle_check(struct sim *sim);
+void oracle_release(struct sim *sim);
+/* White box: members differ only where one of them says so. */
+void oracle_check_planes(struct sim *sim);
+/* All members hold the same. */
+void oracle_check_equal(struct sim *sim);
+
+/* faults.c */
+void faults_draw(struct sim *sim);
+void faults_begin(struct sim *sim, uint64_t until_ns);
+void faults_end(struct sim *sim);
+
+#endif
