@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <string.h>
 #include <sys/uio.h>
 
 static uint8_t map[MAP_HEADER_BYTES];
@@ -194,8 +195,8 @@ START_TEST(zero_writes_zeros_where_holes_are_refused)
     for (bool ended = false; !ended;) {
         ck_assert_int_eq(req.step.kind, STEP_WRITE);
         ck_assert_uint_eq(req.step.offset_bytes, written);
-        for (uint64_t i = 0; i < req.step.length_bytes; i++)
-            ck_assert_uint_eq(req.step.bytes[i], 0);
+        const uint8_t *zeros = req.step.bytes;
+        ck_assert(zeros[0] == 0 && memcmp(zeros, zeros + 1, req.step.length_bytes - 1) == 0);
         written += req.step.length_bytes;
         ended = end((int64_t)req.step.length_bytes);
     }
