@@ -30,7 +30,7 @@ static void check_op(const struct repl *repl, const struct repl_op *op, uint32_t
         return;
     }
     /* C8, C11 */
-    ASSERT(op->kind == REPL_FLUSH || op->range.blockers == 0);
+    ASSERT(op->kind == REPL_FLUSH || (op->range.held && op->range.blockers == 0));
     ASSERT(repl->phase == PHASE_SERVE);
     bool reads = op->kind == REPL_READ || (op->kind == REPL_UPDATE && !op->merged);
     /* C3 */

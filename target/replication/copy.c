@@ -32,7 +32,7 @@ static void copy_end(struct repl *repl, struct copy *copy)
     copy->phase = COPY_IDLE;
     slice_release(&copy->data);
     if (copy->locked)
-        range_lock_release(&repl->lock, &copy->range, op_granted, repl);
+        range_lock_release(&repl->lock, &copy->range);
     copy->locked = false;
     repl->unsettled = true;
 }
@@ -67,6 +67,8 @@ static bool copy_read(struct repl *repl, struct copy *copy)
 void copy_granted(struct repl *repl, struct copy *copy)
 {
     ASSERT(copy->phase == COPY_LOCKING);
+    if (copy->locked)
+        range_lock_hold(&copy->range);
     /* Failing that, it is tried again by copies_settle. */
     (void)copy_read(repl, copy);
 }
@@ -89,7 +91,9 @@ bool copy_start(struct repl *repl, enum copy_purpose purpose, uint64_t offset_by
                   .exclusive = true,
                   .internal = true},
     };
-    if (!copy->locked || range_lock_claim(&repl->lock, &copy->range))
+    if (copy->locked)
+        range_lock_claim(&repl->lock, &copy->range);
+    if (range_lock_granted(&copy->range))
         copy_granted(repl, copy);
     return true;
 }
@@ -203,7 +207,7 @@ void copy_repair(struct repl *repl, uint64_t offset_bytes, uint64_t length_bytes
 /* A copy that lost its source takes another; one that finds none ends if all have failed it. */
 static void copy_settle(struct repl *repl, struct copy *copy)
 {
-    bool granted = !copy->locked || copy->range.blockers == 0;
+    bool granted = range_lock_granted(&copy->range);
     if (copy->phase != COPY_LOCKING || !granted || copy_read(repl, copy))
         return;
     if (without(repl->in_sync, copy->failed_sources | copy->dest))

@@ -33,19 +33,44 @@ uint32_t ops_outstanding(const struct repl *repl)
     return REPL_OPS_MAX - repl->free_count;
 }
 
+/* To be dispatched, as soon as its range is granted. */
 static void op_ready(struct repl *repl, struct repl_op *op)
 {
+    list_remove(&op->node);
+    if (op->kind != REPL_FLUSH && !range_lock_granted(&op->range)) {
+        op->phase = OP_LOCKING;
+        return;
+    }
     op->phase = OP_READY;
     list_append(op_reads(op) ? &repl->reads : &repl->writes, &op->node);
+}
+
+/* Nothing of it is under way any more. */
+static void op_unhold(struct repl *repl, struct repl_op *op)
+{
+    if (op->kind != REPL_FLUSH && op->range.held)
+        range_lock_unhold(&repl->lock, &op->range);
 }
 
 void op_granted(void *arg, struct repl_range *range)
 {
     struct repl *repl = arg;
-    if (range->internal)
+    if (range->internal) {
         copy_granted(repl, CONTAINER_OF(range, struct copy, range));
-    else
-        op_ready(repl, CONTAINER_OF(range, struct repl_op, range));
+        return;
+    }
+    struct repl_op *op = CONTAINER_OF(range, struct repl_op, range);
+    if (op->phase == OP_LOCKING)
+        op_ready(repl, op);
+}
+
+void op_waits(void *arg, struct repl_range *range)
+{
+    struct repl *repl = arg;
+    ASSERT(!range->internal);
+    struct repl_op *op = CONTAINER_OF(range, struct repl_op, range);
+    if (op->phase == OP_READY)
+        op_ready(repl, op);
 }
 
 static void op_done(struct repl *repl, struct repl_op *op, int status)
@@ -58,7 +83,7 @@ static void op_done(struct repl *repl, struct repl_op *op, int status)
     op->phase = OP_DONE;
     op->status = status;
     if (op->kind != REPL_FLUSH)
-        range_lock_release(&repl->lock, &op->range, op_granted, repl);
+        range_lock_release(&repl->lock, &op->range);
     repl->slots[op->slot] = NULL;
     repl->free_slots[repl->free_count++] = op->slot;
     list_append(&repl->done, &op->node);
@@ -91,9 +116,8 @@ void op_submit(struct repl *repl, struct repl_op *op)
         .end_bytes = op->offset_bytes + op->length_bytes,
         .exclusive = op->kind != REPL_READ,
     };
-    op->phase = OP_LOCKING;
-    if (range_lock_claim(&repl->lock, &op->range))
-        op_ready(repl, op);
+    range_lock_claim(&repl->lock, &op->range);
+    op_ready(repl, op);
 }
 
 void op_merged(struct repl *repl, struct repl_op *op, bool write)
@@ -115,6 +139,7 @@ static void op_retry_later(struct repl *repl, struct repl_op *op)
     repl->resend_count -= op->resend != 0;
     op->resend = 0;
     op->phase = OP_RETRYING;
+    op_unhold(repl, op);
     list_remove(&op->node);
     list_append(&repl->retries, &op->node);
     if (repl->retry_ns == REPL_NEVER_NS)
@@ -127,6 +152,8 @@ static void op_retry_later(struct repl *repl, struct repl_op *op)
 
 static void op_sent(struct repl *repl, struct repl_op *op, uint8_t peers)
 {
+    if (op->kind != REPL_FLUSH)
+        range_lock_hold(&op->range);
     op->phase = OP_SENT;
     op->serial = ++repl->serial;
     op->sent_ns = repl->now_ns;
@@ -283,8 +310,8 @@ static void op_review(struct repl *repl, struct repl_op *op)
         if (failed & bit_of(peer))
             repl->peers[peer].why = "it refused a write";
     }
+    repl->unsettled = repl->unsettled || without(failed, repl->doomed);
     repl->doomed |= failed;
-    repl->unsettled = true;
 }
 
 static void op_answer_read(struct repl *repl, uint8_t peer, struct repl_op *op,
@@ -303,6 +330,7 @@ static void op_answer_read(struct repl *repl, uint8_t peer, struct repl_op *op,
         }
         list_remove(&op->node);
         op->phase = OP_MERGE;
+        op_unhold(repl, op);
         list_append(&repl->merges, &op->node);
         return;
     }
@@ -312,6 +340,7 @@ static void op_answer_read(struct repl *repl, uint8_t peer, struct repl_op *op,
         op->failed |= bit_of(peer);
     list_remove(&op->node);
     if (op_sources(repl, op)) {
+        op_unhold(repl, op);
         op_ready(repl, op);
     } else if (without(repl->in_sync, op->failed) == 0) {
         op_done(repl, op, -EIO);
@@ -358,7 +387,7 @@ void ops_lost(struct repl *repl, uint8_t peers)
         repl->resend_count += op->resend != 0;
         if (!op_reads(op))
             continue;
-        list_remove(&op->node);
+        op_unhold(repl, op);
         op_ready(repl, op);
     }
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
@@ -396,6 +425,7 @@ void ops_restart(struct repl *repl)
     while ((node = list_pop(&repl->inflight)) != NULL) {
         struct repl_op *op = op_of(node);
         op->sent = op->answered = op->failed = op->resend = 0;
+        op_unhold(repl, op);
         op_ready(repl, op);
     }
     repl->resend_count = 0;

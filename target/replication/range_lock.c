@@ -8,9 +8,9 @@ static const uint8_t range_zone_bits[RANGE_LEVELS] = {16, 20};
 
 enum { RANGE_WIDE = RANGE_LEVELS };
 
-void range_lock_init(struct range_lock *lock)
+void range_lock_init(struct range_lock *lock, const struct range_news *news)
 {
-    *lock = (struct range_lock){0};
+    *lock = (struct range_lock){.news = *news};
     for (int level = 0; level < RANGE_LEVELS; level++) {
         for (int i = 0; i < RANGE_BUCKETS; i++)
             list_init(&lock->buckets[level][i]);
@@ -43,25 +43,58 @@ static bool conflicts(const struct repl_range *a, const struct repl_range *b)
            b->begin_bytes < a->end_bytes;
 }
 
-/* What a look at the claims that overlap one does with each. */
+enum visit_kind { VISIT_CLAIM, VISIT_UNHOLD, VISIT_RELEASE };
+
+/* A look at the claims that conflict with one. */
 struct visit {
-    const struct repl_range *range;
-    bool release;
-    uint32_t blockers;
-    range_granted_fn *granted;
-    void *arg;
+    struct range_lock *lock;
+    struct repl_range *range;
+    enum visit_kind kind;
 };
+
+static void more_blockers(struct range_lock *lock, struct repl_range *range)
+{
+    if (range->blockers++ == 0)
+        lock->news.waits(lock->news.arg, range);
+}
+
+static void fewer_blockers(struct range_lock *lock, struct repl_range *range)
+{
+    ASSERT(range->blockers > 0 && !range->held);
+    if (--range->blockers == 0)
+        lock->news.granted(lock->news.arg, range);
+}
+
+/* Does `a`, which is not held, wait for `b`? */
+static bool waits_for(const struct repl_range *a, const struct repl_range *b)
+{
+    if (b->held)
+        return true;
+    return a->internal == b->internal ? b->turn < a->turn : b->internal;
+}
 
 static void visit_one(struct visit *visit, struct repl_range *other)
 {
-    if (!conflicts(visit->range, other))
+    struct repl_range *range = visit->range;
+    if (!conflicts(range, other))
         return;
-    if (!visit->release) {
-        visit->blockers++;
-    } else if (other->turn > visit->range->turn) {
-        ASSERT(other->blockers > 0);
-        if (--other->blockers == 0)
-            visit->granted(visit->arg, other);
+    switch (visit->kind) {
+    case VISIT_CLAIM:
+        if (waits_for(range, other))
+            range->blockers++;
+        else
+            more_blockers(visit->lock, other);
+        break;
+    case VISIT_UNHOLD:
+        if (!other->internal)
+            break;
+        range->blockers++;
+        fewer_blockers(visit->lock, other);
+        break;
+    case VISIT_RELEASE:
+        if (!other->held && waits_for(other, range))
+            fewer_blockers(visit->lock, other);
+        break;
     }
 }
 
@@ -78,8 +111,9 @@ static void visit_bucket(struct visit *visit, struct list *bucket, uint8_t level
     }
 }
 
-static void visit_level(struct range_lock *lock, struct visit *visit, uint8_t level)
+static void visit_level(struct visit *visit, uint8_t level)
 {
+    struct range_lock *lock = visit->lock;
     if (lock->counts[level] == 0)
         return;
     if (visit->range->level == RANGE_WIDE) {
@@ -92,11 +126,11 @@ static void visit_level(struct range_lock *lock, struct visit *visit, uint8_t le
         visit_bucket(visit, bucket_of(lock, level, zone), level, zone);
 }
 
-static void visit_all(struct range_lock *lock, struct visit *visit)
+static void visit_all(struct visit *visit)
 {
     for (uint8_t level = 0; level < RANGE_LEVELS; level++)
-        visit_level(lock, visit, level);
-    LIST_FOR_EACH (node, &lock->wide)
+        visit_level(visit, level);
+    LIST_FOR_EACH (node, &visit->lock->wide)
         visit_one(visit, CONTAINER_OF(node, struct repl_zone, node)->range);
 }
 
@@ -121,25 +155,29 @@ static void file(struct range_lock *lock, struct repl_range *range)
     }
 }
 
-bool range_lock_claim(struct range_lock *lock, struct repl_range *range)
+void range_lock_claim(struct range_lock *lock, struct repl_range *range)
 {
     ASSERT(range->begin_bytes < range->end_bytes);
-    struct visit visit = {.range = range};
     range->turn = ++lock->turn;
     range->level = level_of(range);
-    visit_all(lock, &visit);
-    range->blockers = visit.blockers;
+    range->blockers = 0;
+    range->held = false;
+    visit_all(&(struct visit){.lock = lock, .range = range, .kind = VISIT_CLAIM});
     file(lock, range);
-    return range->blockers == 0;
 }
 
-void range_lock_release(struct range_lock *lock, struct repl_range *range,
-                        range_granted_fn *granted, void *arg)
+void range_lock_unhold(struct range_lock *lock, struct repl_range *range)
 {
-    struct visit visit = {.range = range, .release = true, .granted = granted, .arg = arg};
+    ASSERT(range->held && !range->internal && range->blockers == 0);
+    range->held = false;
+    visit_all(&(struct visit){.lock = lock, .range = range, .kind = VISIT_UNHOLD});
+}
+
+void range_lock_release(struct range_lock *lock, struct repl_range *range)
+{
     for (int i = 0; i < 2; i++)
         list_remove(&range->zones[i].node);
     if (range->level != RANGE_WIDE)
         lock->counts[range->level]--;
-    visit_all(lock, &visit);
+    visit_all(&(struct visit){.lock = lock, .range = range, .kind = VISIT_RELEASE});
 }

@@ -69,6 +69,7 @@ struct repl_range {
     uint64_t turn; /* FIFO among those that overlap */
     bool exclusive;
     bool internal; /* a copy's, not an operation's */
+    bool held;     /* something of it is under way */
     uint8_t level;
     uint32_t blockers; /* earlier claims that must end first */
     struct repl_zone zones[2];

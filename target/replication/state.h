@@ -281,6 +281,7 @@ uint32_t ops_outstanding(const struct repl *repl);
 /* In-sync peers, then targets, that take too long over an operation. */
 uint8_t ops_slow(const struct repl *repl);
 void op_granted(void *arg, struct repl_range *range);
+void op_waits(void *arg, struct repl_range *range);
 
 /* peers.c */
 uint8_t peer_find(struct repl *repl, const struct uuid *member);

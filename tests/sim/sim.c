@@ -359,6 +359,7 @@ int main(int argc, char **argv)
             return usage();
         }
     }
+    setvbuf(stdout, NULL, _IOLBF, 0);
     for (uint64_t seed = from; seed < from + count; seed++)
         sim_run(seed, trace);
     uint64_t first = (uint64_t)time(NULL) * 1000;
