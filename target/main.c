@@ -18,7 +18,7 @@
 
 enum {
     EXIT_USAGE = 2,
-    STOP_S = 10,          /* for a clean end, then an unclean one */
+    STOP_S = 8,           /* for a clean end, then an unclean one */
     STORE_REQUESTS = 512, /* of an embedded replica, in flight */
 };
 
