@@ -98,6 +98,37 @@ static bool peer_opened_ok(const struct repl *repl, const struct message_opened 
            uuid_equal(&opened->promised_controller, &repl->controller);
 }
 
+const char *peer_unfit(const struct repl *repl, uint8_t peer)
+{
+    const struct peer_record *record = &repl->peers[peer];
+    if (record->failed)
+        return "a sync failed there";
+    if (record->lossy)
+        return "it lost its memory";
+    if (record->opened.done_checkpoint < repl->base_checkpoint)
+        return "its data is older than it should be";
+    return NULL;
+}
+
+/*
+ * The newest configuration, for one that missed it. To accept one that has it in sync makes a member
+ * forget that it lost its memory, so that is sent only to those who hold what they should.
+ */
+static void peer_catch_up(struct repl *repl, uint8_t peer)
+{
+    struct peer_record *record = &repl->peers[peer];
+    const struct proposal *proposal = &repl->proposal;
+    uint8_t bit = bit_of(peer);
+    uint8_t in_sync = proposal->active ? proposal->in_sync : repl->in_sync;
+    bool knows_all = config_compare(&record->opened.config, &repl->config) >= 0;
+    bool wrong = (in_sync & bit) && !(proposal->active && (proposal->lossy & bit)) &&
+                 peer_unfit(repl, peer);
+    if (wrong || (!proposal->active && (repl->phase == PHASE_GATHER || knows_all)))
+        return;
+    record->accept_ns = repl->now_ns;
+    control_send(repl, bit, FRAME_ACCEPT);
+}
+
 void peer_opened(struct repl *repl, uint8_t peer, const struct frame *frame)
 {
     struct peer_record *record = &repl->peers[peer];
@@ -126,23 +157,7 @@ void peer_opened(struct repl *repl, uint8_t peer, const struct frame *frame)
         repl->readable |= bit_of(peer);
     if (repl->base_checkpoint < record->opened.base_checkpoint)
         repl->base_checkpoint = record->opened.base_checkpoint;
-    bool knows_all = config_compare(&record->opened.config, &repl->config) >= 0;
-    if (repl->proposal.active || (repl->phase != PHASE_GATHER && !knows_all)) {
-        record->accept_ns = repl->now_ns;
-        control_send(repl, bit_of(peer), FRAME_ACCEPT);
-    }
-}
-
-/* Why a member in sync by the register does not hold what it should; NULL: it does. */
-static const char *peer_unfit(const struct repl *repl, const struct peer_record *record)
-{
-    if (record->failed)
-        return "a sync failed there";
-    if (record->lossy)
-        return "it lost its memory";
-    if (record->opened.done_checkpoint < repl->base_checkpoint)
-        return "its data is older than it should be";
-    return NULL;
+    peer_catch_up(repl, peer);
 }
 
 static void peer_join(struct repl *repl, uint8_t peer)
@@ -157,7 +172,7 @@ static void peer_join(struct repl *repl, uint8_t peer)
 static void peer_join_in_sync(struct repl *repl, uint8_t peer)
 {
     struct peer_record *record = &repl->peers[peer];
-    const char *why = peer_unfit(repl, record);
+    const char *why = peer_unfit(repl, peer);
     if (why) {
         record->why = why;
         if (!(repl->doomed & bit_of(peer)))

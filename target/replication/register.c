@@ -27,7 +27,7 @@ void register_propose(struct repl *repl, uint8_t in_sync)
     proposal->active = true;
     repl->claimed = true;
     proposal->in_sync = in_sync;
-    proposal->accepted = 0;
+    proposal->accepted = proposal->lossy = 0;
     proposal->config = repl->config;
     proposal->config.epoch = repl->epoch;
     proposal->config.version = ++repl->version;

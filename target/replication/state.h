@@ -86,6 +86,7 @@ enum phase {
 struct proposal {
     bool active;
     uint8_t in_sync;
+    uint8_t lossy; /* of them, taken although they lost their memory, for want of better */
     uint8_t accepted;
     struct config config;
 };
@@ -293,6 +294,8 @@ void peer_lose(struct repl *repl, uint8_t peer, bool close, const char *why);
 void peer_back_off(struct repl *repl, uint8_t peer, const char *why);
 void peers_open(struct repl *repl);
 void peers_join(struct repl *repl);
+/* Why a member in sync by the register does not hold what it should; NULL: it does. */
+const char *peer_unfit(const struct repl *repl, uint8_t peer);
 /* What a reply that fences says: 0 nothing, else the promised epoch that is above us. */
 uint64_t peer_promise(const struct repl *repl, const struct frame *frame);
 

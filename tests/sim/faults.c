@@ -4,6 +4,8 @@
 
 #include "replica/service/state.h"
 
+#include <string.h>
+
 static uint32_t draw(struct sim *sim, uint32_t weight)
 {
     return sim_chance(sim, 6000) ? 1 + (uint32_t)sim_below(sim, weight) : 0;
@@ -209,6 +211,7 @@ void faults_end(struct sim *sim)
         struct sim_replica *replica = &sim->replicas[i];
         replica->write_eio = replica->sync_fail = replica->slow_factor = 0;
         replica->full = false;
+        memset(replica->disk.bad, 0, sizeof(replica->disk.bad));
         for (int target = 0; target < SIM_TARGETS; target++)
             sim->silent[target][i][0] = sim->silent[target][i][1] = 0;
         if (!replica->service)

@@ -20,7 +20,7 @@ struct sim_kio {
     uint32_t block;
     uint32_t count;
     uint64_t *ids;     /* WRITE: per block; SYNC: what was cached when it began */
-    bool *was_unsynced; /* SYNC */
+    uint64_t *seqs; /* SYNC */
     uint8_t bytes[META_BYTES];
 };
 
@@ -37,17 +37,26 @@ static void kio_free(struct sim_kio *kio)
     *at = kio->next;
     kio->replica->orphans -= !kio->io;
     free(kio->ids);
-    free(kio->was_unsynced);
+    free(kio->seqs);
     free(kio);
+}
+
+/* A store reached the platter; an older one that is late does not undo it. */
+static void disk_harden(struct sim_disk *disk, uint32_t block, uint64_t id, uint64_t seq)
+{
+    if (seq <= disk->durable_seq[block])
+        return;
+    disk->durable[block] = id;
+    disk->durable_seq[block] = seq;
 }
 
 static void disk_store(struct sim_disk *disk, uint32_t block, uint64_t id, bool durable)
 {
     disk->cached[block] = id;
     disk->bad[block] = false;
-    disk->unsynced[block] = !durable;
+    disk->cached_seq[block] = ++disk->seq;
     if (durable)
-        disk->durable[block] = id;
+        disk_harden(disk, block, id, disk->seq);
 }
 
 static int kio_write(struct sim *sim, struct sim_kio *kio)
@@ -84,13 +93,13 @@ static int kio_sync(struct sim *sim, struct sim_kio *kio)
     struct sim_disk *disk = &kio->replica->disk;
     bool fails = sim_chance(sim, kio->replica->sync_fail);
     for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
-        if (!kio->was_unsynced[block])
+        if (kio->seqs[block] <= disk->durable_seq[block])
             continue;
         /* After a failure the kernel calls the pages clean, whatever reached the disk. */
         if (!fails || sim_chance(sim, 5000))
-            disk->durable[block] = kio->ids[block];
-        if (disk->cached[block] == kio->ids[block])
-            disk->unsynced[block] = false;
+            disk_harden(disk, block, kio->ids[block], kio->seqs[block]);
+        else
+            disk->durable_seq[block] = kio->seqs[block];
     }
     return fails ? -EIO : 0;
 }
@@ -164,9 +173,9 @@ static void kio_submit(struct sim *sim, struct sim_replica *replica, struct serv
             kio->ids[i] = sim_payload_id(&io->data, i);
     } else if (io->kind == SERVICE_SYNC) {
         kio->ids = malloc(sizeof(replica->disk.cached));
-        kio->was_unsynced = malloc(sizeof(replica->disk.unsynced));
+        kio->seqs = malloc(sizeof(replica->disk.cached_seq));
         memcpy(kio->ids, replica->disk.cached, sizeof(replica->disk.cached));
-        memcpy(kio->was_unsynced, replica->disk.unsynced, sizeof(replica->disk.unsynced));
+        memcpy(kio->seqs, replica->disk.cached_seq, sizeof(replica->disk.cached_seq));
     } else if (io->kind == SERVICE_META || io->kind == SERVICE_DRL) {
         memcpy(kio->bytes, io->bytes, META_BYTES);
     }
@@ -334,9 +343,10 @@ static void kio_power(struct sim *sim, struct sim_kio *kio)
         torn(sim, disk->meta[kio->index], kio->bytes);
     else if (kio->kind == SERVICE_DRL)
         torn(sim, disk->drl + (size_t)kio->index * DRL_PAGE_BYTES, kio->bytes);
-    for (uint32_t i = 0; i < kio->count && kio->kind != SERVICE_READ; i++) {
+    bool writes = kio->kind == SERVICE_WRITE || kio->kind == SERVICE_ZERO;
+    for (uint32_t i = 0; writes && i < kio->count; i++) {
         if (sim_chance(sim, 5000))
-            disk->durable[kio->block + i] = kio->ids ? kio->ids[i] : 0;
+            disk_harden(disk, kio->block + i, kio->ids ? kio->ids[i] : 0, ++disk->seq);
     }
 }
 
@@ -346,15 +356,15 @@ void replica_power(struct sim *sim, struct sim_replica *replica)
     replica_kill(sim, replica);
     sim_trace(sim, "replica %u: power lost", replica->idx);
     for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
-        if (disk->unsynced[block] && sim_chance(sim, 5000))
-            disk->durable[block] = disk->cached[block];
+        if (sim_chance(sim, 5000))
+            disk_harden(disk, block, disk->cached[block], disk->cached_seq[block]);
     }
     for (struct sim_kio *kio = replica->kios; kio; kio = kio->next) {
         if (!kio->cancelled)
             kio_power(sim, kio);
     }
     memcpy(disk->cached, disk->durable, sizeof(disk->cached));
-    memset(disk->unsynced, 0, sizeof(disk->unsynced));
+    memcpy(disk->cached_seq, disk->durable_seq, sizeof(disk->cached_seq));
     memset(disk->planes, (int)sim_below(sim, 256), 3 * disk->plane_bytes);
     disk->planes[3 * disk->plane_bytes] = 0;
     replica->boot = sim_uuid(sim);

@@ -50,7 +50,9 @@ struct sim_event {
 struct sim_disk {
     uint64_t cached[SIM_BLOCKS];  /* what a read sees */
     uint64_t durable[SIM_BLOCKS]; /* what survives power loss for certain */
-    bool unsynced[SIM_BLOCKS];
+    uint64_t cached_seq[SIM_BLOCKS]; /* which store it was */
+    uint64_t durable_seq[SIM_BLOCKS];
+    uint64_t seq;
     bool bad[SIM_BLOCKS]; /* stored data does not match its checksum until it is rewritten */
     uint8_t meta[META_COPIES][META_BYTES];
     uint8_t *drl; /* durable pages */
