@@ -217,6 +217,11 @@ void faults_end(struct sim *sim)
         if (!replica->service)
             replica_restart_later(sim, replica, SIM_MS);
     }
+    faults_replace_fenced(sim);
+}
+
+void faults_replace_fenced(struct sim *sim)
+{
     bool any = false;
     for (uint8_t i = 0; i < SIM_TARGETS; i++) {
         if (sim->targets[i].repl && sim->targets[i].fenced)

@@ -211,7 +211,8 @@ void oracle_cache_lost(struct sim *sim)
         const struct sim_write *write = &oracle->writes[i];
         bool durable = is_durable(oracle, write);
         for (uint32_t j = 0; durable && j < write->count; j++) {
-            if (durable_ns[write->block + j] < write->start_ns)
+            /* What an earlier loss may have taken was not there to be flushed. */
+            if (!write->zones[j].old && durable_ns[write->block + j] < write->start_ns)
                 durable_ns[write->block + j] = write->start_ns;
         }
     }

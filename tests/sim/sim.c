@@ -261,6 +261,7 @@ static bool sim_is_at_rest(const struct sim *sim)
 static void sim_settle(struct sim *sim)
 {
     sim_run_until(sim, sim->now_ns + 3000 * SIM_MS);
+    faults_replace_fenced(sim);
     if (sim_is_beyond_help(sim))
         return;
     sim_wait(sim, sim_is_whole, "all members are in sync and serve");

@@ -255,5 +255,7 @@ void oracle_check_equal(struct sim *sim);
 void faults_draw(struct sim *sim);
 void faults_begin(struct sim *sim, uint64_t until_ns);
 void faults_end(struct sim *sim);
+/* If every target found out that it was taken over, there is one more. */
+void faults_replace_fenced(struct sim *sim);
 
 #endif
