@@ -42,6 +42,7 @@ refused 1 "v1" strake volume create v1 16M
 replica_kill 3
 wait_for 10 "replica 3 to be missed" replicas_up 2
 refused 1 "replica" strake volume create v2 16M --replicas 3
-[ "$(strake --json volume list | jq '.volumes | length')" -eq 1 ] || fail "something half done is left"
+[ "$(strake --json volume list | jq '.volumes | length')" -eq 1 ] ||
+  fail "something half done is left"
 [ "$(find "$DIR"/pool?/volumes -mindepth 1 -maxdepth 1 -type d | wc -l)" -eq 3 ] ||
   fail "files of a refused volume are left"

@@ -6,6 +6,7 @@ cluster_start 3
 volume_create v1 64M
 fio --name=load --ioengine=nbd --uri="$(nbd_uri v1)" --rw=randwrite --bs=4k --iodepth=16 \
   --size=64M --io_size=4G --runtime=14 --time_based --verify=crc32c --verify_fatal=1 \
+  --verify_state_save=0 \
   --verify_backlog=512 --output="$DIR/fio.out" &
 fio=$!
 sleep 2

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The conductor: what it asks of the replication core and the channels, which are fakes here. */
+#include "common/base/pool.h"
+#include "target/volume/volume.h"
+#include "tests/lib/suite.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { VOLUME_BYTES = 64 << 20, EFFECTS_MAX = 64, OPS_COUNT = REPL_OPS_MAX + 8 };
+
+/* ---- the fake core: remembers events, gives back the effects it was told to ---- */
+
+static struct config config = {.name = "v1", .size_bytes = VOLUME_BYTES};
+static struct repl_event events[OPS_COUNT];
+static int event_count;
+static struct repl_effect effects[EFFECTS_MAX];
+static int effect_head, effect_tail;
+static uint64_t deadline_ns = UINT64_MAX;
+static uint8_t peer_count;
+
+struct repl *repl_new(const struct config *c, const struct uuid *controller,
+                      const struct repl_settings *settings, struct buf_pool *bufs, uint64_t seed)
+{
+    (void)c, (void)controller, (void)settings, (void)bufs, (void)seed;
+    static char core;
+    return (struct repl *)(void *)&core;
+}
+
+void repl_free(struct repl *repl)
+{
+    (void)repl;
+}
+
+uint8_t repl_peer_add(struct repl *repl, const struct uuid *member)
+{
+    (void)repl, (void)member;
+    return peer_count++;
+}
+
+void repl_step(struct repl *repl, const struct repl_event *event)
+{
+    (void)repl;
+    ck_assert_int_lt(event_count, OPS_COUNT);
+    events[event_count++] = *event;
+}
+
+bool repl_next(struct repl *repl, struct repl_effect *effect)
+{
+    (void)repl;
+    if (effect_head == effect_tail)
+        return false;
+    *effect = effects[effect_head++];
+    return true;
+}
+
+uint64_t repl_deadline_ns(const struct repl *repl)
+{
+    (void)repl;
+    return deadline_ns;
+}
+
+const struct config *repl_config(const struct repl *repl)
+{
+    (void)repl;
+    return &config;
+}
+
+void repl_status(const struct repl *repl, struct repl_status *status)
+{
+    (void)repl;
+    *status = (struct repl_status){.state = REPL_SERVING};
+}
+
+static void tell(struct repl_effect effect)
+{
+    ck_assert_int_lt(effect_tail, EFFECTS_MAX);
+    effects[effect_tail++] = effect;
+}
+
+/* ---- the fake channels ---- */
+
+static bool peer_is_up;
+static struct channel *opened[MEMBERS_MAX];
+static int open_count, close_count, sent_count;
+
+bool channel_open(struct channel *channel, struct peer *peer)
+{
+    (void)peer;
+    if (!peer_is_up)
+        return false;
+    channel->session = 1;
+    opened[open_count++ % MEMBERS_MAX] = channel;
+    return true;
+}
+
+void channel_send(struct channel *channel, struct frame *frame)
+{
+    (void)frame;
+    if (channel->session)
+        sent_count++;
+}
+
+void channel_close(struct channel *channel, bool stuck)
+{
+    (void)stuck;
+    close_count += channel->session != 0;
+    channel->session = 0;
+}
+
+/* ---- the volume under test ---- */
+
+static struct loop loop;
+static struct buf_pool bufs;
+static struct pool ops;
+static struct volume *volume;
+static struct block_req req;
+static int done_count, stopped_count;
+static struct peer *const some_peer = (struct peer *)(void *)&peer_count;
+
+static void on_done(struct block_req *request)
+{
+    (void)request;
+    done_count++;
+}
+
+static void on_stopped(void *arg)
+{
+    (void)arg;
+    stopped_count++;
+}
+
+static void turn(void)
+{
+    for (int i = 0; i < 4; i++)
+        ev_run(loop.ev, EVRUN_NOWAIT);
+}
+
+static void setup(void)
+{
+    ck_assert_int_eq(loop_init(&loop), 0);
+    buf_pool_init(&bufs, 1 << 24);
+    ck_assert_int_eq(pool_init(&ops, volume_op_bytes(), OPS_COUNT), 0);
+    struct volume_env env = {.loop = &loop, .bufs = &bufs, .ops = &ops};
+    volume = volume_new(&env, &config);
+}
+
+static void teardown(void)
+{
+    slice_release(&req.data);
+    volume_free(volume);
+    pool_release(&ops);
+    loop_release(&loop);
+    buf_pool_release(&bufs);
+}
+
+static void submit(enum block_op op, uint64_t offset_bytes, uint64_t length_bytes)
+{
+    req = (struct block_req){
+        .op = op, .offset_bytes = offset_bytes, .length_bytes = length_bytes, .done = on_done};
+    if (op == BLOCK_WRITE)
+        req.data = slice_get(&bufs, (uint32_t)length_bytes);
+    volume_submit(volume, &req);
+}
+
+/* The core completes the last operation it was given, at its next step. */
+static void complete_last(int status)
+{
+    struct repl_op *op = events[event_count - 1].op;
+    op->status = status;
+    tell((struct repl_effect){.kind = REPL_DO_COMPLETE, .op = op});
+    opened[0]->on_down(opened[0]); /* any event drains the effects */
+}
+
+static void member(uint8_t id)
+{
+    peer_is_up = true;
+    volume_member_at(volume, &(struct uuid){.bytes = {id}}, some_peer);
+}
+
+START_TEST(member_that_is_found_gets_a_session)
+{
+    member(1);
+    ck_assert_int_eq(open_count, 1);
+    ck_assert_int_eq(events[0].kind, REPL_EV_UP);
+    ck_assert_int_eq(events[0].peer, 0);
+}
+END_TEST
+
+START_TEST(member_found_again_keeps_its_session_and_index)
+{
+    member(1);
+    member(1);
+    ck_assert_int_eq(open_count, 1);
+    ck_assert_int_eq(peer_count, 1);
+}
+END_TEST
+
+START_TEST(ended_session_is_told_to_the_core)
+{
+    member(1);
+    opened[0]->session = 0;
+    opened[0]->on_down(opened[0]);
+    ck_assert_int_eq(events[1].kind, REPL_EV_DOWN);
+}
+END_TEST
+
+START_TEST(request_goes_to_the_core_and_is_answered_in_a_later_turn)
+{
+    member(1);
+    submit(BLOCK_WRITE, 0, 4096);
+    ck_assert_int_eq(events[1].kind, REPL_EV_SUBMIT);
+    complete_last(0);
+    ck_assert_int_eq(done_count, 0);
+    turn();
+    ck_assert_int_eq(done_count, 1);
+    ck_assert_int_eq(req.status, 0);
+}
+END_TEST
+
+START_TEST(error_of_the_core_is_the_requests)
+{
+    member(1);
+    submit(BLOCK_WRITE, 0, 4096);
+    complete_last(-EIO);
+    turn();
+    ck_assert_int_eq(req.status, -EIO);
+}
+END_TEST
+
+START_TEST(long_request_goes_on_with_its_next_part)
+{
+    member(1);
+    submit(BLOCK_WRITE, 0, 2 << 20);
+    complete_last(0);
+    turn();
+    ck_assert_int_eq(done_count, 0);
+    ck_assert_int_eq(events[event_count - 1].kind, REPL_EV_SUBMIT);
+    ck_assert_uint_eq(events[event_count - 1].op->offset_bytes, 1 << 20);
+    complete_last(0);
+    turn();
+    ck_assert_int_eq(done_count, 1);
+}
+END_TEST
+
+START_TEST(request_out_of_range_never_reaches_the_core)
+{
+    submit(BLOCK_READ, VOLUME_BYTES, 4096);
+    ck_assert_int_eq(event_count, 0);
+    turn();
+    ck_assert_int_eq(done_count, 1);
+    ck_assert_int_eq(req.status, -EINVAL);
+}
+END_TEST
+
+START_TEST(empty_request_is_done_without_the_core)
+{
+    submit(BLOCK_READ, 4096, 0);
+    turn();
+    ck_assert_int_eq(event_count, 0);
+    ck_assert_int_eq(done_count, 1);
+    ck_assert_int_eq(req.status, 0);
+}
+END_TEST
+
+START_TEST(more_than_the_core_takes_waits_its_turn)
+{
+    static struct block_req many[REPL_OPS_MAX + 1];
+    static struct repl_op *with_core[REPL_OPS_MAX];
+    member(1);
+    event_count = 0;
+    for (int i = 0; i <= REPL_OPS_MAX; i++) {
+        ck_assert(!volume_full(volume));
+        many[i] = (struct block_req){.op = BLOCK_FLUSH, .done = on_done};
+        volume_submit(volume, &many[i]);
+    }
+    ck_assert(volume_full(volume));
+    ck_assert_int_eq(event_count, REPL_OPS_MAX);
+    for (int i = 0; i < REPL_OPS_MAX; i++)
+        with_core[i] = events[i].op;
+    event_count = 0;
+    for (int i = 0; i < REPL_OPS_MAX; i++) {
+        effect_head = effect_tail = 0;
+        tell((struct repl_effect){.kind = REPL_DO_COMPLETE, .op = with_core[i]});
+        opened[0]->on_down(opened[0]);
+    }
+    event_count = 0;
+    turn();
+    ck_assert(!volume_full(volume));
+    ck_assert_int_eq(done_count, REPL_OPS_MAX);
+    effect_head = effect_tail = 0;
+    complete_last(0);
+    turn();
+    ck_assert_int_eq(done_count, REPL_OPS_MAX + 1);
+}
+END_TEST
+
+START_TEST(frame_is_sent_to_the_members_of_the_mask)
+{
+    member(1);
+    member(2);
+    member(3);
+    tell((struct repl_effect){.kind = REPL_DO_SEND, .peers = 1 << 0 | 1 << 2});
+    submit(BLOCK_FLUSH, 0, 0);
+    ck_assert_int_eq(sent_count, 2);
+    complete_last(0);
+    turn();
+}
+END_TEST
+
+START_TEST(merge_is_answered_in_a_step_of_its_own)
+{
+    member(1);
+    submit(BLOCK_WRITE, 512, 512);
+    struct repl_op *op = events[1].op;
+    ck_assert_int_eq(op->kind, REPL_UPDATE);
+    op->data = slice_get(&bufs, 4096);
+    memset(op->data.bytes, 0, 4096);
+    tell((struct repl_effect){.kind = REPL_DO_MERGE, .op = op});
+    opened[0]->on_down(opened[0]);
+    ck_assert_int_eq(events[event_count - 1].kind, REPL_EV_MERGED);
+    ck_assert(events[event_count - 1].write);
+    complete_last(0);
+    turn();
+    ck_assert_int_eq(done_count, 1);
+}
+END_TEST
+
+START_TEST(closed_member_is_tried_again_later)
+{
+    member(1);
+    tell((struct repl_effect){.kind = REPL_DO_CLOSE, .peers = 1});
+    submit(BLOCK_FLUSH, 0, 0);
+    ck_assert_int_eq(close_count, 1);
+    ck_assert_int_eq(open_count, 1);
+    ev_run(loop.ev, EVRUN_ONCE);
+    while (open_count == 1)
+        ev_run(loop.ev, EVRUN_ONCE);
+    ck_assert_int_eq(events[event_count - 1].kind, REPL_EV_UP);
+    for (int i = 0; i < event_count; i++) {
+        if (events[i].kind == REPL_EV_SUBMIT)
+            tell((struct repl_effect){.kind = REPL_DO_COMPLETE, .op = events[i].op});
+    }
+    opened[1]->on_down(opened[1]);
+    turn();
+}
+END_TEST
+
+START_TEST(deadline_of_the_core_brings_a_tick)
+{
+    deadline_ns = loop_now_ns(&loop) + 1000000;
+    member(1);
+    while (event_count == 1)
+        ev_run(loop.ev, EVRUN_ONCE);
+    ck_assert_int_eq(events[1].kind, REPL_EV_TICK);
+    deadline_ns = UINT64_MAX;
+}
+END_TEST
+
+START_TEST(stop_is_done_when_the_core_is)
+{
+    member(1);
+    volume_stop(volume, on_stopped, NULL);
+    ck_assert_int_eq(events[1].kind, REPL_EV_STOP);
+    turn();
+    ck_assert_int_eq(stopped_count, 0);
+    tell((struct repl_effect){.kind = REPL_DO_STOPPED});
+    opened[0]->on_down(opened[0]);
+    turn();
+    ck_assert_int_eq(stopped_count, 1);
+}
+END_TEST
+
+START_TEST(request_after_stop_is_refused)
+{
+    member(1);
+    volume_stop(volume, on_stopped, NULL);
+    submit(BLOCK_FLUSH, 0, 0);
+    turn();
+    ck_assert_int_eq(req.status, -ESHUTDOWN);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("volume");
+    TCase *tcase = tcase_create("volume");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, member_that_is_found_gets_a_session);
+    tcase_add_test(tcase, member_found_again_keeps_its_session_and_index);
+    tcase_add_test(tcase, ended_session_is_told_to_the_core);
+    tcase_add_test(tcase, request_goes_to_the_core_and_is_answered_in_a_later_turn);
+    tcase_add_test(tcase, error_of_the_core_is_the_requests);
+    tcase_add_test(tcase, long_request_goes_on_with_its_next_part);
+    tcase_add_test(tcase, request_out_of_range_never_reaches_the_core);
+    tcase_add_test(tcase, empty_request_is_done_without_the_core);
+    tcase_add_test(tcase, more_than_the_core_takes_waits_its_turn);
+    tcase_add_test(tcase, frame_is_sent_to_the_members_of_the_mask);
+    tcase_add_test(tcase, merge_is_answered_in_a_step_of_its_own);
+    tcase_add_test(tcase, closed_member_is_tried_again_later);
+    tcase_add_test(tcase, deadline_of_the_core_brings_a_tick);
+    tcase_add_test(tcase, stop_is_done_when_the_core_is);
+    tcase_add_test(tcase, request_after_stop_is_refused);
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
