@@ -214,6 +214,7 @@ void conn_pump(struct conn *conn)
         loop_timer_stop(&conn->deadline);
     if (!tx_empty(&conn->stream.tx))
         stream_send(&conn->stream);
+    rx_trim(&conn->stream.rx);
 }
 
 void conn_leave(struct conn *conn)

@@ -40,10 +40,12 @@ int ask_volume(const struct ctl *ctl, const char *method, const char *name, cons
 static int run(const char *line)
 {
     static char copy[512];
+    char *rest = NULL;
     char *argv[32] = {"strake"};
     int argc = 1;
     snprintf(copy, sizeof(copy), "%s", line);
-    for (char *word = strtok(copy, " "); word && argc < 31; word = strtok(NULL, " "))
+    for (char *word = strtok_r(copy, " ", &rest); word && argc < 31;
+         word = strtok_r(NULL, " ", &rest))
         argv[argc++] = word;
     asked[0] = '\0';
     ask_count = 0;

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making volumes: who is asked, and what is undone. */
+#include "tests/unit/target/control/fixture.h"
+
+START_TEST(create_asks_every_replica_then_answers)
+{
+    ask(HTTP_POST, "/v1/volumes", "", "{\"name\": \"v1\", \"size_bytes\": 1048576}");
+    ck_assert_uint_eq(answer_code, 0);
+    ck_assert_uint_eq(calls_of(FRAME_CREATE), 3);
+    const struct config *config = &calls[0].create.config;
+    ck_assert_uint_eq(config->min_in_sync, 2);
+    ck_assert_uint_eq(config->epoch, 0);
+    ck_assert_ptr_null(config_invalid(config));
+    call_answer(0, FRAME_OK);
+    call_answer(1, FRAME_OK);
+    ck_assert_uint_eq(answer_code, 0);
+    call_answer(2, FRAME_OK);
+    ck_assert_uint_eq(answer_code, 201);
+    ck_assert_str_eq(answer_text("state"), "serving");
+    ck_assert_uint_eq(volume_last->member_count, 3);
+}
+END_TEST
+
+START_TEST(create_tells_how_to_attach)
+{
+    create_v1();
+    json_t *uris = json_object_get(json_object_get(answer, "nbd"), "uris");
+    ck_assert_str_eq(json_string_value(json_array_get(uris, 0)), "nbd://127.0.0.1:10809/v1");
+    ck_assert_str_eq(json_string_value(json_array_get(uris, 1)),
+                     "nbd+unix:///v1?socket=/run/n.sock");
+    const char *iqn = json_string_value(json_object_get(json_object_get(answer, "iscsi"), "iqn"));
+    ck_assert_str_eq(iqn, EXPORT_IQN_PREFIX_DEFAULT ":v1");
+}
+END_TEST
+
+START_TEST(create_takes_the_peers_with_most_space)
+{
+    peer_list[3].up = true;
+    peer_list[3].free_bytes = 1000;
+    ask(HTTP_POST, "/v1/volumes", "",
+        "{\"name\": \"v1\", \"size_bytes\": 1048576, \"replicas\": 2}");
+    ck_assert_uint_eq(calls_of(FRAME_CREATE), 2);
+    ck_assert_ptr_eq(calls[0].peer, &peer_list[3]);
+    ck_assert_ptr_eq(calls[1].peer, &peer_list[0]);
+    ck_assert_uint_eq(calls[0].create.config.min_in_sync, 1);
+    all_answer(FRAME_OK);
+}
+END_TEST
+
+START_TEST(create_that_one_replica_refuses_is_undone)
+{
+    ask(HTTP_POST, "/v1/volumes", "", "{\"name\": \"v1\", \"size_bytes\": 1048576}");
+    call_answer(0, FRAME_OK);
+    call_answer(1, FRAME_NO_SPACE);
+    call_answer(2, FRAME_OK);
+    refused(503, "10.0.0.2");
+    ck_assert_uint_eq(calls_of(FRAME_DELETE), 2);
+    ck_assert(calls[3].del.config.deleted);
+    ck_assert_uint_eq(volumes_open, 0);
+    all_answer(FRAME_OK);
+    ask(HTTP_GET, "/v1/volumes/v1", "", "");
+    refused(404, "v1");
+    call_count = 0;
+    create_v1();
+}
+END_TEST
+
+START_TEST(create_that_no_replica_accepts_leaves_nothing)
+{
+    ask(HTTP_POST, "/v1/volumes", "", "{\"name\": \"v1\", \"size_bytes\": 1048576}");
+    all_answer(FRAME_NO_SPACE);
+    ck_assert_uint_eq(control->record_count, 0);
+}
+END_TEST
+
+START_TEST(create_with_a_lost_reply_is_undone_when_the_peer_is_back)
+{
+    ask(HTTP_POST, "/v1/volumes", "", "{\"name\": \"v1\", \"size_bytes\": 1048576}");
+    struct config config = calls[0].create.config;
+    call_answer(1, FRAME_OK);
+    call_answer(2, FRAME_OK);
+    struct call lost = calls[0];
+    calls[0].done = NULL;
+    peer_goes(0);
+    lost.done(lost.arg, NULL);
+    refused(503, "connection lost");
+    all_answer(FRAME_OK);
+    peer_tells(0, &config, 0);
+    peer_comes(0);
+    ck_assert_uint_eq(calls_of(FRAME_DELETE), 1);
+    ck_assert_ptr_eq(calls[0].peer, &peer_list[0]);
+    ck_assert_uint_eq(volumes_open, 0);
+}
+END_TEST
+
+START_TEST(create_needs_as_many_peers_as_replicas)
+{
+    ask(HTTP_POST, "/v1/volumes", "",
+        "{\"name\": \"v1\", \"size_bytes\": 1048576, \"replicas\": 4}");
+    refused(503, "only 3");
+    ck_assert_uint_eq(call_count, 0);
+}
+END_TEST
+
+START_TEST(create_refuses_what_makes_no_sense)
+{
+    static const struct {
+        const char *body, *words;
+    } bad[] = {
+        {"", "JSON"},
+        {"[]", "object"},
+        {"{\"name\": \"v1\"}", "size_bytes"},
+        {"{\"size_bytes\": 1048576}", "name"},
+        {"{\"name\": 5, \"size_bytes\": 1048576}", "string"},
+        {"{\"name\": \"V1\", \"size_bytes\": 1048576}", "V1"},
+        {"{\"name\": \"v1\", \"size_bytes\": 1048577}", "multiple"},
+        {"{\"name\": \"v1\", \"size_bytes\": 4096}", "1 MiB"},
+        {"{\"name\": \"v1\", \"size_bytes\": -4096}", "size_bytes"},
+        {"{\"name\": \"v1\", \"size_bytes\": 1e9}", "integer"},
+        {"{\"name\": \"v1\", \"size_bytes\": 1048576, \"block_bytes\": 1000}", "block"},
+        {"{\"name\": \"v1\", \"size_bytes\": 1048576, \"replicas\": 0}", "replicas"},
+        {"{\"name\": \"v1\", \"size_bytes\": 1048576, \"replicas\": 9}", "replicas"},
+        {"{\"name\": \"v1\", \"size_bytes\": 1048576, \"colour\": 1}", "colour"},
+        {"{\"name\": \"v1\", \"name\": \"v2\", \"size_bytes\": 1048576}", "JSON"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        ask(HTTP_POST, "/v1/volumes", "", bad[i].body);
+        refused(400, bad[i].words);
+    }
+    ck_assert_uint_eq(control->record_count, 0);
+}
+END_TEST
+
+START_TEST(name_is_given_once)
+{
+    create_v1();
+    ask(HTTP_POST, "/v1/volumes", "", "{\"name\": \"v1\", \"size_bytes\": 1048576}");
+    refused(409, "v1");
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        create_asks_every_replica_then_answers,
+        create_tells_how_to_attach,
+        create_takes_the_peers_with_most_space,
+        create_that_one_replica_refuses_is_undone,
+        create_that_no_replica_accepts_leaves_nothing,
+        create_with_a_lost_reply_is_undone_when_the_peer_is_back,
+        create_needs_as_many_peers_as_replicas,
+        create_refuses_what_makes_no_sense,
+        name_is_given_once,
+    };
+    return tests_run("create", tests, ARRAY_COUNT(tests));
+}
