@@ -9,8 +9,7 @@ static void check_sets(const struct repl *repl)
     ASSERT(without(repl->readable, repl->up) == 0);
     ASSERT(without(repl->doomed, required(repl)) == 0);
     /* C2 */
-    ASSERT(!repl->proposal.active ||
-           without(repl->proposal.in_sync, repl->undecided) == 0);
+    ASSERT(!repl->proposal.active || without(repl->proposal.in_sync, repl->undecided) == 0);
     ASSERT(repl->proposal.active || repl->undecided == 0);
     /* C10 */
     if (repl->phase == PHASE_RECOVER || repl->phase == PHASE_SERVE)
@@ -66,7 +65,6 @@ void repl_check(const struct repl *repl)
     ASSERT(repl->sweep.phase == SWEEP_NONE || repl->sweep.purpose == COPY_RECOVER ||
            without(repl->sweep.dest, repl->attached) == 0);
     /* C7 */
-    ASSERT(!repl->checkpoint.active ||
-           (repl->phase == PHASE_SERVE && !repl->proposal.active &&
-            without(repl->in_sync, repl->checkpoint.sent) == 0));
+    ASSERT(!repl->checkpoint.active || (repl->phase == PHASE_SERVE && !repl->proposal.active &&
+                                        without(repl->in_sync, repl->checkpoint.sent) == 0));
 }

@@ -38,8 +38,7 @@ static void control_open_body(struct repl *repl, uint8_t peer, struct frame *fra
 /* The newest there is, when it goes out. */
 static void control_accept_body(struct repl *repl, struct frame *frame)
 {
-    const struct config *config =
-        repl->proposal.active ? &repl->proposal.config : &repl->config;
+    const struct config *config = repl->proposal.active ? &repl->proposal.config : &repl->config;
     struct writer w = writer_of(repl->body, sizeof(repl->body));
     config_encode(&w, config);
     ASSERT(!w.bad);

@@ -144,8 +144,7 @@ static void copy_refused(struct repl *repl, struct copy *copy, uint8_t peer)
 
 static void copy_review(struct repl *repl, struct copy *copy)
 {
-    if (copy->phase == COPY_WRITING &&
-        without(copy->dest & repl->attached, copy->answered) == 0)
+    if (copy->phase == COPY_WRITING && without(copy->dest & repl->attached, copy->answered) == 0)
         copy_end(repl, copy);
 }
 
@@ -199,8 +198,8 @@ void copy_repair(struct repl *repl, uint64_t offset_bytes, uint64_t length_bytes
 {
     if (repl->repair_count == REPL_REPAIRS_MAX)
         return;
-    repl->repairs[repl->repair_count++] = (struct repair){
-        .offset_bytes = offset_bytes, .length_bytes = length_bytes, .dest = dest};
+    repl->repairs[repl->repair_count++] =
+        (struct repair){.offset_bytes = offset_bytes, .length_bytes = length_bytes, .dest = dest};
     repl->unsettled = true;
 }
 
@@ -230,8 +229,8 @@ void copies_settle(struct repl *repl)
     while (repl->phase == PHASE_SERVE && repl->repair_count > 0) {
         struct repair *repair = &repl->repairs[repl->repair_count - 1];
         uint8_t dest = repair->dest & repl->in_sync & repl->attached;
-        if (dest && !copy_start(repl, COPY_REPAIR, repair->offset_bytes, repair->length_bytes,
-                                dest))
+        if (dest &&
+            !copy_start(repl, COPY_REPAIR, repair->offset_bytes, repair->length_bytes, dest))
             return;
         repl->repair_count--;
     }

@@ -89,8 +89,7 @@ static uint8_t open_sources(const struct repl *repl, uint8_t in_sync, bool lossy
          candidates &= (uint8_t)(candidates - 1)) {
         uint8_t peer = first_of(candidates);
         const struct peer_record *record = &repl->peers[peer];
-        if (!record->failed && record->lossy == lossy &&
-            record->opened.done_checkpoint >= base)
+        if (!record->failed && record->lossy == lossy && record->opened.done_checkpoint >= base)
             sources |= bit_of(peer);
     }
     return sources;

@@ -249,8 +249,8 @@ static bool op_next_write(struct repl *repl, struct repl_effect *effect)
 bool op_next(struct repl *repl, struct repl_effect *effect)
 {
     *effect = (struct repl_effect){0};
-    if (op_next_resend(repl, effect) || control_next(repl, effect) ||
-        op_next_write(repl, effect) || op_next_read(repl, effect))
+    if (op_next_resend(repl, effect) || control_next(repl, effect) || op_next_write(repl, effect) ||
+        op_next_read(repl, effect))
         return true;
     struct list *node = list_pop(&repl->merges);
     if (node) {

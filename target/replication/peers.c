@@ -111,8 +111,8 @@ const char *peer_unfit(const struct repl *repl, uint8_t peer)
 }
 
 /*
- * The newest configuration, for one that missed it. To accept one that has it in sync makes a member
- * forget that it lost its memory, so that is sent only to those who hold what they should.
+ * The newest configuration, for one that missed it. To accept one that has it in sync makes a
+ * member forget that it lost its memory, so that is sent only to those who hold what they should.
  */
 static void peer_catch_up(struct repl *repl, uint8_t peer)
 {
@@ -121,8 +121,8 @@ static void peer_catch_up(struct repl *repl, uint8_t peer)
     uint8_t bit = bit_of(peer);
     uint8_t in_sync = proposal->active ? proposal->in_sync : repl->in_sync;
     bool knows_all = config_compare(&record->opened.config, &repl->config) >= 0;
-    bool wrong = (in_sync & bit) && !(proposal->active && (proposal->lossy & bit)) &&
-                 peer_unfit(repl, peer);
+    bool wrong =
+        (in_sync & bit) && !(proposal->active && (proposal->lossy & bit)) && peer_unfit(repl, peer);
     if (wrong || (!proposal->active && (repl->phase == PHASE_GATHER || knows_all)))
         return;
     record->accept_ns = repl->now_ns;

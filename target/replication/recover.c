@@ -22,8 +22,8 @@ bool recover_settle(struct repl *repl)
     struct sweep *sweep = &repl->sweep;
     if (sweep->phase != SWEEP_NONE && sweep->members != repl->in_sync)
         sweep_end(repl);
-    bool all_there = without(repl->in_sync, repl->attached) == 0 && repl->undecided == 0 &&
-                     repl->doomed == 0;
+    bool all_there =
+        without(repl->in_sync, repl->attached) == 0 && repl->undecided == 0 && repl->doomed == 0;
     repl->why = all_there ? "makes its replicas equal" : "waits for a replica in sync";
     if (!all_there)
         return false;

@@ -72,8 +72,8 @@ bool register_accepted(struct repl *repl, uint8_t peer, const struct frame *fram
 {
     struct peer_record *record = &repl->peers[peer];
     struct proposal *proposal = &repl->proposal;
-    bool newest = frame->request == (proposal->active ? proposal->config.version
-                                                      : repl->config.version);
+    bool newest =
+        frame->request == (proposal->active ? proposal->config.version : repl->config.version);
     uint8_t bit = bit_of(peer);
     if (!newest || !(repl->up & bit))
         return false;
@@ -135,8 +135,8 @@ void register_settle(struct repl *repl)
         return;
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
         if (without(base, wanted) & bit_of(peer))
-            say(repl, true, "replica %s is dropped from those in sync: %s",
-                repl->peers[peer].name, repl->peers[peer].why);
+            say(repl, true, "replica %s is dropped from those in sync: %s", repl->peers[peer].name,
+                repl->peers[peer].why);
     }
     register_propose(repl, wanted);
 }
@@ -145,12 +145,13 @@ bool register_stuck(const struct repl *repl)
 {
     uint8_t missing = without(required(repl), repl->attached | repl->doomed);
     uint8_t whole = without(required(repl) & repl->attached, repl->doomed);
-    if (repl->proposal.active || without(missing, register_gone(repl)))
+    if (without(missing, register_gone(repl)))
         return false;
     if (!whole)
         return repl->doomed & repl->up;
     uint8_t targets = without(repl->attached, required(repl));
-    if (repl->phase != PHASE_SERVE || !missing || !targets || list_empty(&repl->inflight))
+    if (repl->proposal.active || repl->phase != PHASE_SERVE || !missing || !targets ||
+        list_empty(&repl->inflight))
         return false;
     for (; missing; missing &= (uint8_t)(missing - 1)) {
         uint64_t lost_ns = repl->peers[first_of(missing)].lost_ns;

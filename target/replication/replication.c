@@ -36,8 +36,8 @@ struct repl *repl_new(const struct config *config, const struct uuid *controller
     repl->random = random_seed | 1;
     for (size_t i = 0; i < ARRAY_COUNT(lists); i++)
         list_init(lists[i]);
-    range_lock_init(&repl->lock, &(struct range_news){
-                                     .granted = op_granted, .waits = op_waits, .arg = repl});
+    range_lock_init(&repl->lock,
+                    &(struct range_news){.granted = op_granted, .waits = op_waits, .arg = repl});
     for (uint16_t slot = 0; slot < REPL_OPS_MAX; slot++)
         repl->free_slots[repl->free_count++] = (uint16_t)(REPL_OPS_MAX - 1 - slot);
     repl->retry_ns = repl->scan_ns = repl->stop_ns = REPL_NEVER_NS;

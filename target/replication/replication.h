@@ -112,10 +112,10 @@ struct repl_op {
 };
 
 struct repl_settings {
-    uint64_t slow_ns;    /* the longest an in-sync peer may take over an operation */
+    uint64_t slow_ns;        /* the longest an in-sync peer may take over an operation */
     uint64_t target_slow_ns; /* the same for a peer that is being brought in sync */
-    uint64_t grace_ns;   /* how long a lost peer is waited for before it is evicted */
-    uint64_t recover_ns; /* opening: how long to wait for missing in-sync members */
+    uint64_t grace_ns;       /* how long a lost peer is waited for before it is evicted */
+    uint64_t recover_ns;     /* opening: how long to wait for missing in-sync members */
     uint64_t lossy_ns; /* opening: how long to wait before a source that lost its memory is taken */
     uint64_t checkpoint_ns;
     uint64_t resync_bytes_per_s; /* 0: no limit */
@@ -146,11 +146,12 @@ enum repl_effect_kind {
     REPL_DO_SEND,  /* frame to every peer in `peers`; body and payload lent until the next call */
     REPL_DO_CLOSE, /* end the sessions with `peers`; UP when a new one can be had. No DOWN needed */
     REPL_DO_MERGE, /* op: an UPDATE's range was read; answer with REPL_EV_MERGED in a later call */
-    REPL_DO_COMPLETE, /* op: done, it is the owner's again */
-    REPL_DO_SAY,      /* `text`: one line for the log and the volume's event list */
-    REPL_DO_CONFIG,   /* a configuration was committed: repl_config() is new */
-    REPL_DO_FENCED,   /* another target took over: nothing is ever served here again */
-    REPL_DO_CACHE_LOST, /* acknowledged writes that were not flushed may be gone: tell the clients */
+    REPL_DO_COMPLETE,   /* op: done, it is the owner's again */
+    REPL_DO_SAY,        /* `text`: one line for the log and the volume's event list */
+    REPL_DO_CONFIG,     /* a configuration was committed: repl_config() is new */
+    REPL_DO_FENCED,     /* another target took over: nothing is ever served here again */
+    REPL_DO_CACHE_LOST, /* acknowledged writes that were not flushed may be gone: tell the clients
+                         */
     REPL_DO_STOPPED,
 };
 

@@ -330,7 +330,8 @@ MUST_USE bool copy_start(struct repl *repl, enum copy_purpose purpose, uint64_t 
 void copy_granted(struct repl *repl, struct copy *copy);
 void copy_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
 void copies_lost(struct repl *repl, uint8_t peers);
-/* Gives up the sweep's copies; those being written end in their own time, unless `sessions_over`. */
+/* Gives up the sweep's copies; those being written end in their own time, unless `sessions_over`.
+ */
 void copies_cancel(struct repl *repl, bool sessions_over);
 void copy_repair(struct repl *repl, uint64_t offset_bytes, uint64_t length_bytes, uint8_t dest);
 void copies_settle(struct repl *repl);

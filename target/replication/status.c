@@ -5,8 +5,8 @@
 const char *repl_state_name(enum repl_state state)
 {
     static const char *const names[] = {
-        [REPL_OPENING] = "opening",   [REPL_RECOVERING] = "recovering", [REPL_SERVING] = "serving",
-        [REPL_FROZEN] = "frozen",     [REPL_STOPPING] = "stopping",     [REPL_FENCED] = "fenced",
+        [REPL_OPENING] = "opening", [REPL_RECOVERING] = "recovering", [REPL_SERVING] = "serving",
+        [REPL_FROZEN] = "frozen",   [REPL_STOPPING] = "stopping",     [REPL_FENCED] = "fenced",
     };
     return names[state];
 }

@@ -133,9 +133,9 @@ static void fault_disk(struct sim *sim, uint32_t eio, bool full, uint32_t slow)
 static void fault_one(struct sim *sim)
 {
     const struct sim_faults *f = &sim->faults;
-    const uint32_t weights[] = {f->cut,       f->silence, f->kill_replica, f->power,
-                                f->power_all, f->kill_target, f->take_over, f->eio,
-                                f->enospc,    f->sync,    f->rot,          f->slow};
+    const uint32_t weights[] = {f->cut,       f->silence,     f->kill_replica, f->power,
+                                f->power_all, f->kill_target, f->take_over,    f->eio,
+                                f->enospc,    f->sync,        f->rot,          f->slow};
     uint64_t total = 0;
     size_t kind = 0;
     for (size_t i = 0; i < ARRAY_COUNT(weights); i++)

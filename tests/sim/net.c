@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The simulated network: connections that keep the order, delay, fall silent, and break anywhere. */
+/* The simulated network: connections that keep the order, delay, fall silent, and break anywhere.
+ */
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>
@@ -170,9 +171,9 @@ static void net_target_hears(struct sim *sim, struct sim_event *event)
             target->conns[conn->replica] = NULL;
             sim_trace(sim, "target %u: replica %u down", conn->target, conn->replica);
             net_retry_later(sim, conn->target, conn->replica);
-            target_event(sim, conn->target,
-                         &(struct repl_event){.kind = REPL_EV_DOWN,
-                                              .peer = target->peer_of[conn->replica]});
+            target_event(
+                sim, conn->target,
+                &(struct repl_event){.kind = REPL_EV_DOWN, .peer = target->peer_of[conn->replica]});
         }
         conn_settle(conn);
     }

@@ -2,10 +2,10 @@
 /*
  * What clients may be told. Every write has an identity of its own that each of its blocks carries,
  * so per block this is a register with unique values, which is linearizable exactly when, with the
- * zone of a value reaching from the earliest end to the latest start of all operations on it (Gibbons
- * and Korach, 1997), no two forward zones overlap and no forward zone holds a backward one. Zeros
- * are not unique and are judged by a weaker rule. A loss of memory of all members in sync begins a
- * new era, at whose start a block may hold anything not older than what was flushed.
+ * zone of a value reaching from the earliest end to the latest start of all operations on it
+ * (Gibbons and Korach, 1997), no two forward zones overlap and no forward zone holds a backward
+ * one. Zeros are not unique and are judged by a weaker rule. A loss of memory of all members in
+ * sync begins a new era, at whose start a block may hold anything not older than what was flushed.
  */
 #include "tests/sim/sim.h"
 
@@ -20,8 +20,7 @@ uint32_t oracle_write(struct sim *sim, uint32_t block, uint32_t count, bool zero
     ASSERT(count <= SIM_OP_BLOCKS);
     if (oracle->write_count == oracle->write_capacity) {
         oracle->write_capacity = oracle->write_capacity ? oracle->write_capacity * 2 : 1024;
-        oracle->writes =
-            realloc(oracle->writes, oracle->write_capacity * sizeof(*oracle->writes));
+        oracle->writes = realloc(oracle->writes, oracle->write_capacity * sizeof(*oracle->writes));
         ASSERT(oracle->writes);
     }
     struct sim_write *write = &oracle->writes[oracle->write_count];
@@ -143,8 +142,8 @@ static void check_zones(struct sim *sim, uint32_t block, struct interval *forwar
     for (uint32_t i = 0; i < backward_count; i++) {
         for (uint32_t j = 0; j < forward_count; j++) {
             if (forward[j].begin < backward[i].begin && backward[i].end < forward[j].end)
-                sim_fail(sim, "block %u: write %u was acknowledged, then %u was read again",
-                         block, backward[i].id, forward[j].id);
+                sim_fail(sim, "block %u: write %u was acknowledged, then %u was read again", block,
+                         backward[i].id, forward[j].id);
         }
     }
 }
@@ -256,8 +255,9 @@ static void check_pair(struct sim *sim, const struct sim_replica *a, const struc
         if (a->disk.cached[block] == b->disk.cached[block] || a->disk.bad[block] ||
             b->disk.bad[block] || plane_bit(a, block, away) || plane_bit(b, block, away))
             continue;
-        sim_fail(sim, "replicas %u and %u differ in block %u (%" PRIu64 ", %" PRIu64
-                      "), and neither knows%s",
+        sim_fail(sim,
+                 "replicas %u and %u differ in block %u (%" PRIu64 ", %" PRIu64
+                 "), and neither knows%s",
                  a->idx, b->idx, block, a->disk.cached[block], b->disk.cached[block],
                  away ? " (one is not in sync)" : "");
     }
@@ -305,8 +305,9 @@ void oracle_check_equal(struct sim *sim)
             uint64_t a = sim->replicas[0].disk.cached[block];
             uint64_t b = sim->replicas[i].disk.cached[block];
             if (a != b)
-                sim_fail(sim, "at rest, replicas 0 and %u differ in block %u (%" PRIu64 ", %" PRIu64
-                              ")", i, block, a, b);
+                sim_fail(sim,
+                         "at rest, replicas 0 and %u differ in block %u (%" PRIu64 ", %" PRIu64 ")",
+                         i, block, a, b);
         }
     }
 }

@@ -19,7 +19,7 @@ struct sim_kio {
     uint32_t index;
     uint32_t block;
     uint32_t count;
-    uint64_t *ids;     /* WRITE: per block; SYNC: what was cached when it began */
+    uint64_t *ids;  /* WRITE: per block; SYNC: what was cached when it began */
     uint64_t *seqs; /* SYNC */
     uint8_t bytes[META_BYTES];
 };
@@ -233,9 +233,9 @@ void replica_frame(struct sim *sim, struct sim_replica *replica, uint64_t conn_i
                    const struct frame *frame)
 {
     ASSERT(pool_free_count(&replica->ios) >= SERVICE_IOS_PER_FRAME);
-    replica_step(sim, replica,
-                 &(struct service_event){
-                     .kind = SERVICE_EV_FRAME, .link = conn_id, .frame = frame});
+    replica_step(
+        sim, replica,
+        &(struct service_event){.kind = SERVICE_EV_FRAME, .link = conn_id, .frame = frame});
 }
 
 void replica_disconnected(struct sim *sim, struct sim_replica *replica, uint64_t conn_id)
@@ -373,7 +373,7 @@ void replica_power(struct sim *sim, struct sim_replica *replica)
 static void replica_restart(struct sim *sim, struct sim_event *event)
 {
     struct sim_replica *replica = event->a;
-    if (sim->failed || replica->service) {
+    if (sim->ending || replica->service) {
         replica->restarting = false;
         return;
     }

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <time.h>
 
-#define SIM_ZERO_CRC   0x98f94189u
-#define SIM_FAULTS_NS  (6000 * SIM_MS)
-#define SIM_HEAL_NS    (90000 * SIM_MS)
+#define SIM_ZERO_CRC  0x98f94189u
+#define SIM_FAULTS_NS (6000 * SIM_MS)
+#define SIM_HEAL_NS   (90000 * SIM_MS)
 
 uint64_t sim_random(struct sim *sim)
 {
@@ -104,8 +104,7 @@ static struct sim_event heap_pop(struct sim *sim)
         uint32_t child = 2 * i + 1;
         if (child >= sim->heap_count)
             break;
-        if (child + 1 < sim->heap_count &&
-            event_before(&sim->heap[child + 1], &sim->heap[child]))
+        if (child + 1 < sim->heap_count && event_before(&sim->heap[child + 1], &sim->heap[child]))
             child++;
         if (!event_before(&sim->heap[child], &last))
             break;
@@ -170,9 +169,8 @@ static void sim_config(struct sim *sim)
     };
     for (uint32_t i = 0; i < sim->replica_count; i++) {
         bool data = i < shapes[shape].data;
-        sim->config.members[i] = (struct member){.uuid = sim_uuid(sim),
-                                                 .kind = data ? MEMBER_DATA : MEMBER_WITNESS,
-                                                 .in_sync = data};
+        sim->config.members[i] = (struct member){
+            .uuid = sim_uuid(sim), .kind = data ? MEMBER_DATA : MEMBER_WITNESS, .in_sync = data};
     }
     sim->settings = (struct repl_settings){
         .slow_ns = 500 * SIM_MS,
@@ -288,11 +286,11 @@ static void sim_settle(struct sim *sim)
 
 static void sim_release(struct sim *sim)
 {
+    sim->ending = true;
     for (uint8_t i = 0; i < SIM_TARGETS; i++)
         target_kill(sim, i);
     for (uint32_t i = 0; i < sim->replica_count; i++)
         replica_kill(sim, &sim->replicas[i]);
-    sim->quiet = true;
     while (sim->heap_count > 0)
         (void)sim_turn(sim);
     for (uint32_t i = 0; i < sim->replica_count; i++)

@@ -22,7 +22,7 @@
 enum {
     SIM_REPLICAS_MAX = 4,
     SIM_TARGETS = 2,
-    SIM_BLOCKS = 2304, /* 9 MiB: three regions of the dirty log */
+    SIM_BLOCKS = 2304,  /* 9 MiB: three regions of the dirty log */
     SIM_CLIENT_OPS = 4, /* outstanding a target */
     SIM_OP_BLOCKS = 8,
     SIM_SPOTS = 3,
@@ -48,14 +48,14 @@ struct sim_event {
 
 /* ---- disk: what one replica host stores ---- */
 struct sim_disk {
-    uint64_t cached[SIM_BLOCKS];  /* what a read sees */
-    uint64_t durable[SIM_BLOCKS]; /* what survives power loss for certain */
+    uint64_t cached[SIM_BLOCKS];     /* what a read sees */
+    uint64_t durable[SIM_BLOCKS];    /* what survives power loss for certain */
     uint64_t cached_seq[SIM_BLOCKS]; /* which store it was */
     uint64_t durable_seq[SIM_BLOCKS];
     uint64_t seq;
     bool bad[SIM_BLOCKS]; /* stored data does not match its checksum until it is rewritten */
     uint8_t meta[META_COPIES][META_BYTES];
-    uint8_t *drl; /* durable pages */
+    uint8_t *drl;    /* durable pages */
     uint8_t *planes; /* the mapping: three planes and the failed byte */
     uint64_t drl_bytes;
     uint64_t plane_bytes;
@@ -73,10 +73,10 @@ struct sim_replica {
     struct sim_kio *kios; /* I/O that the kernel runs */
     uint32_t orphans;     /* of them, of dead processes */
     bool restarting;
-    bool stopping; /* a sync failed: it ends soon */
-    bool full;           /* ENOSPC */
-    uint32_t write_eio;  /* per 10000 */
-    uint32_t sync_fail;  /* per 10000 */
+    bool stopping;      /* a sync failed: it ends soon */
+    bool full;          /* ENOSPC */
+    uint32_t write_eio; /* per 10000 */
+    uint32_t sync_fail; /* per 10000 */
     uint32_t slow_factor;
 };
 
@@ -88,7 +88,7 @@ struct sim_conn {
     uint64_t target_life; /* which incarnation */
     bool target_closed;   /* the end knows that it is over */
     bool replica_closed;
-    uint64_t dead_ns[2];  /* frames that would arrive later are lost; [0] to the replica */
+    uint64_t dead_ns[2]; /* frames that would arrive later are lost; [0] to the replica */
     uint64_t last_ns[2];
     uint32_t refs;
 };
@@ -167,8 +167,8 @@ struct sim {
     uint64_t order;
     uint64_t events;
     bool trace;
-    bool quiet; /* faults are over */
-    bool failed;
+    bool quiet;  /* faults are over */
+    bool ending; /* nothing starts again */
     struct sim_event *heap;
     uint32_t heap_count;
     uint32_t heap_capacity;

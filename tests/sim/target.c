@@ -163,10 +163,9 @@ void target_event(struct sim *sim, uint8_t idx, const struct repl_event *event)
     while ((node = list_pop(&merging)) != NULL) {
         struct repl_op *op = CONTAINER_OF(node, struct repl_op, node);
         target_merge(sim, idx, CONTAINER_OF(op, struct sim_op, op));
-        repl_step(target->repl, &(struct repl_event){.kind = REPL_EV_MERGED,
-                                                     .now_ns = sim->now_ns,
-                                                     .op = op,
-                                                     .write = true});
+        repl_step(target->repl,
+                  &(struct repl_event){
+                      .kind = REPL_EV_MERGED, .now_ns = sim->now_ns, .op = op, .write = true});
         target_drain(sim, idx, &merging);
     }
     target_set_timer(sim, idx);
@@ -212,14 +211,14 @@ static void target_think(struct sim *sim, struct sim_event *event)
 void target_work(struct sim *sim, uint8_t idx)
 {
     static const uint32_t spots[SIM_SPOTS] = {0, 1024 - 9, SIM_BLOCKS - SIM_SPOT_BLOCKS};
-    static const enum repl_op_kind kinds[] = {REPL_READ,  REPL_READ,  REPL_READ, REPL_WRITE,
+    static const enum repl_op_kind kinds[] = {REPL_READ,  REPL_READ,  REPL_READ,  REPL_WRITE,
                                               REPL_WRITE, REPL_WRITE, REPL_WRITE, REPL_UPDATE,
                                               REPL_ZERO,  REPL_FLUSH};
     if (sim->targets[idx].op_count >= SIM_CLIENT_OPS)
         return;
     uint32_t count = 1 + (uint32_t)sim_below(sim, SIM_OP_BLOCKS);
-    uint32_t block = spots[sim_below(sim, SIM_SPOTS)] +
-                     (uint32_t)sim_below(sim, SIM_SPOT_BLOCKS - count + 1);
+    uint32_t block =
+        spots[sim_below(sim, SIM_SPOTS)] + (uint32_t)sim_below(sim, SIM_SPOT_BLOCKS - count + 1);
     target_issue(sim, idx, kinds[sim_below(sim, ARRAY_COUNT(kinds))], block, count);
 }
 
