@@ -27,6 +27,7 @@ void faults_draw(struct sim *sim)
         .sync = sim_chance(sim, 3000),
         .rot = draw(sim, 4),
         .slow = draw(sim, 3),
+        .partition = draw(sim, 8),
     };
     faults->mean_ns = (20 + sim_below(sim, 400)) * SIM_MS;
 }
@@ -61,6 +62,23 @@ static void fault_silence(struct sim *sim)
             sim->silent[target][replica][way] = sim->now_ns + a_while(sim);
     }
     sim_trace(sim, "silence between target %d and replica %d", (int)target, (int)replica);
+}
+
+/* One target reaches some of the replicas, the other one the rest. */
+static void fault_partition(struct sim *sim)
+{
+    uint64_t until_ns = sim->now_ns + a_while(sim);
+    uint64_t side = sim_below(sim, (uint64_t)1 << sim->replica_count);
+    sim_trace(sim, "partition %x", (unsigned)side);
+    for (uint32_t replica = 0; replica < sim->replica_count; replica++) {
+        uint64_t cut_off = side >> replica & 1;
+        for (int way = 0; way < 2; way++)
+            sim->silent[cut_off][replica][way] = until_ns;
+    }
+    if (!sim->targets[0].repl && sim_chance(sim, 5000))
+        target_start(sim, 0);
+    if (!sim->targets[1].repl && sim_chance(sim, 5000))
+        target_start(sim, 1);
 }
 
 static void fault_power_all(struct sim *sim)
@@ -133,9 +151,9 @@ static void fault_disk(struct sim *sim, uint32_t eio, bool full, uint32_t slow)
 static void fault_one(struct sim *sim)
 {
     const struct sim_faults *f = &sim->faults;
-    const uint32_t weights[] = {f->cut,       f->silence,     f->kill_replica, f->power,
-                                f->power_all, f->kill_target, f->take_over,    f->eio,
-                                f->enospc,    f->sync,        f->rot,          f->slow};
+    const uint32_t weights[] = {
+        f->cut, f->silence, f->kill_replica, f->power, f->power_all, f->kill_target, f->take_over,
+        f->eio, f->enospc,  f->sync,         f->rot,   f->slow,      f->partition};
     uint64_t total = 0;
     size_t kind = 0;
     for (size_t i = 0; i < ARRAY_COUNT(weights); i++)
@@ -183,8 +201,11 @@ static void fault_one(struct sim *sim)
     case 10:
         fault_rot(sim);
         break;
-    default:
+    case 11:
         fault_disk(sim, 0, false, 200);
+        break;
+    default:
+        fault_partition(sim);
         break;
     }
 }
@@ -194,7 +215,9 @@ static void fault_next(struct sim *sim, struct sim_event *event)
     if (sim->quiet || sim->now_ns > event->x)
         return;
     fault_one(sim);
-    sim_after(sim, sim_below(sim, 2 * sim->faults.mean_ns), fault_next, NULL, event->x, 0);
+    /* Troubles like company. */
+    uint64_t wait_ns = sim_chance(sim, 2500) ? 4 * SIM_MS : 2 * sim->faults.mean_ns;
+    sim_after(sim, sim_below(sim, wait_ns), fault_next, NULL, event->x, 0);
 }
 
 void faults_begin(struct sim *sim, uint64_t until_ns)

@@ -13,6 +13,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 uint32_t oracle_write(struct sim *sim, uint32_t block, uint32_t count, bool zero, bool fua)
 {
@@ -36,6 +37,15 @@ uint32_t oracle_write(struct sim *sim, uint32_t block, uint32_t count, bool zero
     return oracle->write_count++;
 }
 
+static void must_be_durable(struct sim_oracle *oracle, const struct sim_write *write)
+{
+    for (uint32_t i = 0; i < write->count; i++) {
+        uint64_t *flushed_ns = &oracle->flushed_ns[write->block + i];
+        if (!write->zones[i].old && *flushed_ns < write->start_ns)
+            *flushed_ns = write->start_ns;
+    }
+}
+
 void oracle_written(struct sim *sim, uint32_t write_idx, bool ok)
 {
     struct sim_write *write = &sim->oracle.writes[write_idx];
@@ -44,6 +54,8 @@ void oracle_written(struct sim *sim, uint32_t write_idx, bool ok)
         return;
     }
     write->finish_ns = sim->now_ns;
+    if (write->fua)
+        must_be_durable(&sim->oracle, write);
     for (uint32_t i = 0; i < write->count; i++) {
         if (write->zones[i].min_finish_ns > sim->now_ns)
             write->zones[i].min_finish_ns = sim->now_ns;
@@ -61,6 +73,10 @@ void oracle_flushed(struct sim *sim, uint64_t start_ns)
     }
     oracle->flushes[oracle->flush_count++] =
         (struct sim_flush){.start_ns = start_ns, .finish_ns = sim->now_ns};
+    for (uint32_t i = 0; i < oracle->write_count; i++) {
+        if (oracle->writes[i].finish_ns <= start_ns)
+            must_be_durable(oracle, &oracle->writes[i]);
+    }
 }
 
 static bool covers(const struct sim_write *write, uint32_t block)
@@ -230,6 +246,7 @@ void oracle_cache_lost(struct sim *sim)
         }
     }
     oracle->era_ns = sim->now_ns;
+    memset(oracle->flushed_ns, 0, sizeof(oracle->flushed_ns));
 }
 
 void oracle_release(struct sim *sim)
@@ -293,6 +310,36 @@ void oracle_check_planes(struct sim *sim)
                 continue;
             check_pair(sim, &sim->replicas[i], &sim->replicas[j], !both);
         }
+    }
+}
+
+static void check_durable(struct sim *sim, const struct sim_replica *replica)
+{
+    const struct sim_oracle *oracle = &sim->oracle;
+    for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
+        uint64_t id = replica->disk.durable[block];
+        if (id != 0 && oracle->writes[id - 1].finish_ns < oracle->flushed_ns[block])
+            sim_fail(sim,
+                     "replica %u is in sync, but block %u on its disk is %" PRIu64
+                     ", older than what was flushed",
+                     replica->idx, block, id);
+    }
+}
+
+void oracle_check_durable(struct sim *sim)
+{
+    struct repl_status status;
+    int serving = target_serving(sim);
+    if (serving < 0)
+        return;
+    repl_status(sim->targets[serving].repl, &status);
+    if (status.epoch < sim->served_epoch)
+        return;
+    for (uint32_t i = 0; i < status.member_count; i++) {
+        const struct service *service = whole(&sim->replicas[i]);
+        if (status.members[i].in_sync && status.members[i].attached && service &&
+            !service->meta.lossy)
+            check_durable(sim, &sim->replicas[i]);
     }
 }
 

@@ -123,8 +123,10 @@ bool sim_turn(struct sim *sim)
     ASSERT(event.at_ns >= sim->now_ns);
     sim->now_ns = event.at_ns;
     event.fn(sim, &event);
-    if (++sim->events % 64 == 0)
+    if (++sim->events % 64 == 0) {
         oracle_check_planes(sim);
+        oracle_check_durable(sim);
+    }
     return true;
 }
 

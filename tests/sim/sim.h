@@ -152,11 +152,12 @@ struct sim_oracle {
     uint32_t flush_count;
     uint32_t flush_capacity;
     uint64_t era_ns;
+    uint64_t flushed_ns[SIM_BLOCKS]; /* start of the latest write that must be durable */
 };
 
 struct sim_faults {
     uint32_t cut, silence, kill_replica, power, power_all, kill_target, take_over, eio, enospc,
-        sync, rot, slow; /* weight of each; 0: off */
+        sync, rot, slow, partition; /* weight of each; 0: off */
     uint64_t mean_ns;
 };
 
@@ -248,6 +249,8 @@ void oracle_check(struct sim *sim);
 void oracle_release(struct sim *sim);
 /* White box: members differ only where one of them says so. */
 void oracle_check_planes(struct sim *sim);
+/* White box: what was flushed is durable at every member in sync. */
+void oracle_check_durable(struct sim *sim);
 /* All members hold the same. */
 void oracle_check_equal(struct sim *sim);
 
