@@ -184,6 +184,9 @@ void remove_start(struct record *record, bool force, struct http_request *reques
     record->state = RECORD_REMOVING;
     loop_timer_init(&job->timer, control->loop, on_late);
     loop_timer_start(&job->timer, REMOVE_ANSWER_S * (uint64_t)1000000000);
+    /* Forced, nobody waits for requests that a volume without a majority may never answer. */
+    if (force && record->volume && !record->fenced)
+        volume_abort(record->volume);
     record_hide(record);
     loop_defer(control->loop, &control->reap);
 }

@@ -11,6 +11,7 @@
  */
 struct volume_op {
     struct repl_op op;
+    struct list node; /* in volume.ops, from submit until it is answered */
     struct volume *volume;
     struct block_req *req;
     uint64_t done_bytes; /* of the request, by the parts that are finished */
@@ -32,6 +33,7 @@ struct volume {
     struct repl *repl; /* owned */
     struct volume_member members[MEMBERS_MAX];
     uint32_t member_count;
+    struct list ops;      /* volume_op.node: every request that is not answered */
     struct list waiting;  /* volume_op.op.node: the core has REPL_OPS_MAX already */
     struct list merging;  /* volume_op.op.node: read, to be merged */
     struct list finished; /* volume_op.op.node: to be answered */
@@ -41,6 +43,7 @@ struct volume {
     uint32_t ops_out;  /* with the core */
     bool stopping;
     bool core_stopped;
+    bool aborted; /* the core is not asked any more */
     void (*stopped)(void *arg);
     void *stopped_arg;
     struct volume_counters counters;

@@ -173,7 +173,7 @@ static void volume_perform(struct volume *volume, struct repl_effect *effect)
 static void volume_set_timer(struct volume *volume)
 {
     uint64_t deadline_ns = repl_deadline_ns(volume->repl);
-    if (deadline_ns >= volume->timer_ns)
+    if (deadline_ns >= volume->timer_ns || volume->aborted)
         return;
     uint64_t now_ns = loop_now_ns(volume->env.loop);
     volume->timer_ns = deadline_ns;
@@ -183,6 +183,8 @@ static void volume_set_timer(struct volume *volume)
 static void volume_step(struct volume *volume, const struct repl_event *event)
 {
     struct repl_event timed = *event;
+    if (volume->aborted)
+        return;
     timed.now_ns = loop_now_ns(volume->env.loop);
     repl_step(volume->repl, &timed);
     struct repl_effect effect;
@@ -253,6 +255,7 @@ static void volume_count(struct volume *volume, const struct block_req *req)
 static void volume_answer(struct volume *volume, struct volume_op *vop)
 {
     struct block_req *req = vop->req;
+    list_remove(&vop->node);
     pool_put(volume->env.ops, vop);
     volume_count(volume, req);
     req->done(req);
@@ -287,6 +290,7 @@ void volume_submit(struct volume *volume, struct block_req *req)
     ASSERT(vop);
     vop->volume = volume;
     vop->req = req;
+    list_append(&volume->ops, &vop->node);
     req->status = volume->stopping ? -ESHUTDOWN : volume_request_check(volume, req);
     bool empty = req->length_bytes == 0 && req->op != BLOCK_FLUSH;
     if (req->status < 0 || empty) {
@@ -316,6 +320,7 @@ struct volume *volume_new(const struct volume_env *env, const struct config *con
     uint64_t seed;
     memcpy(&seed, env->process.bytes, sizeof(seed));
     volume->repl = repl_new(config, &env->process, &env->settings, env->bufs, seed);
+    list_init(&volume->ops);
     list_init(&volume->waiting);
     list_init(&volume->merging);
     list_init(&volume->finished);
@@ -327,16 +332,36 @@ struct volume *volume_new(const struct volume_env *env, const struct config *con
 
 void volume_stop(struct volume *volume, void (*done)(void *arg), void *arg)
 {
-    ASSERT(!volume->stopping);
+    ASSERT(!volume->stopped);
     volume->stopping = true;
     volume->stopped = done;
     volume->stopped_arg = arg;
     volume_run(volume, &(struct repl_event){.kind = REPL_EV_STOP});
+    loop_defer(volume->env.loop, &volume->answer);
+}
+
+/* What the core still holds of these requests it never looks at again. */
+void volume_abort(struct volume *volume)
+{
+    volume->stopping = true;
+    volume->aborted = true;
+    volume->core_stopped = true;
+    volume->ops_out = 0;
+    list_init(&volume->waiting);
+    list_init(&volume->merging);
+    list_init(&volume->finished);
+    LIST_FOR_EACH (node, &volume->ops) {
+        struct volume_op *vop = CONTAINER_OF(node, struct volume_op, node);
+        vop->op.status = -ESHUTDOWN;
+        list_append(&volume->finished, &vop->op.node);
+    }
+    loop_timer_stop(&volume->timer);
+    loop_defer(volume->env.loop, &volume->answer);
 }
 
 void volume_free(struct volume *volume)
 {
-    ASSERT(volume->ops_out == 0 && list_empty(&volume->finished));
+    ASSERT(list_empty(&volume->ops));
     loop_task_cancel(&volume->answer);
     loop_timer_stop(&volume->timer);
     for (uint32_t i = 0; i < volume->member_count; i++) {

@@ -51,7 +51,12 @@ void volume_submit(struct volume *volume, struct block_req *req);
 bool volume_full(const struct volume *volume);
 /* Finishes what was submitted, leaves the replicas clean, then calls `done`. */
 void volume_stop(struct volume *volume, void (*done)(void *arg), void *arg);
-/* Stopped, or fenced, or without members; requests still waiting are answered with -ESHUTDOWN. */
+/*
+ * Gives the volume up: every request, also those to come, is answered with -ESHUTDOWN in a later
+ * turn. What was under way may or may not have taken effect.
+ */
+void volume_abort(struct volume *volume);
+/* Stopped, aborted or fenced, and every request answered. */
 void volume_free(struct volume *volume);
 
 const struct config *volume_config(const struct volume *volume);

@@ -47,6 +47,14 @@ void volume_stop(struct volume *volume, void (*done)(void *arg), void *arg)
     volume->stopped_arg = arg;
 }
 
+static int volumes_aborted;
+
+void volume_abort(struct volume *volume)
+{
+    (void)volume;
+    volumes_aborted++;
+}
+
 void volume_free(struct volume *volume)
 {
     volumes_open--;

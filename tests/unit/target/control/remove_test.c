@@ -31,7 +31,9 @@ START_TEST(volume_in_use_is_deleted_only_by_force)
     exports_find(&exports, "v1", 2)->session_count = 1;
     ask(HTTP_DELETE, "/v1/volumes/v1", "", "");
     refused(409, "in use");
+    ck_assert_int_eq(volumes_aborted, 0);
     ask(HTTP_DELETE, "/v1/volumes/v1", "force=1", "");
+    ck_assert_int_eq(volumes_aborted, 1);
     ck_assert_uint_eq(answer_code, 0);
     turns(2);
     export_goes();

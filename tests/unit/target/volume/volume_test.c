@@ -381,6 +381,35 @@ START_TEST(request_after_stop_is_refused)
 }
 END_TEST
 
+START_TEST(abort_answers_what_the_core_holds_and_what_comes_later)
+{
+    member(1);
+    submit(BLOCK_WRITE, 0, 4096);
+    volume_abort(volume);
+    ck_assert_int_eq(done_count, 0);
+    turn();
+    ck_assert_int_eq(done_count, 1);
+    ck_assert_int_eq(req.status, -ESHUTDOWN);
+    slice_release(&req.data);
+    submit(BLOCK_FLUSH, 0, 0);
+    turn();
+    ck_assert_int_eq(req.status, -ESHUTDOWN);
+    int events_before = event_count;
+    opened[0]->on_down(opened[0]);
+    ck_assert_int_eq(event_count, events_before);
+}
+END_TEST
+
+START_TEST(stop_after_abort_is_done_at_once)
+{
+    member(1);
+    volume_abort(volume);
+    volume_stop(volume, on_stopped, NULL);
+    turn();
+    ck_assert_int_eq(stopped_count, 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("volume");
@@ -401,6 +430,8 @@ int main(void)
     tcase_add_test(tcase, deadline_of_the_core_brings_a_tick);
     tcase_add_test(tcase, stop_is_done_when_the_core_is);
     tcase_add_test(tcase, request_after_stop_is_refused);
+    tcase_add_test(tcase, abort_answers_what_the_core_holds_and_what_comes_later);
+    tcase_add_test(tcase, stop_after_abort_is_done_at_once);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
