@@ -68,7 +68,7 @@ enum frame_type {
                               may differ, lowest bit first; what is past its end is zero */
     FRAME_HASH = 50,       /* range; reply body: one hash for each 16 KiB */
     FRAME_COPY = 52,       /* a resynchronisation write: like WRITE, but counts as copied */
-    FRAME_CLOSE = 54,      /* the session ends cleanly */
+    FRAME_CLOSE = 54, /* the session ends cleanly. A reply unasked, with STALE: it was taken over */
 };
 
 enum frame_flag {

@@ -49,6 +49,15 @@ void session_end(struct service *service)
     data_drop(service);
 }
 
+/* Whoever is replaced by a higher epoch learns it at once, also if it asks for nothing. */
+static void session_tell_fenced(struct service *service)
+{
+    if (service->session_state != SESSION_OPEN)
+        return;
+    struct frame frame = {.type = FRAME_CLOSE, .session = service->session};
+    io_refuse(service, io_get(service, &frame, service->link), FRAME_STALE);
+}
+
 void session_open(struct service *service, struct service_io *io, const struct frame *frame)
 {
     struct message_open open;
@@ -68,6 +77,8 @@ void session_open(struct service *service, struct service_io *io, const struct f
         io_refuse(service, io, service->failed ? FRAME_FAILED : FRAME_STALE);
         return;
     }
+    if (open.epoch > meta->promised_epoch)
+        session_tell_fenced(service);
     session_end(service);
     service->session_state = SESSION_OPENING;
     service->link = io->link;

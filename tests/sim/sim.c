@@ -241,11 +241,10 @@ static bool sim_is_done(const struct sim *sim)
 
 static bool sim_is_stopped(const struct sim *sim)
 {
-    for (int i = 0; i < SIM_TARGETS; i++) {
-        if (sim->targets[i].repl && !sim->targets[i].stopped && !sim->targets[i].fenced)
-            return false;
-    }
-    return true;
+    bool stopped = false;
+    for (int i = 0; i < SIM_TARGETS; i++)
+        stopped = stopped || sim->targets[i].stopped;
+    return stopped;
 }
 
 static bool sim_is_at_rest(const struct sim *sim)
