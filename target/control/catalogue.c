@@ -303,6 +303,18 @@ static void record_learn_deleted(struct record *record, const struct config *tom
     loop_defer(record->control->loop, &record->control->reap);
 }
 
+/* A replica refuses a deletion that is older than what it accepted, so the deletion is made newer.
+ */
+static void record_learn_newer(struct record *record, const struct config *config)
+{
+    if (record->state == RECORD_LIVE) {
+        record->config = *config;
+    } else if (record->state == RECORD_DELETED) {
+        record->config.epoch = config->epoch;
+        record->config.version = config->version + 1;
+    }
+}
+
 void catalogue_heard(struct control *control, struct peer *peer, const struct message_volume *heard)
 {
     const struct config *config = &heard->config;
@@ -324,11 +336,10 @@ void catalogue_heard(struct control *control, struct peer *peer, const struct me
         return;
     }
     record_place(record, &heard->member, peer, config->deleted);
-    if (config->deleted) {
+    if (config->deleted)
         record_learn_deleted(record, config);
-    } else if (config_compare(config, &record->config) > 0 && record->state == RECORD_LIVE) {
-        record->config = *config;
-    }
+    else if (config_compare(config, &record->config) > 0)
+        record_learn_newer(record, config);
     if (config->epoch > 0 && !uuid_equal(&config->controller, &control->process))
         record->unopened = false;
 }

@@ -6,10 +6,18 @@
 
 guest=$(dirname "${BASH_SOURCE[0]}")/../guest
 
+guest_runs_or_ended() {
+  log_says "$DIR/guest.log" "GUEST: load running" || ! kill -0 "$1" 2>/dev/null
+}
+
 guest_fault() {
   "$guest/run" --timeout 250 "$@" >"$DIR/guest.log" 2>&1 &
   local pid=$!
-  wait_for 120 "the load to run" log_says "$DIR/guest.log" "GUEST: load running"
+  wait_for 120 "the load to run" guest_runs_or_ended "$pid"
+  log_says "$DIR/guest.log" "GUEST: load running" || {
+    cat "$DIR/guest.log"
+    fail "the guest ended before its load"
+  }
   sleep 2
   say "replica 2 is killed"
   replica_kill 2

@@ -78,6 +78,23 @@ START_TEST(straggler_of_a_deleted_volume_is_told)
 }
 END_TEST
 
+START_TEST(straggler_ahead_of_the_deletion_is_told_a_newer_one)
+{
+    struct config config = config_of("v1", 3, 5);
+    struct config tombstone = config;
+    tombstone.deleted = true;
+    tombstone.version = 9;
+    config.epoch = 7;
+    config.version = 12;
+    peer_tells(0, &tombstone, 0);
+    peer_comes(0);
+    peer_tells(1, &config, 1);
+    peer_comes(1);
+    ck_assert_uint_eq(calls_of(FRAME_DELETE), 1);
+    ck_assert_int_eq(config_compare(&calls[0].del.config, &config), 1);
+}
+END_TEST
+
 START_TEST(tombstone_ends_an_open_volume)
 {
     struct config config = config_of("v1", 3, 5);
@@ -164,6 +181,7 @@ int main(void)
         peer_that_comes_back_is_told_to_the_volume_again,
         second_volume_of_a_name_is_not_shown,
         straggler_of_a_deleted_volume_is_told,
+        straggler_ahead_of_the_deletion_is_told_a_newer_one,
         tombstone_ends_an_open_volume,
         member_left_out_at_creation_is_made,
         missing_member_of_a_volume_once_opened_is_not_made,
