@@ -11,8 +11,8 @@ fio --name=load --ioengine=nbd --uri="$(nbd_uri v1)" --rw=randwrite --bs=4k --io
 fio=$!
 sleep 2
 replica_kill 2
-sleep 3
-[ "$(members_in_sync v1)" -eq 2 ] || fail "the lost member still counts"
+two_in_sync() { [ "$(members_in_sync v1)" -eq 2 ]; }
+wait_for 10 "the lost member to count no more" two_in_sync
 volume_json v1 | jq -e '.state == "serving"' >/dev/null || fail "the volume does not serve"
 strake volume show v1
 replica_start 2
