@@ -8,6 +8,10 @@
 #   replica_kill 2; replica_start 2 kill -9, and back on the same pool and port
 #   target_kill; target_start
 #   wait_in_sync NAME               every member is in sync again
+#
+# For tests that need more: REPLICA_HOST[2] and REPLICA_EXEC[2] are the address replica 2 listens on
+# and the words its command begins with (in a network namespace, say); TARGET_EXEC likewise.
+# TARGET_LOG and NBD_SOCKET are another target's. at_end COMMAND runs when the test is over.
 set -euo pipefail
 
 : "${BIN:?BIN is the folder of strake, strake-target and strake-replica}"
@@ -15,15 +19,22 @@ PATH="$BIN:/usr/sbin:/sbin:$PATH"
 DIR=$(mktemp -d "${TMPDIR:-/tmp}/strake-test.XXXXXX")
 export STRAKE_CONTROL="$DIR/target.sock"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}"
-declare -A REPLICA_PORT REPLICA_PID
+declare -A REPLICA_PORT REPLICA_PID REPLICA_HOST REPLICA_EXEC
 TARGET_PID=""
 TARGET_ARGS=()
+TARGET_EXEC=""
+TARGET_LOG="$DIR/target.log"
+NBD_SOCKET="$DIR/nbd.sock"
+AT_END=()
 
 say() { printf '%s\n' "-- $*"; }
 fail() {
   printf 'FAIL: %s\n' "$*" >&2
   exit 1
 }
+
+# The last one said is run first.
+at_end() { AT_END=("$*" "${AT_END[@]}"); }
 
 cluster_logs() {
   local log
@@ -43,6 +54,10 @@ cluster_end() {
     kill -9 "$pid" 2>/dev/null || true
   done
   wait 2>/dev/null || true
+  local command
+  for command in "${AT_END[@]}"; do
+    eval "$command" || true
+  done
   rm -rf "$DIR"
   exit "$status"
 }
@@ -74,12 +89,14 @@ replica_start() {
   shift
   : "${REPLICA_PORT[$i]:=$(free_port)}"
   mkdir -p "$DIR/pool$i"
-  strake-replica --pool "$DIR/pool$i" --listen "127.0.0.1:${REPLICA_PORT[$i]}" "$@" \
-    2>>"$DIR/replica$i.log" &
+  rm -f "$DIR/address$i"
+  ${REPLICA_EXEC[$i]:-} strake-replica --pool "$DIR/pool$i" --listen "$(replica_address "$i")" \
+    --address-file "$DIR/address$i" "$@" 2>>"$DIR/replica$i.log" &
   REPLICA_PID[$i]=$!
-  wait_for 20 "replica $i to listen" port_open "${REPLICA_PORT[$i]}"
+  wait_for 20 "replica $i to listen" test -s "$DIR/address$i"
 }
 
+replica_address() { printf '%s:%s' "${REPLICA_HOST[$1]:-127.0.0.1}" "${REPLICA_PORT[$1]}"; }
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # Ends a process by SIGKILL and waits until it is gone.
@@ -103,11 +120,11 @@ target_start() {
   : "${ISCSI_PORT:=$(free_port)}" "${NBD_PORT:=$(free_port)}"
   local i replicas=()
   for i in "${!REPLICA_PORT[@]}"; do
-    replicas+=(--replica "127.0.0.1:${REPLICA_PORT[$i]}")
+    replicas+=(--replica "$(replica_address "$i")")
   done
-  strake-target "${replicas[@]}" --iscsi "127.0.0.1:$ISCSI_PORT" --nbd "127.0.0.1:$NBD_PORT" \
-    --nbd "unix:$DIR/nbd.sock" --control "$STRAKE_CONTROL" "${TARGET_ARGS[@]}" "$@" \
-    2>>"$DIR/target.log" &
+  $TARGET_EXEC strake-target "${replicas[@]}" --iscsi "127.0.0.1:$ISCSI_PORT" --nbd "127.0.0.1:$NBD_PORT" \
+    --nbd "unix:$NBD_SOCKET" --control "$STRAKE_CONTROL" "${TARGET_ARGS[@]}" "$@" \
+    2>>"$TARGET_LOG" &
   TARGET_PID=$!
   wait_for 20 "the target to answer" strake status
 }
