@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Streams. A stream is connecting, open or closed (fd -1). While open, `readable` runs unless
- * paused or closing; `writable` runs only while the kernel takes no more, and then the stream is
- * in no sender's list.
+ * Streams, plain or within TLS. A stream is connecting, open or closed (fd -1). While open,
+ * `readable` runs unless paused or closing; `writable` runs only while the kernel takes no more,
+ * and then the stream is in no sender's list.
  */
 #include "common/net/stream.h"
 
@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,10 +28,39 @@ static bool stream_is_open(const struct stream *stream)
     return stream->loop && stream->fd >= 0;
 }
 
+/* Sends until `tx` is empty (0) or the kernel takes no more (-EAGAIN), or fails (-errno). */
+static int stream_flush(struct stream *stream, struct tx *tx)
+{
+    struct iovec vectors[STREAM_VECTORS];
+    while (!tx_empty(tx)) {
+        struct msghdr message = {.msg_iov = vectors};
+        message.msg_iovlen = (size_t)tx_vectors(tx, vectors, STREAM_VECTORS);
+        ssize_t sent = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
+        if (sent >= 0)
+            tx_sent(tx, (uint64_t)sent);
+        else if (errno != EINTR)
+            return -errno;
+    }
+    return 0;
+}
+
+/* The last words of TLS, if they can be said at once: that this is the end, or what was wrong. */
+static void stream_goodbye(struct stream *stream)
+{
+    struct tx *out = tls_out(stream->tls);
+    if (tx_empty(out))
+        tls_goodbye(stream->tls);
+    (void)stream_flush(stream, out);
+}
+
 void stream_close(struct stream *stream)
 {
     if (!stream_is_open(stream))
         return;
+    if (stream->tls)
+        stream_goodbye(stream);
+    tls_free(stream->tls);
+    stream->tls = NULL;
     if (stream->gone)
         *stream->gone = true;
     stream->gone = NULL;
@@ -74,10 +104,43 @@ static void stream_watch(struct stream *stream)
         ev_io_start(stream->loop->ev, &stream->readable);
 }
 
-static void stream_deliver(struct stream *stream)
+/* False when the owner closed the stream. */
+static bool stream_deliver(struct stream *stream)
 {
-    if (stream_tell(stream, stream->on_bytes))
-        rx_trim(&stream->rx);
+    if (!stream_tell(stream, stream->on_bytes))
+        return false;
+    rx_trim(&stream->rx);
+    return true;
+}
+
+static void stream_end_tls(struct stream *stream)
+{
+    char why[TLS_WHY_BYTES];
+    snprintf(why, sizeof(why), "%s", tls_why(stream->tls));
+    stream_end(stream, why);
+}
+
+/* One receive, and what it decrypts to, as long as the owner wants it. */
+static void stream_readable_tls(struct stream *stream)
+{
+    tls_turn(stream->tls);
+    while (!stream->paused && !stream->closing) {
+        enum tls_got got = tls_receive(stream->tls, &stream->rx);
+        if (got == TLS_GOT_END) {
+            stream_end_tls(stream);
+            return;
+        }
+        if (!tx_empty(tls_out(stream->tls)) || got == TLS_GOT_SECURED)
+            stream_send(stream);
+        if (got == TLS_GOT_NOTHING) {
+            rx_trim(&stream->rx);
+            return;
+        }
+        bool stays = got == TLS_GOT_SECURED ? stream_tell(stream, stream->on_secured)
+                                            : stream_deliver(stream);
+        if (!stays)
+            return;
+    }
 }
 
 /* One receive a turn: with more to come the loop calls again, after the other streams. */
@@ -86,12 +149,16 @@ static void stream_readable(struct ev_loop *ev, struct ev_io *io, int events)
     struct stream *stream = CONTAINER_OF(io, struct stream, readable);
     (void)ev;
     (void)events;
+    if (stream->tls) {
+        stream_readable_tls(stream);
+        return;
+    }
     uint32_t room_bytes;
     uint8_t *space = rx_space(&stream->rx, &room_bytes);
     ssize_t got = recv(stream->fd, space, room_bytes, 0);
     if (got > 0) {
         rx_filled(&stream->rx, (uint32_t)got);
-        stream_deliver(stream);
+        (void)stream_deliver(stream);
     } else if (got == 0) {
         stream_end(stream, "closed by the other end");
     } else if (errno == EAGAIN || errno == EINTR) {
@@ -101,38 +168,62 @@ static void stream_readable(struct ev_loop *ev, struct ev_io *io, int events)
     }
 }
 
-/* Sends until tx is empty (0) or the kernel takes no more (-EAGAIN), or fails (-errno). */
-static int stream_flush(struct stream *stream)
+/* The same within TLS; what cannot be encrypted yet stays. -EPROTO: tls_why. */
+static int stream_flush_tls(struct stream *stream)
 {
-    struct iovec vectors[STREAM_VECTORS];
-    while (!tx_empty(&stream->tx)) {
-        struct msghdr message = {.msg_iov = vectors};
-        message.msg_iovlen = (size_t)tx_vectors(&stream->tx, vectors, STREAM_VECTORS);
-        ssize_t sent = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
-        if (sent >= 0)
-            tx_sent(&stream->tx, (uint64_t)sent);
-        else if (errno != EINTR)
-            return -errno;
+    struct tx *out = tls_out(stream->tls);
+    int status = 0;
+    do {
+        if (!tls_encrypt(stream->tls, &stream->tx))
+            return -EPROTO;
+        if (tx_empty(out))
+            break;
+        status = stream_flush(stream, out);
+    } while (status == 0);
+    return status;
+}
+
+/*
+ * Sending failed. The other end may have said why before it closed: a TLS alert lies in the
+ * socket.
+ */
+static void stream_broke(struct stream *stream, int status)
+{
+    bool ended = false;
+    if (stream->tls) {
+        tls_turn(stream->tls);
+        for (int round = 0; round < 64 && !ended; round++) {
+            enum tls_got got = tls_receive(stream->tls, &stream->rx);
+            ended = got == TLS_GOT_END;
+            if (got == TLS_GOT_NOTHING)
+                break;
+            rx_release(&stream->rx);
+        }
     }
-    return 0;
+    if (ended)
+        stream_end_tls(stream);
+    else
+        stream_end(stream, strerror(-status));
 }
 
 static void stream_push(struct stream *stream)
 {
-    bool had_bytes = !tx_empty(&stream->tx);
-    int status = stream_flush(stream);
+    bool had_bytes = stream_pending_bytes(stream) > 0;
+    int status = stream->tls ? stream_flush_tls(stream) : stream_flush(stream, &stream->tx);
     if (status == -EAGAIN) {
         ev_io_start(stream->loop->ev, &stream->writable);
         return;
     }
     if (status) {
-        stream_end(stream, strerror(-status));
+        stream_broke(stream, status);
         return;
     }
     ev_io_stop(stream->loop->ev, &stream->writable);
-    if (had_bytes && !stream_tell(stream, stream->on_sent))
+    bool waits = !tx_empty(&stream->tx); /* for the end of the TLS handshake */
+    if (had_bytes && !waits && !stream_tell(stream, stream->on_sent))
         return;
-    if (stream->closing && tx_empty(&stream->tx))
+    /* Nothing is read any more when closing, so a handshake does not end either. */
+    if (stream->closing && (tx_empty(&stream->tx) || (stream->tls && !tls_secured(stream->tls))))
         stream_end(stream, "finished");
 }
 
@@ -171,8 +262,8 @@ static void stream_later(struct loop_task *task)
     struct stream *stream = CONTAINER_OF(task, struct stream, later);
     if (stream->connecting)
         stream_connected(stream);
-    else if (!stream->paused && !stream->closing)
-        stream_deliver(stream);
+    else if (!stream->paused && !stream->closing && stream_deliver(stream) && stream->tls)
+        stream_readable_tls(stream);
 }
 
 static bool stream_sender_run(struct loop_hook *hook)
@@ -270,6 +361,27 @@ int stream_connect(struct stream *stream, struct loop *loop, struct stream_sende
     }
     stream_close(stream);
     return status;
+}
+
+void stream_secure(struct stream *stream, struct tls_context *context, bool server)
+{
+    ASSERT(stream_is_open(stream) && !stream->connecting && !stream->tls);
+    ASSERT(rx_length(&stream->rx) == 0);
+    struct buf_pool *bufs = stream->tx.pool;
+    struct tls *tls = tls_new(context, server, stream->fd, &stream->tx);
+    tx_init(&stream->tx, bufs);
+    stream->tls = tls;
+    stream_send(stream);
+}
+
+const char *stream_peer(const struct stream *stream)
+{
+    return stream->tls ? tls_peer(stream->tls) : "";
+}
+
+uint64_t stream_pending_bytes(const struct stream *stream)
+{
+    return stream->tx.pending_bytes + (stream->tls ? tls_out(stream->tls)->pending_bytes : 0);
 }
 
 void stream_send(struct stream *stream)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connected byte stream on a loop: fills rx, sends tx once a turn. The owner embeds it, reads
- * from rx in on_bytes, writes into tx at any time and calls stream_send. Callbacks come from the
- * loop, never from inside a call of the owner; from any of them the owner may call stream_close and
- * release the stream's memory. An idle stream holds no buffer and sets no timer.
+ * A connected byte stream on a loop: fills rx, sends tx once a turn, as it is or within TLS. The
+ * owner embeds it, reads from rx in on_bytes, writes into tx at any time and calls stream_send.
+ * Callbacks come from the loop, never from inside a call of the owner; from any of them the owner
+ * may call stream_close and release the stream's memory. An idle stream holds no buffer and sets no
+ * timer.
  */
 #ifndef STRAKE_NET_STREAM_H
 #define STRAKE_NET_STREAM_H
@@ -12,6 +13,7 @@
 #include "common/base/tx.h"
 #include "common/net/address.h"
 #include "common/net/loop.h"
+#include "common/net/tls.h"
 
 struct stream_sender;
 
@@ -29,11 +31,14 @@ struct stream {
     void (*on_closed)(struct stream *stream, const char *why);
     /* Connected (after stream_connect only). May be NULL. */
     void (*on_connected)(struct stream *stream);
+    /* TLS stands (after stream_secure only): the other end is stream_peer. May be NULL. */
+    void (*on_secured)(struct stream *stream);
     bool paused;
     bool connecting;
     bool closing; /* close once tx is empty */
     /* private */
     struct stream_sender *sender;
+    struct tls *tls; /* owned; NULL: plain */
     struct ev_io readable;
     struct ev_io writable;
     struct list send_node;  /* in the sender's list: tx is to be sent at the end of the turn */
@@ -55,6 +60,16 @@ void stream_open(struct stream *stream, struct loop *loop, struct stream_sender 
 /* Starts connecting; on_connected or on_closed follows. 0, or -errno and closed. Clears on_*. */
 MUST_USE int stream_connect(struct stream *stream, struct loop *loop, struct stream_sender *sender,
                             struct buf_pool *bufs, const struct address *address);
+/*
+ * From here on the bytes are within TLS: what is in tx still goes out plain, then the handshake
+ * runs, then on_secured is called, before any on_bytes. Only when connected, plain, and with rx
+ * empty. `context` outlives the stream. There is no time limit: the owner has one.
+ */
+void stream_secure(struct stream *stream, struct tls_context *context, bool server);
+/* Who the other end proved to be: tls_peer; "" when plain. */
+const char *stream_peer(const struct stream *stream);
+/* What the kernel did not take yet, encrypted or not. */
+uint64_t stream_pending_bytes(const struct stream *stream);
 /* tx has bytes: send them at the end of this turn. Drops them when closed. */
 void stream_send(struct stream *stream);
 void stream_pause(struct stream *stream);
