@@ -28,6 +28,8 @@ struct load {
     bool sequential;
     uint32_t flush_every;
     double seconds;
+    uint64_t ios_max;
+    uint64_t started;
     uint64_t deadline_ns;
     uint64_t next_bytes;
     uint64_t random;
@@ -74,7 +76,7 @@ static void finished(struct iscsi_context *iscsi, int status, void *command_data
         if (load->latency_count < LATENCIES_MAX)
             load->latencies_us[load->latency_count++] = (uint32_t)((now - slot->started_ns) / 1000);
     }
-    if (!load->failed && now < load->deadline_ns)
+    if (!load->failed && now < load->deadline_ns && load->started < load->ios_max)
         start(slot);
 }
 
@@ -94,6 +96,7 @@ static void start(struct slot *slot)
     struct load *load = slot->load;
     struct scsi_task *task;
     slot->started_ns = now_ns();
+    load->started++;
     slot->flush = load->write && load->flush_every && load->since_flush >= load->flush_every;
     if (slot->flush) {
         load->since_flush = 0;
@@ -190,18 +193,20 @@ static int connect_to(struct load *load, const char *url_text)
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: iscsi_load [-w] [-s] [-b BYTES] [-q DEPTH] [-t SECONDS] [-f FLUSH_EVERY] "
-            "[-z SIZE_BYTES] URL\n");
+    fprintf(stderr, "usage: iscsi_load [-w] [-s] [-b BYTES] [-q DEPTH] [-t SECONDS] [-c COUNT] "
+                    "[-f FLUSH_EVERY] [-z SIZE_BYTES] URL\n");
     return 2;
 }
 
 int main(int argc, char **argv)
 {
-    static struct load load = {
-        .io_bytes = 4096, .depth = 1, .seconds = 3, .random = 88172645463325252};
+    static struct load load = {.io_bytes = 4096,
+                               .depth = 1,
+                               .seconds = 3,
+                               .ios_max = UINT64_MAX,
+                               .random = 88172645463325252};
     int option;
-    while ((option = getopt(argc, argv, "wsb:q:t:f:z:")) != -1) {
+    while ((option = getopt(argc, argv, "wsb:q:t:c:f:z:")) != -1) {
         switch (option) {
         case 'w':
             load.write = true;
@@ -217,6 +222,10 @@ int main(int argc, char **argv)
             break;
         case 't':
             load.seconds = strtod(optarg, NULL);
+            break;
+        case 'c': /* as many commands, however long they take */
+            load.ios_max = strtoull(optarg, NULL, 0);
+            load.seconds = 1e6;
             break;
         case 'f':
             load.flush_every = (uint32_t)strtoul(optarg, NULL, 0);
