@@ -38,6 +38,12 @@ static const struct setting {
      "iSCSI names are this, a colon and the volume's name"},
     {"portal", "ADDR:PORT", SETTING_TEXT, offsetof(struct target_config, portal), 0, 0,
      "address told to iSCSI initiators instead of the one they connected to"},
+    {"tls-dir", "DIR", SETTING_TEXT, offsetof(struct target_config, tls_dir), 0, 0,
+     "speak to replicas within TLS only, with the files of DIR (see below)"},
+    {"nbd-tls", "MODE", SETTING_TEXT, offsetof(struct target_config, nbd_tls), 0, 0,
+     "TLS of NBD clients: off (the default), on (who asks for it) or require"},
+    {"nbd-tls-dir", "DIR", SETTING_TEXT, offsetof(struct target_config, nbd_tls_dir), 0, 0,
+     "files of --nbd-tls, if others than those of --tls-dir"},
     {"slow", "MS", SETTING_NUMBER, offsetof(struct target_config, slow_ms), 1, 600000,
      "the longest that a replica may take over an operation before it is left behind"},
     {"grace", "MS", SETTING_NUMBER, offsetof(struct target_config, grace_ms), 1, 600000,
@@ -235,8 +241,11 @@ static const struct setting *option_take(int argc, char *const argv[], int *idx,
 static void config_defaults(struct target_config *config)
 {
     const char *run = getenv("XDG_RUNTIME_DIR");
-    *config = (struct target_config){
-        .memory_mib = 256, .connections = 256, .requests = 2048, .engine = "auto"};
+    *config = (struct target_config){.memory_mib = 256,
+                                     .connections = 256,
+                                     .requests = 2048,
+                                     .engine = "auto",
+                                     .nbd_tls = "off"};
     snprintf(config->control, sizeof(config->control), "%s/strake/target.sock",
              run && run[0] ? run : "/run");
     snprintf(config->iqn_prefix, sizeof(config->iqn_prefix), "%s", EXPORT_IQN_PREFIX_DEFAULT);
@@ -285,6 +294,21 @@ static int config_listeners(struct config_list *list, const char *name, const ch
     return 0;
 }
 
+/* The directory of NBD clients' TLS is that of the replicas' unless it is named. */
+static int config_tls(struct target_config *config, struct error *error)
+{
+    bool off = strcmp(config->nbd_tls, "off") == 0;
+    if (!off && strcmp(config->nbd_tls, "on") != 0 && strcmp(config->nbd_tls, "require") != 0)
+        return error_set(error, "nbd-tls: \"%s\" is neither off, on nor require", config->nbd_tls);
+    if (off && config->nbd_tls_dir[0])
+        return error_set(error, "nbd-tls-dir without nbd-tls: say on or require");
+    if (!config->nbd_tls_dir[0])
+        memcpy(config->nbd_tls_dir, config->tls_dir, sizeof(config->nbd_tls_dir));
+    if (!off && !config->nbd_tls_dir[0])
+        return error_set(error, "nbd-tls: needs nbd-tls-dir or tls-dir");
+    return 0;
+}
+
 static int config_check(struct target_config *config, struct error *error)
 {
     struct exports *exports = NULL;
@@ -300,6 +324,8 @@ static int config_check(struct target_config *config, struct error *error)
     if (strlen(config->iqn_prefix) >= sizeof(exports->iqn_prefix))
         return error_set(error, "iqn-prefix: longer than %zu characters",
                          sizeof(exports->iqn_prefix) - 1);
+    if (config_tls(config, error))
+        return -1;
     if (config_listeners(&config->iscsi, "iscsi", "127.0.0.1:3260", error))
         return -1;
     return config_listeners(&config->nbd, "nbd", "127.0.0.1:10809", error);
@@ -329,6 +355,14 @@ void config_help(void)
                  settings[i].value ? settings[i].value : "");
         printf("  %-22s %s\n", left, settings[i].help);
     }
+    printf(
+        "\nFiles of a TLS directory, each as far as it is needed:\n"
+        "  ca.pem                 authorities; the other end must show a certificate of theirs\n"
+        "  cert.pem, key.pem      what this end shows, and its private key\n"
+        "  keys.psk               NBD only: keys shared with clients, lines of NAME:HEX\n"
+        "Replicas and targets need the first three. For NBD, keys.psk or cert.pem and key.pem\n"
+        "are enough; with ca.pem clients must show a certificate too. Who has a certificate of\n"
+        "the replicas' ca.pem may act as a target: give NBD clients an authority of their own.\n");
     printf("\nExample, one machine:   strake-target --pool /srv/strake\n"
            "Example, three:         strake-target --replica 10.0.0.1:10900 \\\n"
            "                            --replica 10.0.0.2:10900 --replica 10.0.0.3:10900\n"

@@ -30,8 +30,11 @@ struct target_config {
     struct config_list nbd;
     char control[CONFIG_TEXT_BYTES]; /* path of the API's socket */
     char iqn_prefix[CONFIG_TEXT_BYTES];
-    char portal[CONFIG_TEXT_BYTES]; /* "": the listener's own address */
-    uint64_t slow_ms;               /* 0: as the replication room has it; likewise below */
+    char portal[CONFIG_TEXT_BYTES];      /* "": the listener's own address */
+    char tls_dir[CONFIG_TEXT_BYTES];     /* "": replicas are spoken to in the clear */
+    char nbd_tls[CONFIG_TEXT_BYTES];     /* off, on, require */
+    char nbd_tls_dir[CONFIG_TEXT_BYTES]; /* "": tls_dir */
+    uint64_t slow_ms;                    /* 0: as the replication room has it; likewise below */
     uint64_t grace_ms;
     uint64_t io_timeout_ms;
     uint64_t resync_mib_s;

@@ -30,7 +30,9 @@ static struct target {
     struct buf_pool bufs;
     struct front *front;
     struct control *control;
-    struct replica *replica; /* NULL: volumes are kept by other processes only */
+    struct tls_context *tls;     /* of the links to replicas; NULL: plain */
+    struct tls_context *nbd_tls; /* of NBD clients; NULL: none */
+    struct replica *replica;     /* NULL: volumes are kept by other processes only */
     ev_signal terminate, interrupt;
     struct loop_timer deadline;
     bool stopping;
@@ -136,13 +138,38 @@ static int listen_all(const struct config_list *list, uint16_t port,
     return 0;
 }
 
+static int tls_build(struct error *error)
+{
+    const struct target_config *config = &target.config;
+    if (config->tls_dir[0]) {
+        target.tls = tls_context_new(config->tls_dir, true, error);
+        if (!target.tls)
+            return error_prefix(error, "tls-dir");
+    }
+    if (strcmp(config->nbd_tls, "off") != 0) {
+        target.nbd_tls = tls_context_new(config->nbd_tls_dir, false, error);
+        if (!target.nbd_tls)
+            return error_prefix(error, "nbd-tls");
+    }
+    return 0;
+}
+
+static enum nbd_tls nbd_tls_mode(const char *mode)
+{
+    if (strcmp(mode, "require") == 0)
+        return NBD_TLS_REQUIRED;
+    return strcmp(mode, "on") == 0 ? NBD_TLS_ALLOWED : NBD_TLS_OFF;
+}
+
 static int front_build(struct error *error)
 {
     const struct target_config *config = &target.config;
     struct front_settings settings = {.iqn_prefix = config->iqn_prefix,
                                       .iscsi_portal = config->portal[0] ? config->portal : NULL,
                                       .requests_max = (uint32_t)config->requests,
-                                      .connections_max = (uint32_t)config->connections};
+                                      .connections_max = (uint32_t)config->connections,
+                                      .nbd_tls = nbd_tls_mode(config->nbd_tls),
+                                      .tls = target.nbd_tls};
     target.front = front_new(&settings, &target.loop, &target.sender, &target.bufs, error);
     if (!target.front)
         return -1;
@@ -214,7 +241,7 @@ static int target_build(struct error *error)
     stream_sender_init(&target.sender, &target.loop);
     buf_pool_init(&target.bufs, target.config.memory_mib << 20);
     loop_timer_init(&target.deadline, &target.loop, on_deadline);
-    if (front_build(error) || control_build(error) || replicas_build(error))
+    if (tls_build(error) || front_build(error) || control_build(error) || replicas_build(error))
         return -1;
     ev_signal_init(&target.terminate, on_signal, SIGTERM);
     ev_signal_init(&target.interrupt, on_signal, SIGINT);
@@ -248,6 +275,8 @@ static void target_release(void)
     stream_sender_release(&target.sender);
     loop_release(&target.loop);
     buf_pool_release(&target.bufs);
+    tls_context_free(target.tls);
+    tls_context_free(target.nbd_tls);
     close(target.lock_fd);
 }
 

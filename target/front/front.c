@@ -24,6 +24,9 @@ struct front *front_new(const struct front_settings *settings, struct loop *loop
     front->sender = sender;
     front->bufs = bufs;
     front->connections_max = settings->connections_max;
+    ASSERT(settings->tls || settings->nbd_tls == NBD_TLS_OFF);
+    front->nbd_tls = settings->nbd_tls;
+    front->tls = settings->tls;
     front->retry_ms = FRONT_RETRY_MS_MIN;
     list_init(&front->conns);
     list_init(&front->blocked);

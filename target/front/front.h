@@ -11,6 +11,7 @@
 #include "common/net/listener.h"
 #include "common/net/stream.h"
 #include "target/front/export/export.h"
+#include "target/front/nbd/nbd.h"
 
 struct front;
 struct volume;
@@ -20,6 +21,8 @@ struct front_settings {
     const char *iscsi_portal; /* told in SendTargets instead of the socket's own; or NULL */
     uint32_t requests_max;    /* in flight, all connections together, of each protocol */
     uint32_t connections_max; /* clients at once; more are turned away */
+    enum nbd_tls nbd_tls;
+    struct tls_context *tls; /* NULL: nbd_tls is off */
 };
 
 struct front_counters {

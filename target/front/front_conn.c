@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -144,7 +145,7 @@ static void conn_unblock(struct conn *conn)
 /* For the log: "nbd 127.0.0.1:41000", and who that is when the protocol tells. */
 static void conn_log(const struct conn *conn, bool warn, const char *why)
 {
-    const char *who = conn->protocol == PROTOCOL_ISCSI ? iscsi_peer_name(conn->iscsi) : "";
+    const char *who = conn->protocol == PROTOCOL_ISCSI ? iscsi_peer_name(conn->iscsi) : conn->who;
     const char *what = protocol_names[conn->protocol];
     bool named = who && who[0];
     (warn ? log_warn : log_debug)("%s %s%s%s%s: closed (%s)", what, conn->peer, named ? " (" : "",
@@ -198,6 +199,10 @@ void conn_pump(struct conn *conn)
             break;
         } else if (next == SESSION_MORE) {
             conn_unblock(conn);
+            break;
+        } else if (next == SESSION_SECURE) {
+            conn_unblock(conn);
+            stream_secure(&conn->stream, front->tls, true);
             break;
         } else {
             struct volume *volume = conn_export_of(conn, req)->volume;
@@ -328,9 +333,19 @@ static void conn_on_sent(struct stream *stream)
 static void conn_on_closed(struct stream *stream, const char *why)
 {
     struct conn *conn = CONTAINER_OF(stream, struct conn, stream);
+    /* Whom TLS did not let in is worth a line; the rest happens every day. */
     if (!conn->leaving)
-        conn_log(conn, false, why);
+        conn_log(conn, strncmp(why, "TLS: ", 5) == 0, why);
     conn_gone(conn);
+}
+
+static void conn_on_secured(struct stream *stream)
+{
+    struct conn *conn = CONTAINER_OF(stream, struct conn, stream);
+    snprintf(conn->who, sizeof(conn->who), "%s", stream_peer(stream));
+    log_debug("%s %s: within TLS (%s)", protocol_names[conn->protocol], conn->peer,
+              conn->who[0] ? conn->who : "anonymous");
+    nbd_secured(&conn->nbd);
 }
 
 static void conn_on_pump(struct loop_task *task)
@@ -351,7 +366,8 @@ static bool conn_session_start(struct conn *conn)
 {
     struct front *front = conn->front;
     if (conn->protocol == PROTOCOL_NBD) {
-        nbd_init(&conn->nbd, &front->exports, &front->nbd_requests, &conn->stream.tx);
+        nbd_init(&conn->nbd, &front->exports, &front->nbd_requests, front->nbd_tls,
+                 &conn->stream.tx);
         loop_timer_start(&conn->deadline, NBD_HANDSHAKE_S * NS_PER_S);
         return true;
     }
@@ -396,6 +412,7 @@ void conn_accept(struct front *front, enum protocol protocol, int fd)
     conn->stream.on_bytes = conn_on_bytes;
     conn->stream.on_sent = conn_on_sent;
     conn->stream.on_closed = conn_on_closed;
+    conn->stream.on_secured = conn_on_secured;
     if (!conn_session_start(conn)) {
         log_warn("%s %s: connection refused (out of memory)", protocol_names[protocol], conn->peer);
         stream_close(&conn->stream);

@@ -49,6 +49,8 @@ struct front {
     struct stream_sender *sender; /* of main */
     struct buf_pool *bufs;        /* of main */
     uint32_t connections_max;
+    enum nbd_tls nbd_tls;
+    struct tls_context *tls; /* of main; NULL: no TLS */
     struct exports exports;
     struct pool nbd_requests;
     struct iscsi_node node;
@@ -86,6 +88,7 @@ struct conn {
     bool finishing;
     bool gone;
     char peer[ADDRESS_TEXT_BYTES];
+    char who[TLS_PEER_BYTES]; /* NBD within TLS: who the client proved to be; else "" */
     struct list node;
     struct list blocked_node;
 };

@@ -5,7 +5,8 @@
  *
  * The first byte chooses: bit 0 skips the client's flags, bit 1 skips the handshake (structured
  * replies on), bit 2 makes the export read-only, bit 3 deletes it half way, bit 4 answers late, bit
- * 5 fails every second request. The second byte is the size of the pieces.
+ * 5 fails every second request, bit 6 allows TLS and bit 7 requires it (unless bit 1 skips it). The
+ * second byte is the size of the pieces.
  */
 #include "target/front/nbd/nbd.h"
 
@@ -20,6 +21,8 @@ enum {
     DELETED = 1u << 3,
     LATE = 1u << 4,
     FAILING = 1u << 5,
+    TLS_ALLOWED = 1u << 6,
+    TLS_REQUIRED = 1u << 7,
     EXPORT_BYTES = 64 << 20,
     READ_BYTES_MAX = 64 << 10, /* longer ones fail: memory for them says nothing */
     OBJECTS = 32,              /* fewer than a session may have in flight: the pool runs dry */
@@ -38,10 +41,20 @@ struct run {
     uint32_t submitted_count;
 };
 
+static enum nbd_tls tls_of(uint8_t choice)
+{
+    if (choice & SKIP_HANDSHAKE)
+        return NBD_TLS_OFF;
+    if (choice & TLS_REQUIRED)
+        return NBD_TLS_REQUIRED;
+    return choice & TLS_ALLOWED ? NBD_TLS_ALLOWED : NBD_TLS_OFF;
+}
+
 static void run_check(const struct run *run, const struct nbd_request *request)
 {
     const struct block_req *block = &request->block;
     ASSERT(request->export == &run->vol);
+    ASSERT(run->session.secure || run->session.tls != NBD_TLS_REQUIRED);
     ASSERT(block->offset_bytes <= EXPORT_BYTES);
     ASSERT(block->length_bytes <= EXPORT_BYTES - block->offset_bytes);
     ASSERT(block->op == BLOCK_READ || block->op == BLOCK_FLUSH || !run->vol.read_only);
@@ -93,6 +106,10 @@ static bool run_pull(struct run *run)
             if (!run_answer(run))
                 tx_sent(&run->tx, run->tx.pending_bytes);
             break;
+        case SESSION_SECURE:
+            ASSERT(rx_length(&run->rx) == 0 && !run->session.secure);
+            nbd_secured(&run->session);
+            break;
         case SESSION_CLOSE:
             ASSERT(run->session.why);
             return false;
@@ -137,7 +154,7 @@ static void run_start(struct run *run, uint8_t choice)
     list_init(&run->submitted);
     rx_init(&run->rx, &run->bufs);
     tx_init(&run->tx, &run->bufs);
-    nbd_init(&run->session, &run->exports, &run->requests, &run->tx);
+    nbd_init(&run->session, &run->exports, &run->requests, tls_of(choice), &run->tx);
     if (choice & (SKIP_FLAGS | SKIP_HANDSHAKE))
         ASSERT(run_receive(run, flags, sizeof(flags), sizeof(flags)));
     if (choice & SKIP_HANDSHAKE) {

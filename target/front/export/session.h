@@ -21,6 +21,11 @@ enum session_next {
      * nothing in flight and tx empty it waits for the shared pool: after anybody's next x_reply().
      */
     SESSION_BUSY,
+    /*
+     * Put the stream within TLS, behind what is in tx; rx is empty. Call nbd_secured when it
+     * stands, and x_next when there are bytes.
+     */
+    SESSION_SECURE,
     SESSION_CLOSE, /* send what is in tx, then close; the session's `why` says the reason */
 };
 

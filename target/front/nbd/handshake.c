@@ -257,9 +257,39 @@ static void option_meta_context(struct nbd_session *session, uint32_t option, st
     option_ack(tx, option);
 }
 
+static void option_starttls(struct nbd_session *session, const struct reader *r, struct tx *tx)
+{
+    uint32_t option = NBD_OPT_STARTTLS;
+    if (session->tls == NBD_TLS_OFF) {
+        option_error(tx, option, NBD_REP_ERR_UNSUP, "this server does not speak TLS");
+    } else if (session->secure) {
+        option_error(tx, option, NBD_REP_ERR_INVALID, "the connection is within TLS already");
+    } else if (reader_left(r) > 0) {
+        option_error(tx, option, NBD_REP_ERR_INVALID, "the option takes no data");
+    } else {
+        option_ack(tx, option);
+        session->state = NBD_SECURING;
+    }
+}
+
+/* True when the option must wait for TLS, and was told so. */
+static bool option_needs_tls(struct nbd_session *session, uint32_t option, struct tx *tx)
+{
+    if (session->tls != NBD_TLS_REQUIRED || session->secure || option == NBD_OPT_STARTTLS ||
+        option == NBD_OPT_ABORT)
+        return false;
+    if (option == NBD_OPT_EXPORT_NAME)
+        nbd_close(session, "EXPORT_NAME without TLS");
+    else
+        option_error(tx, option, NBD_REP_ERR_TLS_REQD, "this server wants TLS first");
+    return true;
+}
+
 static void option_answer(struct nbd_session *session, uint32_t option, struct reader *r,
                           struct tx *tx)
 {
+    if (option_needs_tls(session, option, tx))
+        return;
     switch (option) {
     case NBD_OPT_EXPORT_NAME:
         option_export_name(session, (const char *)r->next, (uint32_t)reader_left(r), tx);
@@ -286,7 +316,7 @@ static void option_answer(struct nbd_session *session, uint32_t option, struct r
         option_meta_context(session, option, r, tx);
         break;
     case NBD_OPT_STARTTLS:
-        option_error(tx, option, NBD_REP_ERR_UNSUP, "this server does not speak TLS");
+        option_starttls(session, r, tx);
         break;
     case NBD_OPT_EXTENDED_HEADERS:
         option_error(tx, option, NBD_REP_ERR_UNSUP, "this server has no extended headers");
@@ -328,5 +358,8 @@ bool nbd_option_take(struct nbd_session *session, struct rx *rx, struct tx *tx)
     struct reader data = reader_of(rx_bytes(rx) + NBD_OPTION_BYTES, option.length_bytes);
     option_answer(session, option.type, &data, tx);
     rx_skip(rx, NBD_OPTION_BYTES + option.length_bytes);
+    /* Who waits for the answer has nothing to say yet; what came is not to be taken for secured. */
+    if (session->state == NBD_SECURING && rx_length(rx) > 0)
+        nbd_close(session, "bytes behind STARTTLS, before its answer");
     return true;
 }

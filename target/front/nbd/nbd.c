@@ -10,11 +10,21 @@
 #include <string.h>
 
 void nbd_init(struct nbd_session *session, struct exports *exports, struct pool *requests,
-              struct tx *tx)
+              enum nbd_tls tls, struct tx *tx)
 {
     ASSERT(requests->object_bytes >= sizeof(struct nbd_request));
-    *session = (struct nbd_session){.exports = exports, .requests = requests};
+    *session = (struct nbd_session){.exports = exports, .requests = requests, .tls = tls};
     nbd_greeting_send(tx);
+}
+
+/* What was said in the clear may be somebody else's words: nothing of it is kept. */
+void nbd_secured(struct nbd_session *session)
+{
+    ASSERT(session->state == NBD_SECURING);
+    session->state = NBD_OPTIONS;
+    session->secure = true;
+    session->structured = false;
+    session->base_allocation = false;
 }
 
 void nbd_release(struct nbd_session *session)
@@ -158,7 +168,11 @@ enum session_next nbd_next(struct nbd_session *session, struct rx *rx, struct tx
         case NBD_OPTIONS:
             if (!nbd_option_take(session, rx, tx))
                 return SESSION_MORE;
+            if (session->state == NBD_SECURING)
+                return SESSION_SECURE;
             break;
+        case NBD_SECURING:
+            return SESSION_MORE;
         case NBD_TRANSMISSION:
             if (!nbd_header_take(session, rx, tx))
                 return nbd_wait(session);

@@ -26,9 +26,16 @@ enum {
 };
 STATIC_ASSERT(NBD_PAYLOAD_BYTES_MAX == 32 << 20, "what clients assume who ask for no block sizes");
 
+enum nbd_tls {
+    NBD_TLS_OFF,      /* STARTTLS is unknown */
+    NBD_TLS_ALLOWED,  /* the client may begin it */
+    NBD_TLS_REQUIRED, /* before it there is nothing but STARTTLS and ABORT */
+};
+
 enum nbd_state {
     NBD_CLIENT_FLAGS, /* our greeting is in tx, the client's flags are awaited */
     NBD_OPTIONS,      /* option haggling */
+    NBD_SECURING,     /* STARTTLS was granted: nbd_secured is awaited */
     NBD_TRANSMISSION, /* an export is open; a request's header is awaited */
     NBD_ACCEPTED,     /* `header` was accepted: its payload or a free object is awaited */
     NBD_REFUSED,      /* `header` was refused: its answer waits for the end of its payload */
@@ -46,7 +53,9 @@ struct nbd_session {
     enum nbd_state state;
     struct exports *exports; /* of the front */
     struct pool *requests;   /* of the front: struct nbd_request, shared by its NBD sessions */
-    struct export *export;   /* open one, or NULL; counted in its session_count */
+    enum nbd_tls tls;
+    bool secure;           /* within TLS */
+    struct export *export; /* open one, or NULL; counted in its session_count */
     uint32_t in_flight;
     uint64_t in_flight_bytes; /* of READs and WRITEs */
     uint32_t drain_bytes;     /* of what was refused: to be thrown away before anything else */
@@ -63,7 +72,9 @@ struct nbd_session {
 
 /* Starts the session and puts the greeting into tx. */
 void nbd_init(struct nbd_session *session, struct exports *exports, struct pool *requests,
-              struct tx *tx);
+              enum nbd_tls tls, struct tx *tx);
+/* TLS stands, as SESSION_SECURE asked: options begin anew. */
+void nbd_secured(struct nbd_session *session);
 /* Nothing may be in flight any more. */
 void nbd_release(struct nbd_session *session);
 /* The next thing to do (export/session.h). *out is a struct nbd_request, whose export says where

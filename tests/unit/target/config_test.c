@@ -119,6 +119,25 @@ START_TEST(names_are_checked)
 }
 END_TEST
 
+START_TEST(tls_of_nbd_takes_the_directory_of_replicas)
+{
+    ck_assert_int_eq(PARSE("--pool", "p", "--tls-dir", "/t", "--nbd-tls", "require"), 0);
+    ck_assert_str_eq(config.nbd_tls_dir, "/t");
+    ck_assert_int_eq(
+        PARSE("--pool", "p", "--tls-dir", "/t", "--nbd-tls", "on", "--nbd-tls-dir", "/n"), 0);
+    ck_assert_str_eq(config.tls_dir, "/t");
+    ck_assert_str_eq(config.nbd_tls_dir, "/n");
+}
+END_TEST
+
+START_TEST(tls_is_checked)
+{
+    refused(PARSE("--pool", "p", "--nbd-tls", "yes"), "\"yes\" is neither off, on nor require");
+    refused(PARSE("--pool", "p", "--nbd-tls", "on"), "needs nbd-tls-dir or tls-dir");
+    refused(PARSE("--pool", "p", "--nbd-tls-dir", "/n"), "nbd-tls-dir without nbd-tls");
+}
+END_TEST
+
 START_TEST(help_and_version_need_nothing_else)
 {
     ck_assert_int_eq(PARSE("--help"), 0);
@@ -188,6 +207,8 @@ int main(void)
     tcase_add_test(tcase, numbers_are_checked);
     tcase_add_test(tcase, texts_are_bounded);
     tcase_add_test(tcase, names_are_checked);
+    tcase_add_test(tcase, tls_of_nbd_takes_the_directory_of_replicas);
+    tcase_add_test(tcase, tls_is_checked);
     tcase_add_test(tcase, help_and_version_need_nothing_else);
     tcase_add_test(tcase, file_has_the_same_names);
     tcase_add_test(tcase, file_names_the_line_that_is_wrong);

@@ -122,7 +122,16 @@ static inline void client_init(struct client *client)
     list_append(&client->exports.list, &client->vol.node);
     rx_init(&client->rx, &client->bufs);
     tx_init(&client->tx, &client->bufs);
-    nbd_init(&client->session, &client->exports, &client->requests, &client->tx);
+    nbd_init(&client->session, &client->exports, &client->requests, NBD_TLS_OFF, &client->tx);
+}
+
+/* Begins anew with a server that has TLS. */
+static inline void client_init_tls(struct client *client, enum nbd_tls tls)
+{
+    uint8_t greeting[NBD_GREETING_BYTES];
+    (void)client_receive(client, greeting, sizeof(greeting));
+    nbd_release(&client->session);
+    nbd_init(&client->session, &client->exports, &client->requests, tls, &client->tx);
 }
 
 static inline void client_release(struct client *client)
