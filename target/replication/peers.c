@@ -181,9 +181,9 @@ static void peer_join_in_sync(struct repl *repl, uint8_t peer)
         repl->doomed |= bit_of(peer);
         return;
     }
-    /* One that is just being dropped waits for the decision. */
-    bool dropped = repl->proposal.active && !(repl->proposal.in_sync & bit_of(peer));
-    if (!dropped && !(repl->doomed & bit_of(peer)))
+    /* Also one that is being dropped: it counts until that is committed, and nothing was
+     * acknowledged without it. */
+    if (!(repl->doomed & bit_of(peer)))
         peer_join(repl, peer);
 }
 

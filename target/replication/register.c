@@ -130,7 +130,10 @@ void register_settle(struct repl *repl)
     int least = repl->phase == PHASE_RECOVER ? 1 : repl->config.min_in_sync;
     if (count_of(staying & repl->attached) >= least)
         wanted = staying;
-    /* The last one that holds everything is never dropped. */
+    /* Who was to be dropped may turn out to be the one that still holds everything. */
+    if ((wanted & repl->attached) == 0)
+        wanted = without(repl->in_sync & repl->attached, repl->doomed);
+    /* The last one that does is never dropped. */
     if (wanted == base || (wanted & repl->attached) == 0)
         return;
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
