@@ -27,7 +27,9 @@ const char replica_config_help[] =
     "                        An empty one is made into a pool; one process serves it at a time\n"
     "  --listen ADDRESS      where targets connect: HOST:PORT, [IPV6]:PORT or unix:PATH\n"
     "                        (default 127.0.0.1:10900). Port 0: any free one, see --address-file.\n"
-    "                        There is no authentication: use a network that only targets reach\n"
+    "                        Without --tls-dir use a network that only targets reach\n"
+    "  --tls-dir DIR         speak TLS only, with targets that show a certificate issued by an\n"
+    "                        authority in DIR/ca.pem; DIR/cert.pem and DIR/key.pem are this end's\n"
     "  --engine NAME         how the disk is spoken to: auto, uring or threads (default auto:\n"
     "                        io_uring if the kernel allows it, else threads; the log says which)\n"
     "  --memory MIB          for requests on their way (default 256)\n"
@@ -87,6 +89,9 @@ static int option_set(struct replica_config *config, int option, const char *val
     case 'a':
         config->address_file = value;
         return 0;
+    case 't':
+        config->tls_dir = value;
+        return 0;
     case 'm':
         return memory_set(config, value, error);
     case 'e':
@@ -120,6 +125,7 @@ int replica_config_parse(struct replica_config *config, int argc, char *const ar
         {"engine", required_argument, NULL, 'e'},
         {"memory", required_argument, NULL, 'm'},
         {"address-file", required_argument, NULL, 'a'},
+        {"tls-dir", required_argument, NULL, 't'},
         {"log-level", required_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},

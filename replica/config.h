@@ -11,6 +11,7 @@ struct replica_config {
     const char *pool;
     const char *listen;
     const char *address_file; /* NULL: none */
+    const char *tls_dir;      /* NULL: targets speak plain */
     enum store_engine engine;
     enum log_level log_level;
     uint64_t memory_bytes;

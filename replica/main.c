@@ -28,6 +28,7 @@ static struct process {
     struct stream_sender sender;
     struct buf_pool bufs;
     struct listener listener;
+    struct tls_context *tls; /* NULL: plain */
     struct replica *replica;
     ev_signal terminate, interrupt;
     struct loop_timer deadline;
@@ -129,7 +130,8 @@ static int start_replica(struct error *error)
 {
     const struct replica_settings settings = {.store = {.directory = process.config.pool,
                                                         .engine = process.config.engine,
-                                                        .requests_max = STORE_REQUESTS}};
+                                                        .requests_max = STORE_REQUESTS},
+                                              .tls = process.tls};
     process.replica = replica_new(&settings, &process.loop, &process.sender, &process.bufs, error);
     return process.replica ? 0 : -1;
 }
@@ -160,6 +162,11 @@ static int run(const struct address *address, struct error *error)
         return error_set(error, "out of memory");
     stream_sender_init(&process.sender, &process.loop);
     buf_pool_init(&process.bufs, process.config.memory_bytes);
+    if (process.config.tls_dir) {
+        process.tls = tls_context_new(process.config.tls_dir, true, error);
+        if (!process.tls)
+            return error_prefix(error, "--tls-dir");
+    }
     /* The address first: who cannot have it must not touch the pool. Nobody is accepted yet. */
     if (listener_open(&process.listener, &process.loop, address, on_accept, error))
         return -1;
@@ -183,6 +190,7 @@ static void tear_down(void)
     stream_sender_release(&process.sender);
     loop_release(&process.loop);
     buf_pool_release(&process.bufs);
+    tls_context_free(process.tls);
 }
 
 int main(int argc, char *argv[])

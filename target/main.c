@@ -211,6 +211,7 @@ static int replicas_build(struct error *error)
 {
     const struct target_config *config = &target.config;
     struct peers *peers = control_peers(target.control);
+    peers_secure(peers, target.tls);
     for (uint32_t i = 0; i < config->replicas.count; i++) {
         if (peers_add(peers, config->replicas.items[i], error))
             return -1;

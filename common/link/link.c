@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define LINK_NS_PER_S ((uint64_t)1000 * 1000 * 1000)
+
 /* A frame on its way in memory; its body is a copy, its payload a reference. */
 struct link_entry {
     struct link_entry *next;
@@ -39,6 +41,17 @@ static void link_fell(struct link *link, const char *why)
 
 /* The TCP end. */
 
+/* What a bad frame really is when it is the first: the other end begins, or ends, TLS. */
+static bool link_hears_tls(const struct link *link)
+{
+    enum { ALERT = 21, HANDSHAKE = 22, VERSION_MAJOR = 3 };
+    const struct rx *rx = &link->stream.rx;
+    if (link->tls || link->heard || rx_length(rx) < 2)
+        return false;
+    const uint8_t *bytes = rx_bytes(rx);
+    return (bytes[0] == ALERT || bytes[0] == HANDSHAKE) && bytes[1] == VERSION_MAJOR;
+}
+
 static void link_stream_bytes(struct stream *stream)
 {
     struct link *link = CONTAINER_OF(stream, struct link, stream);
@@ -46,13 +59,15 @@ static void link_stream_bytes(struct stream *stream)
     while (!stream->paused) {
         struct frame frame;
         const char *why = NULL;
-        enum frame_decode found = frame_decode(&stream->rx, &frame, &why);
+        bool tls = link_hears_tls(link);
+        enum frame_decode found = tls ? FRAME_DECODE_BAD : frame_decode(&stream->rx, &frame, &why);
         if (found == FRAME_DECODE_MORE)
             return;
         if (found == FRAME_DECODE_BAD) {
-            link_fell(link, why);
+            link_fell(link, tls ? "the other end speaks TLS, this one was not told to" : why);
             return;
         }
+        link->heard = true;
         bool stays = link_tell(link, &frame);
         frame_done(&frame);
         if (!stays)
@@ -72,17 +87,47 @@ static void link_stream_closed(struct stream *stream, const char *why)
     link_fell(CONTAINER_OF(stream, struct link, stream), why);
 }
 
-static void link_stream_connected(struct stream *stream)
+static void link_rose(struct link *link)
 {
-    struct link *link = CONTAINER_OF(stream, struct link, stream);
     link->up = true;
     link->last_received_ns = loop_now_ns(link->loop);
     if (link->on_up)
         link->on_up(link);
 }
 
-static void link_stream_events(struct link *link)
+static void link_secure_late(struct loop_timer *timer)
 {
+    link_fell(CONTAINER_OF(timer, struct link, secure_by), "TLS: the handshake took too long");
+}
+
+static void link_stream_secured(struct stream *stream)
+{
+    struct link *link = CONTAINER_OF(stream, struct link, stream);
+    loop_timer_stop(&link->secure_by);
+    link_rose(link);
+}
+
+static void link_secure(struct link *link, bool server)
+{
+    loop_timer_start(&link->secure_by, LINK_TLS_S * LINK_NS_PER_S);
+    stream_secure(&link->stream, link->tls, server);
+}
+
+static void link_stream_connected(struct stream *stream)
+{
+    struct link *link = CONTAINER_OF(stream, struct link, stream);
+    if (link->tls)
+        link_secure(link, false);
+    else
+        link_rose(link);
+}
+
+static void link_stream_init(struct link *link, struct loop *loop)
+{
+    link->loop = loop;
+    link->heard = false;
+    loop_timer_init(&link->secure_by, loop, link_secure_late);
+    link->stream.on_secured = link_stream_secured;
     link->stream.on_bytes = link_stream_bytes;
     link->stream.on_sent = link_stream_sent;
     link->stream.on_closed = link_stream_closed;
@@ -102,8 +147,7 @@ int link_connect(struct link *link, struct loop *loop, struct stream_sender *sen
     int status = stream_connect(&link->stream, loop, sender, bufs, address);
     if (status)
         return status;
-    link->loop = loop;
-    link_stream_events(link);
+    link_stream_init(link, loop);
     return 0;
 }
 
@@ -112,10 +156,11 @@ void link_accept(struct link *link, struct loop *loop, struct stream_sender *sen
 {
     ASSERT(!link_is_open(link));
     stream_open(&link->stream, loop, sender, bufs, fd);
-    link->loop = loop;
-    link->up = true;
+    link_stream_init(link, loop);
+    link->up = !link->tls;
     link->last_received_ns = loop_now_ns(loop);
-    link_stream_events(link);
+    if (link->tls)
+        link_secure(link, true);
 }
 
 /* The end in memory. */
@@ -256,12 +301,17 @@ void link_send(struct link *link, const struct frame *frame)
     }
 }
 
+const char *link_peer(const struct link *link)
+{
+    return link_is_open(link) && !link->memory.in_use ? stream_peer(&link->stream) : "";
+}
+
 uint64_t link_pending_bytes(const struct link *link)
 {
     if (!link_is_open(link))
         return 0;
     if (!link->memory.in_use)
-        return link->stream.tx.pending_bytes;
+        return stream_pending_bytes(&link->stream);
     return link->memory.other ? link->memory.other->memory.arrived_bytes : 0;
 }
 
@@ -301,6 +351,7 @@ void link_close(struct link *link)
             loop_defer(other->loop, &other->memory.deliver);
         }
     } else {
+        loop_timer_stop(&link->secure_by);
         stream_close(&link->stream);
     }
     link->loop = NULL;

@@ -208,7 +208,7 @@ static void stream_broke(struct stream *stream, int status)
 
 static void stream_push(struct stream *stream)
 {
-    bool had_bytes = stream_pending_bytes(stream) > 0;
+    stream->owes_sent = stream->owes_sent || !tx_empty(&stream->tx);
     int status = stream->tls ? stream_flush_tls(stream) : stream_flush(stream, &stream->tx);
     if (status == -EAGAIN) {
         ev_io_start(stream->loop->ev, &stream->writable);
@@ -220,8 +220,11 @@ static void stream_push(struct stream *stream)
     }
     ev_io_stop(stream->loop->ev, &stream->writable);
     bool waits = !tx_empty(&stream->tx); /* for the end of the TLS handshake */
-    if (had_bytes && !waits && !stream_tell(stream, stream->on_sent))
-        return;
+    if (stream->owes_sent && !waits) {
+        stream->owes_sent = false;
+        if (!stream_tell(stream, stream->on_sent))
+            return;
+    }
     /* Nothing is read any more when closing, so a handshake does not end either. */
     if (stream->closing && (tx_empty(&stream->tx) || (stream->tls && !tls_secured(stream->tls))))
         stream_end(stream, "finished");

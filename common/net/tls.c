@@ -139,15 +139,24 @@ static bool tls_end(struct tls *tls, const char *why, const char *more)
     return false;
 }
 
+/* OpenSSL answers a stranger with nothing; an alert may tell people what is spoken here. */
+static void tls_stranger(struct tls *tls)
+{
+    static const uint8_t unexpected_message[] = {21, 3, 3, 0, 2, 2, 10};
+    memcpy(tx_space(&tls->out, sizeof(unexpected_message)), unexpected_message,
+           sizeof(unexpected_message));
+    (void)tls_end(tls, "TLS: the other end does not speak it", "");
+}
+
 static void tls_failed(struct tls *tls)
 {
-    unsigned long code = ERR_peek_error();
+    unsigned long code = ERR_peek_last_error();
     int reason = ERR_GET_REASON(code);
     long verified = SSL_get_verify_result(tls->ssl);
     const char *text = ERR_reason_error_string(code);
     bool alert = reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
     if (tls->strange)
-        (void)tls_end(tls, "TLS: the other end does not speak it", "");
+        tls_stranger(tls);
     else if (tls->receive_errno)
         (void)tls_end(tls, strerror(tls->receive_errno), "");
     else if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING || (code == 0 && tls->eof))
@@ -155,7 +164,7 @@ static void tls_failed(struct tls *tls)
     else if (alert)
         (void)tls_end(tls, "TLS: refused by the other end: ",
                       SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
-    else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
+    else if (verified != X509_V_OK)
         (void)tls_end(
             tls, "TLS: the other end's certificate: ", X509_verify_cert_error_string(verified));
     else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)

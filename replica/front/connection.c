@@ -184,10 +184,13 @@ static void greet(struct connection *connection, const struct frame *frame)
                                 .body = body,
                                 .body_bytes = (uint32_t)writer_length(&w)};
     link_send(&connection->link, &reply);
-    log_info("target %s: %s (%s)", connection->name, connection->greeted ? "connected" : "refused",
+    const char *who = link_peer(&connection->link);
+    log_info("target %s: %s (%s%s%s)", connection->name,
+             connection->greeted ? "connected" : "refused",
              r.bad   ? "its greeting is malformed"
              : known ? theirs.software
-                     : "it speaks another version of the protocol");
+                     : "it speaks another version of the protocol",
+             who[0] ? ", " : "", who);
 }
 
 /* NULL, or the breach of the protocol that ends the connection. */

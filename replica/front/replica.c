@@ -145,7 +145,7 @@ struct replica *replica_new(const struct replica_settings *settings, struct loop
 {
     struct replica *replica = calloc(1, sizeof(*replica));
     ASSERT(replica);
-    *replica = (struct replica){.loop = loop, .sender = sender, .bufs = bufs};
+    *replica = (struct replica){.loop = loop, .sender = sender, .bufs = bufs, .tls = settings->tls};
     list_init(&replica->volumes);
     loop_timer_init(&replica->grace, loop, on_grace_over);
     loop_task_init(&replica->tell_stopped, on_stopped);
@@ -191,6 +191,7 @@ void replica_accept(struct replica *replica, int fd)
         close(fd);
         return;
     }
+    connection->link.tls = replica->tls;
     link_accept(&connection->link, replica->loop, replica->sender, replica->bufs, fd);
 }
 

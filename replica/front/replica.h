@@ -13,6 +13,7 @@
 
 struct replica_settings {
     struct store_settings store;
+    struct tls_context *tls; /* targets must speak it; NULL: plain. Outlives the replica */
 };
 
 struct replica;

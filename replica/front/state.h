@@ -83,6 +83,7 @@ struct replica {
     struct loop *loop;
     struct stream_sender *sender;
     struct buf_pool *bufs;
+    struct tls_context *tls;                         /* of main; NULL: plain */
     struct store *store;                             /* owned */
     struct pool ios;                                 /* struct disk_io */
     struct list volumes;                             /* struct volume, owned */

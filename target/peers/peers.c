@@ -31,6 +31,12 @@ struct peers *peers_new(struct loop *loop, struct stream_sender *sender, struct 
     return peers;
 }
 
+void peers_secure(struct peers *peers, struct tls_context *tls)
+{
+    ASSERT(peers->count == 0);
+    peers->tls = tls;
+}
+
 void peers_free(struct peers *peers)
 {
     for (uint32_t i = 0; i < peers->count; i++) {
@@ -268,6 +274,7 @@ int peers_add(struct peers *peers, const char *address, struct error *error)
     }
     struct peer *peer = peer_new(peers);
     peer->address = parsed;
+    peer->link.tls = peers->tls;
     peer_connect(peer);
     return 0;
 }

@@ -38,6 +38,7 @@ struct peers {
     struct loop *loop;
     struct stream_sender *sender;
     struct buf_pool *bufs;
+    struct tls_context *tls; /* of main; NULL: plain */
     struct uuid process;
     struct peers_events events;
     void *owner;

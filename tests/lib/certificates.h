@@ -121,4 +121,15 @@ static inline void certificate_directory_remove(const char *path)
     (void)remove(path);
 }
 
+/* A directory with all of ca.pem, cert.pem and key.pem, of an authority that is forgotten. */
+static inline void certificate_directory_of_one(char path[64])
+{
+    struct authority authority;
+    authority_init(&authority, "Test CA");
+    certificate_directory(path);
+    authority_write(&authority, path);
+    certificate_write(path, "member", &authority, 1);
+    authority_release(&authority);
+}
+
 #endif

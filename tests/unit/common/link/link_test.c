@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Links. What both kinds promise is tested by the same body over TCP and in memory (`_i`); what is
- * one kind's own comes after.
+ * Links. What all kinds promise is tested by the same body over TCP, within TLS and in memory
+ * (`_i`); what is one kind's own comes after.
  */
 #include "common/link/link.h"
 #include "common/net/listener.h"
+#include "tests/lib/certificates.h"
 #include "tests/lib/suite.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { KIND_TCP, KIND_MEMORY, KIND_COUNT };
+enum { KIND_TCP, KIND_TLS, KIND_MEMORY, KIND_COUNT };
 
 /* An end and what happened to it. */
 struct end {
@@ -33,8 +34,9 @@ static struct loop loop;
 static struct stream_sender sender;
 static struct buf_pool bufs;
 static struct listener listener;
-static struct end a, b; /* a connects to b */
-static bool in_call;    /* the test calls the room: no callback may come */
+static struct tls_context *tls; /* of both ends, once asked for */
+static struct end a, b;         /* a connects to b */
+static bool in_call;            /* the test calls the room: no callback may come */
 
 static void end_free(struct end *end)
 {
@@ -130,6 +132,7 @@ static void teardown(void)
     if (b.link)
         end_free(&b);
     listener_close(&listener);
+    tls_context_free(tls);
     stream_sender_release(&sender);
     loop_release(&loop);
     buf_pool_release(&bufs);
@@ -156,8 +159,20 @@ static void run_until(const struct end *end, uint64_t wanted)
     ck_assert_uint_eq(end->frames, wanted);
 }
 
+static void secure_both(void)
+{
+    char directory[64];
+    struct error error;
+    certificate_directory_of_one(directory);
+    tls = tls ? tls : tls_context_new(directory, true, &error);
+    certificate_directory_remove(directory);
+    a.link->tls = b.link->tls = tls;
+}
+
 static void join(int kind)
 {
+    if (kind == KIND_TLS)
+        secure_both();
     if (kind == KIND_MEMORY) {
         link_pair(a.link, b.link, &loop, &bufs);
     } else {

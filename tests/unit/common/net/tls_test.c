@@ -340,13 +340,25 @@ START_TEST(an_expired_certificate_is_refused)
 }
 END_TEST
 
-START_TEST(a_plain_client_is_told_apart)
+/* A fatal alert, unexpected_message, in a record of its own. */
+static void on_alert(struct stream *stream)
+{
+    static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 10};
+    ck_assert_uint_eq(rx_length(&stream->rx), sizeof(alert));
+    ck_assert_mem_eq(rx_bytes(&stream->rx), alert, sizeof(alert));
+    rx_skip(&stream->rx, sizeof(alert));
+    client.received_bytes += sizeof(alert);
+}
+
+START_TEST(a_plain_client_is_told_apart_and_answered)
 {
     secure_server(true);
+    client.stream.on_bytes = on_alert;
     memcpy(tx_space(&client.stream.tx, 16), "STRK hello world", 16);
     stream_send(&client.stream);
     turns(10);
     ck_assert_str_eq(server.why, "TLS: the other end does not speak it");
+    ck_assert_uint_gt(client.received_bytes, 0);
 }
 END_TEST
 
@@ -517,7 +529,7 @@ int main(void)
     tcase_add_test(tests, a_certificate_of_another_authority_is_refused);
     tcase_add_test(tests, a_server_of_another_authority_is_refused);
     tcase_add_test(tests, an_expired_certificate_is_refused);
-    tcase_add_test(tests, a_plain_client_is_told_apart);
+    tcase_add_test(tests, a_plain_client_is_told_apart_and_answered);
     tcase_add_test(tests, an_end_within_the_handshake_is_told);
     tcase_add_test(tests, a_cut_connection_is_told);
     tcase_add_test(tests, a_shared_key_lets_in);

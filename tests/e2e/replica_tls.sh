@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Replicas and a target within TLS: data passes, and whoever has no certificate of the authority is
+# refused at either end with a reason: a replica of another authority, a plain replica, a plain
+# target, a target of another authority.
+. "$(dirname "$0")/../lib/cluster.sh"
+. "$(dirname "$0")/../lib/certificates.sh"
+authority_new "$DIR/authority" "Test authority"
+authority_new "$DIR/strangers" "Another authority"
+for i in 1 2 3; do certificate_new "$DIR/replica$i" "replica$i" "$DIR/authority"; done
+certificate_new "$DIR/target" target1 "$DIR/authority"
+certificate_new "$DIR/stranger" mallory "$DIR/strangers"
+certificate_new "$DIR/old" replica3 "$DIR/authority" -1
+
+reason_of() { strake --json status | jq -r ".replicas[] | select(.address == \"$1\") | .why"; }
+reason_is() { reason_of "127.0.0.1:${REPLICA_PORT[$1]}" | grep -q -- "$2"; }
+
+for i in 1 2 3; do replica_start "$i" --tls-dir "$DIR/replica$i"; done
+TARGET_ARGS=(--tls-dir "$DIR/target")
+target_start
+wait_for 20 "3 replicas to be up" replicas_up 3
+log_says "$DIR/replica1.log" 'connected (strake-target .*, certificate target1)' ||
+  fail "replica 1 does not know who connected"
+volume_create v1 64M
+head -c 64M /dev/urandom >"$DIR/in"
+nbdcopy --flush "$DIR/in" "$(nbd_uri v1)"
+nbdcopy "$(nbd_uri v1)" "$DIR/out"
+cmp "$DIR/in" "$DIR/out"
+
+say "a replica is killed and comes back"
+replica_kill 2
+sleep 1
+replica_start 2 --tls-dir "$DIR/replica2"
+wait_in_sync v1
+
+say "a replica of another authority"
+replica_kill 3
+replica_start 3 --tls-dir "$DIR/stranger"
+wait_for 10 "the target to say why" reason_is 3 "TLS: the other end's certificate: "
+wait_for 10 "the replica to say why" log_says "$DIR/replica3.log" \
+  'connection ended (TLS: refused by the other end: unknown CA)'
+
+say "a replica with an expired certificate"
+replica_kill 3
+replica_start 3 --tls-dir "$DIR/old"
+wait_for 10 "the target to say why" reason_is 3 'certificate has expired'
+
+say "a replica without TLS"
+replica_kill 3
+replica_start 3
+wait_for 10 "the replica to say why" log_says "$DIR/replica3.log" \
+  'the other end speaks TLS, this one was not told to'
+wait_for 10 "the target to say why" reason_is 3 'closed by the other end in the TLS handshake'
+
+say "the right one again"
+replica_kill 3
+replica_start 3 --tls-dir "$DIR/replica3"
+wait_in_sync v1
+
+say "a target without TLS"
+target_stop
+: >"$DIR/replica1.log"
+TARGET_ARGS=()
+target_start
+wait_for 10 "the replica to say why" log_says "$DIR/replica1.log" \
+  'connection ended (TLS: the other end does not speak it)'
+wait_for 10 "the target to say why" reason_is 1 'the other end speaks TLS'
+replicas_up 0 || fail "a plain target was let in"
+target_stop
+
+say "a target of another authority, that believes the replicas"
+cp "$DIR/authority/ca.pem" "$DIR/stranger/ca.pem"
+TARGET_ARGS=(--tls-dir "$DIR/stranger")
+target_start
+wait_for 10 "the replica to say why" log_says "$DIR/replica1.log" \
+  "connection ended (TLS: the other end's certificate: "
+wait_for 10 "the target to say why" reason_is 1 'TLS: refused by the other end: unknown CA'
+replicas_up 0 || fail "a stranger was let in"
+target_stop
+
+TARGET_ARGS=(--tls-dir "$DIR/target")
+target_start
+wait_serving v1
+nbdcopy "$(nbd_uri v1)" "$DIR/out"
+cmp "$DIR/in" "$DIR/out"
+target_stop
+for i in 1 2 3; do replica_stop "$i"; done
+for i in 2 3; do cmp "$DIR"/pool1/volumes/*/data "$DIR/pool$i"/volumes/*/data; done
