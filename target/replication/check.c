@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The invariants at the top of replication.h, as far as one side can see them. */
-#include "target/replication/state.h"
+#include "target/replication/parts.h"
 
 static void check_sets(const struct repl *repl)
 {

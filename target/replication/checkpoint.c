@@ -4,7 +4,7 @@
  * before durable, and then forgets that it was in doubt. Two after the last write, and every log is
  * clean: an idle volume needs no timer and no recovery.
  */
-#include "target/replication/state.h"
+#include "target/replication/parts.h"
 
 enum { CHECKPOINT_ROUNDS = 2 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes out besides operations: sessions, configurations, copies, words. */
-#include "target/replication/state.h"
+#include "target/replication/parts.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copies of a range from a member in sync to others: for recovery, for targets, and to repair. */
-#include "target/replication/state.h"
+#include "target/replication/parts.h"
 
 #include <string.h>
 

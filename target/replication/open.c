@@ -4,7 +4,7 @@
  * them accepted, and of its members in sync those that hold everything. A living target begins anew
  * here when nobody in sync that it can reach holds everything any more.
  */
-#include "target/replication/state.h"
+#include "target/replication/parts.h"
 
 #define OPEN_RAISE_MIN_NS ((uint64_t)20 * 1000 * 1000)
 #define OPEN_RAISE_MAX_NS ((uint64_t)250 * 1000 * 1000)

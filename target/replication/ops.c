@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a client's operation: locked, dispatched, answered, done. */
-#include "target/replication/state.h"
+#include "target/replication/parts.h"
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions with the members: begun, lost, and when one takes part in I/O. */
-#include "target/replication/state.h"
+#include "target/replication/parts.h"
 
 uint8_t peer_find(struct repl *repl, const struct uuid *member)
 {

@@ -4,7 +4,7 @@
  * them is copied does not matter: a write that is not on all of them was never acknowledged. Who is
  * copied to marks the copy as in doubt, so beginning anew after a loss forgets nothing (C6).
  */
-#include "target/replication/state.h"
+#include "target/replication/parts.h"
 
 static bool recover_is_needed(const struct repl *repl)
 {

@@ -3,7 +3,7 @@
  * The configuration register, kept by the members themselves: a change counts when a majority of
  * the voters has it durably. Who is dropped, and who is added, is decided here.
  */
-#include "target/replication/state.h"
+#include "target/replication/parts.h"
 
 /* Takes a configuration as the one that stands, its members as peers. */
 void register_adopt(struct repl *repl, const struct config *config)

@@ -2,7 +2,7 @@
 /* The door of the replication room: which handler an event goes to, and what follows from it. */
 #include "target/replication/replication.h"
 
-#include "target/replication/state.h"
+#include "target/replication/parts.h"
 
 #include <errno.h>
 #include <stdlib.h>

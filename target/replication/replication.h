@@ -6,9 +6,8 @@
  * volume and target process; the other side is replica/service/service.h. It keeps nothing on disk:
  * what it must know is asked of the replicas when it opens the volume.
  *
- * Words: I, the members in sync by the last committed configuration. U, those in sync by any
- * configuration proposed since. A, the members attached: live session, part of every write. A
- * target is in A, but not in I or U: it is being brought in sync.
+ * Words: I, the members in sync by the last committed configuration. U, by any proposed since. A,
+ * the attached: live session, part of every write. A target is in A only: being brought in sync.
  *
  * Invariants:
  *   C1  A write, zero, flush or checkpoint is done when all of I and U have answered it, and every
@@ -40,6 +39,7 @@
 #include "common/base/list.h"
 #include "common/wire/frame.h"
 #include "common/wire/message.h"
+#include "target/replication/range.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -57,28 +57,8 @@ enum repl_op_kind {
     REPL_FLUSH,
 };
 
-/* Private to the room: one claim on a range of the volume, see range_lock.h. */
-struct repl_zone {
-    struct list node;
-    struct repl_range *range;
-    uint64_t zone;
-};
-struct repl_range {
-    uint64_t begin_bytes;
-    uint64_t end_bytes;
-    uint64_t turn; /* FIFO among those that overlap */
-    bool exclusive;
-    bool internal; /* a copy's, not an operation's */
-    bool held;     /* something of it is under way */
-    uint8_t level;
-    uint32_t blockers; /* earlier claims that must end first */
-    struct repl_zone zones[2];
-};
-
-/*
- * A client's operation. The owner embeds it; the core holds it, `node` included, from SUBMIT until
- * COMPLETE (but `node` is the owner's between MERGE and MERGED).
- */
+/* A client's operation, embedded by its owner. The core holds it, `node` included, from SUBMIT
+ * until COMPLETE (but `node` is the owner's between MERGE and MERGED). */
 struct repl_op {
     enum repl_op_kind kind;
     bool fua;
@@ -175,10 +155,8 @@ enum repl_state {
 
 struct repl;
 
-/*
- * `config` is the newest one known from the catalogue, a hint for whom to talk to. `controller`
- * identifies this target process. `bufs` lends buffers for resynchronisation.
- */
+/* `config` is the newest one known from the catalogue, a hint for whom to talk to; `controller`
+ * this target process. */
 struct repl *repl_new(const struct config *config, const struct uuid *controller,
                       const struct repl_settings *settings, struct buf_pool *bufs,
                       uint64_t random_seed);
@@ -194,8 +172,7 @@ MUST_USE bool repl_next(struct repl *repl, struct repl_effect *effect);
 /* When REPL_EV_TICK is wanted; UINT64_MAX: not at all (an idle volume). */
 uint64_t repl_deadline_ns(const struct repl *repl);
 
-/* For people: state, the reason for it, and each member's part. */
-struct repl_member_status {
+struct repl_member_status { /* for people */
     struct uuid member;
     enum member_kind kind;
     bool attached;
@@ -217,7 +194,7 @@ void repl_status(const struct repl *repl, struct repl_status *status);
 const struct config *repl_config(const struct repl *repl);
 const char *repl_state_name(enum repl_state state);
 
-/* Every invariant above; aborts on a breach. Development builds call it after each step. */
+/* Every invariant above; aborts on a breach. For development builds, after each step. */
 void repl_check(const struct repl *repl);
 
 #endif

@@ -4,7 +4,7 @@
  * named by its own planes and those of a member in sync, asked for after the attach. When all that
  * is copied and flushed, it may be proposed (C3). Losing it drops everything: it starts over.
  */
-#include "target/replication/state.h"
+#include "target/replication/parts.h"
 
 static uint8_t resync_targets(const struct repl *repl)
 {

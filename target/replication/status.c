@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the volume's state is, said for people; and when it wants to be looked at again. */
-#include "target/replication/state.h"
+#include "target/replication/parts.h"
 
 const char *repl_state_name(enum repl_state state)
 {

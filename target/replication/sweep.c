@@ -3,7 +3,7 @@
  * A walk over what may differ: maps of one window of the volume are asked for and united, what they
  * name is copied, then the next window. One walk at a time: recovery, or one target's.
  */
-#include "target/replication/state.h"
+#include "target/replication/parts.h"
 
 #include <string.h>
 

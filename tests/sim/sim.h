@@ -13,25 +13,7 @@
 #ifndef STRAKE_TESTS_SIM_SIM_H
 #define STRAKE_TESTS_SIM_SIM_H
 
-#include "replica/service/service.h"
-#include "target/replication/replication.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-
-enum {
-    SIM_REPLICAS_MAX = 4,
-    SIM_TARGETS = 2,
-    SIM_BLOCKS = 2304,  /* 9 MiB: three regions of the dirty log */
-    SIM_CLIENT_OPS = 4, /* outstanding a target */
-    SIM_OP_BLOCKS = 8,
-    SIM_SPOTS = 3,
-    SIM_SPOT_BLOCKS = 32,
-};
-#define SIM_BYTES ((uint64_t)SIM_BLOCKS * BLOCK_BYTES)
-#define SIM_US    ((uint64_t)1000)
-#define SIM_MS    ((uint64_t)1000 * 1000)
-#define SIM_NEVER UINT64_MAX
+#include "tests/sim/parts.h"
 
 struct sim;
 struct sim_event;
@@ -44,115 +26,6 @@ struct sim_event {
     void *a;
     uint64_t x;
     uint64_t y;
-};
-
-/* ---- disk: what one replica host stores ---- */
-struct sim_disk {
-    uint64_t cached[SIM_BLOCKS];     /* what a read sees */
-    uint64_t durable[SIM_BLOCKS];    /* what survives power loss for certain */
-    uint64_t cached_seq[SIM_BLOCKS]; /* which store it was */
-    uint64_t durable_seq[SIM_BLOCKS];
-    uint64_t seq;
-    bool bad[SIM_BLOCKS]; /* stored data does not match its checksum until it is rewritten */
-    uint8_t meta[META_COPIES][META_BYTES];
-    uint8_t *drl;    /* durable pages */
-    uint8_t *planes; /* the mapping: three planes and the failed byte */
-    uint64_t drl_bytes;
-    uint64_t plane_bytes;
-};
-
-/* ---- replica host ---- */
-struct sim_replica {
-    uint8_t idx;
-    struct uuid member;
-    struct uuid boot;
-    struct sim_disk disk;
-    struct service *service; /* NULL: process down */
-    uint8_t *drl_image;      /* the process's own */
-    struct pool ios;
-    struct sim_kio *kios; /* I/O that the kernel runs */
-    uint32_t orphans;     /* of them, of dead processes */
-    bool restarting;
-    bool stopping;      /* a sync failed: it ends soon */
-    bool full;          /* ENOSPC */
-    uint32_t write_eio; /* per 10000 */
-    uint32_t sync_fail; /* per 10000 */
-    uint32_t slow_factor;
-};
-
-/* ---- connections ---- */
-struct sim_conn {
-    uint64_t id;
-    uint8_t target;
-    uint8_t replica;
-    uint64_t target_life; /* which incarnation */
-    bool target_closed;   /* the end knows that it is over */
-    bool replica_closed;
-    uint64_t dead_ns[2]; /* frames that would arrive later are lost; [0] to the replica */
-    uint64_t last_ns[2];
-    uint32_t refs;
-};
-
-/* ---- targets and what clients ask of them ---- */
-struct sim_op {
-    struct repl_op op;
-    uint8_t target;
-    uint32_t write_idx; /* in the oracle, of a write; else UINT32_MAX */
-    uint64_t start_ns;
-    uint32_t block;
-    uint32_t count;
-    struct sim_op *next;
-};
-
-struct sim_target {
-    struct repl *repl; /* NULL: down */
-    uint64_t life;
-    struct uuid uuid;
-    struct sim_conn *conns[SIM_REPLICAS_MAX];
-    uint8_t peer_of[SIM_REPLICAS_MAX];
-    struct sim_op *ops; /* outstanding */
-    uint32_t op_count;
-    uint64_t timer_ns;
-    uint64_t timer_serial;
-    bool serving_seen;
-    uint64_t serving_since_ns;
-    bool fenced;
-    bool stopped;
-    bool issue; /* clients are at work */
-};
-
-/* ---- the oracle's view of a write to at most SIM_OP_BLOCKS blocks ---- */
-struct sim_write {
-    uint32_t block;
-    uint32_t count;
-    uint64_t start_ns;
-    uint64_t finish_ns; /* SIM_NEVER: not answered */
-    bool fua;
-    bool zero;  /* wrote zeros */
-    bool void_; /* failed, or its target is gone: it may never happen */
-    struct sim_zone {
-        uint64_t min_finish_ns; /* of it and of all reads that saw it */
-        uint64_t max_start_ns;
-        bool read;
-        bool old;     /* written before the last loss of memory */
-        bool refused; /* a later write was flushed before it: must not be seen */
-    } zones[SIM_OP_BLOCKS];
-};
-
-struct sim_flush {
-    uint64_t start_ns;
-    uint64_t finish_ns;
-};
-
-struct sim_oracle {
-    struct sim_write *writes; /* [id - 1] */
-    uint32_t write_count;
-    uint32_t write_capacity;
-    struct sim_flush *flushes;
-    uint32_t flush_count;
-    uint32_t flush_capacity;
-    uint64_t era_ns;
-    uint64_t flushed_ns[SIM_BLOCKS]; /* start of the latest write that must be durable */
 };
 
 struct sim_faults {

@@ -41,6 +41,12 @@ static bool overlap(const struct repl_range *a, const struct repl_range *b)
            b->begin_bytes < a->end_bytes;
 }
 
+static uint32_t draw(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*state >> 33);
+}
+
 START_TEST(a_claim_waits_for_exactly_the_earlier_ones_that_overlap)
 {
     static const uint64_t lengths[] = {4096, 65536, 1 << 20, 40 << 20};
@@ -48,16 +54,16 @@ START_TEST(a_claim_waits_for_exactly_the_earlier_ones_that_overlap)
     struct repl_range claims[CLAIMS];
     bool used[CLAIMS] = {false};
     begin(&lock);
-    srand(7);
+    uint64_t random = 7;
     for (int step = 0; step < STEPS; step++) {
-        int i = rand() % CLAIMS;
+        uint32_t i = draw(&random) % CLAIMS;
         if (used[i]) {
             used[i] = false;
             range_lock_release(&lock, &claims[i]);
         } else {
-            uint64_t at = (uint64_t)(rand() % 20000) * 4096;
+            uint64_t at = (uint64_t)(draw(&random) % 20000) * 4096;
             used[i] = true;
-            claims[i] = claim_of(at, at + lengths[rand() % 4], rand() % 2);
+            claims[i] = claim_of(at, at + lengths[draw(&random) % 4], draw(&random) % 2);
             range_lock_claim(&lock, &claims[i]);
         }
         for (int a = 0; a < CLAIMS; a++) {

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One effect that waits to go out, other than an operation's. */
+#ifndef STRAKE_REPLICATION_CONTROL_H
+#define STRAKE_REPLICATION_CONTROL_H
+
+#include "target/replication/replication.h"
+
+struct control {
+    enum repl_effect_kind kind;
+    uint8_t peers;
+    bool warn;
+    uint8_t type; /* SEND */
+    uint16_t flags;
+    uint64_t request;
+    uint64_t offset_bytes;
+    uint64_t length_bytes;
+    struct slice payload; /* one reference */
+    const char *text;
+};
+
+#endif

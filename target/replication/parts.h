@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the replication room ask of each other. Only replication.c calls handlers. */
+#ifndef STRAKE_REPLICATION_PARTS_H
+#define STRAKE_REPLICATION_PARTS_H
+
+#include "target/replication/state.h"
+
+/* control.c */
+struct control *control_push(struct repl *repl, enum repl_effect_kind kind, uint8_t peers);
+void control_send(struct repl *repl, uint8_t peers, uint8_t type);
+bool control_next(struct repl *repl, struct repl_effect *effect);
+void control_release(struct repl *repl);
+void say(struct repl *repl, bool warn, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ops.c */
+void op_submit(struct repl *repl, struct repl_op *op);
+void op_merged(struct repl *repl, struct repl_op *op, bool write);
+void op_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
+bool op_next(struct repl *repl, struct repl_effect *effect);
+void ops_lost(struct repl *repl, uint8_t peers);
+/* Everything outstanding is to be sent to this peer too. */
+void ops_resend(struct repl *repl, uint8_t peer);
+/* I, U or A changed: who waits for nobody any more is done. */
+void ops_review(struct repl *repl);
+/* The sessions begin anew: what was dispatched is to be dispatched again. */
+void ops_restart(struct repl *repl);
+void ops_retry(struct repl *repl);
+/* Ends what is not dispatched; `all`: everything. */
+void ops_abandon(struct repl *repl, bool all, int status);
+void ops_flush_fail(struct repl *repl);
+bool ops_can_write(const struct repl *repl);
+uint32_t ops_outstanding(const struct repl *repl);
+/* In-sync peers, then targets, that take too long over an operation. */
+uint8_t ops_slow(const struct repl *repl);
+void op_granted(void *arg, struct repl_range *range);
+void op_waits(void *arg, struct repl_range *range);
+
+/* peers.c */
+uint8_t peer_find(struct repl *repl, const struct uuid *member);
+void peer_up(struct repl *repl, uint8_t peer);
+void peer_opened(struct repl *repl, uint8_t peer, const struct frame *frame);
+/* The session is over; `close`: by our decision. */
+void peer_lose(struct repl *repl, uint8_t peer, bool close, const char *why);
+/* A target failed: it may try again later. */
+void peer_back_off(struct repl *repl, uint8_t peer, const char *why);
+void peers_open(struct repl *repl);
+void peers_join(struct repl *repl);
+/* Why a member in sync by the register does not hold what it should; NULL: it does. */
+const char *peer_unfit(const struct repl *repl, uint8_t peer);
+/* What a reply that fences says: 0 nothing, else the promised epoch that is above us. */
+uint64_t peer_promise(const struct repl *repl, const struct frame *frame);
+
+/* register.c */
+void register_adopt(struct repl *repl, const struct config *config);
+void register_propose(struct repl *repl, uint8_t in_sync);
+/* True when a proposal was committed by this. */
+MUST_USE bool register_accepted(struct repl *repl, uint8_t peer, const struct frame *frame);
+/* Drops and adds members as far as the rules allow. */
+void register_settle(struct repl *repl);
+/* Nobody who is there holds everything, or writes that wait for who is away keep a target from
+ * being brought in sync: only opening the volume anew can help. */
+bool register_stuck(const struct repl *repl);
+uint64_t register_deadline_ns(const struct repl *repl);
+
+/* open.c */
+void open_begin(struct repl *repl);
+void open_settle(struct repl *repl);
+/* A higher promise is in the way; the epoch is raised after a moment. */
+void open_outbid(struct repl *repl, uint64_t promised_epoch);
+uint64_t open_deadline_ns(const struct repl *repl);
+
+/* status.c */
+/* Something was asked of somebody: who answers too late must be found. */
+bool repl_busy(const struct repl *repl);
+
+/* copy.c */
+bool copy_idle(const struct repl *repl);
+/* Starts a copy; false when none is free. */
+MUST_USE bool copy_start(struct repl *repl, enum copy_purpose purpose, uint64_t offset_bytes,
+                         uint64_t length_bytes, uint8_t dest);
+void copy_granted(struct repl *repl, struct copy *copy);
+void copy_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
+void copies_lost(struct repl *repl, uint8_t peers);
+/* Gives up the sweep's copies; those being written end in their own time, unless `sessions_over`.
+ */
+void copies_cancel(struct repl *repl, bool sessions_over);
+void copy_repair(struct repl *repl, uint64_t offset_bytes, uint64_t length_bytes, uint8_t dest);
+void copies_settle(struct repl *repl);
+uint8_t copies_slow(const struct repl *repl);
+
+/* sweep.c */
+void sweep_begin(struct repl *repl, enum copy_purpose purpose, uint8_t dest, bool full);
+void sweep_end(struct repl *repl);
+void sweep_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
+void sweep_lost(struct repl *repl, uint8_t peers);
+void sweep_settle(struct repl *repl);
+uint64_t sweep_deadline_ns(const struct repl *repl);
+
+/* recover.c */
+/* True when all members in sync are equal: serving may start. */
+MUST_USE bool recover_settle(struct repl *repl);
+
+/* resync.c */
+void resync_settle(struct repl *repl);
+/* The target that may be proposed to be in sync; 0: none. */
+uint8_t resync_ready(const struct repl *repl);
+
+/* checkpoint.c */
+void checkpoint_dirty(struct repl *repl);
+void checkpoint_void(struct repl *repl);
+void checkpoint_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
+void checkpoint_settle(struct repl *repl);
+uint64_t checkpoint_deadline_ns(const struct repl *repl);
+bool checkpoint_possible(const struct repl *repl);
+bool checkpoint_clean(const struct repl *repl);
+
+#endif

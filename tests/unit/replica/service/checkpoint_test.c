@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checkpoints. */
+#include "tests/unit/replica/service/rig.h"
+
+static void rig_checkpoint(struct rig *rig, uint64_t number, bool all)
+{
+    rig_frame(rig, 1, (struct frame){.type = FRAME_CHECKPOINT, .length_bytes = number});
+    rig_done_all(rig);
+    rig_frame(
+        rig, 1,
+        (struct frame){.type = FRAME_COMMIT, .flags = all ? FRAME_ALL : 0, .length_bytes = number});
+    rig_done_all(rig);
+}
+
+START_TEST(a_checkpoint_waits_for_earlier_writes_then_syncs_then_is_durable)
+{
+    struct rig rig;
+    rig_serve(&rig);
+    rig_write(&rig, 1, 0);
+    rig_done(&rig, SERVICE_DRL, 0);
+    rig_frame(&rig, 1, (struct frame){.type = FRAME_CHECKPOINT, .length_bytes = 10});
+    ck_assert(!rig_waits(&rig, SERVICE_SYNC));
+    rig_done(&rig, SERVICE_WRITE, 0);
+    rig_done(&rig, SERVICE_SYNC, 0);
+    rig.reply_count = 0;
+    rig_done(&rig, SERVICE_META, 0);
+    ck_assert_uint_eq(rig.reply_count, 0);
+    rig_done(&rig, SERVICE_META, 0);
+    ck_assert_uint_eq(rig.reply_count, 1);
+    rig_end(&rig);
+}
+END_TEST
+
+START_TEST(two_checkpoints_leave_the_log_clean)
+{
+    struct rig rig;
+    rig_serve(&rig);
+    rig_write(&rig, 1, 0);
+    rig_done_all(&rig);
+    rig_checkpoint(&rig, 10, true);
+    rig_checkpoint(&rig, 11, true);
+    rig.reply_count = 0;
+    rig_open(&rig, 2, 2, CONTROLLER);
+    rig_done_all(&rig);
+    ck_assert_uint_eq(rig.opened.dirty_bytes, 0);
+    ck_assert_uint_eq(rig.opened.base_checkpoint, 11);
+    ck_assert_uint_eq(rig.drl[8], 0);
+    rig_end(&rig);
+}
+END_TEST
+
+START_TEST(while_a_member_is_away_its_share_is_remembered)
+{
+    struct rig rig;
+    rig_serve(&rig);
+    rig_write(&rig, 1, 0);
+    rig_done_all(&rig);
+    rig_checkpoint(&rig, 10, false);
+    rig_checkpoint(&rig, 11, false);
+    rig_open(&rig, 2, 2, CONTROLLER);
+    rig_done_all(&rig);
+    ck_assert_uint_eq(rig.opened.doubt_bytes, 0);
+    ck_assert_uint_eq(rig.opened.dirty_bytes, PLANE_GRAIN_BYTES);
+    rig_end(&rig);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("checkpoint");
+    tcase_add_test(tcase, a_checkpoint_waits_for_earlier_writes_then_syncs_then_is_durable);
+    tcase_add_test(tcase, two_checkpoints_leave_the_log_clean);
+    tcase_add_test(tcase, while_a_member_is_away_its_share_is_remembered);
+    Suite *suite = suite_create("checkpoint");
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}

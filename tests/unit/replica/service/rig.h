@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A replica's service on a made-up disk whose operations end when the test says so. */
+#ifndef STRAKE_TESTS_SERVICE_RIG_H
+#define STRAKE_TESTS_SERVICE_RIG_H
+
+#include "replica/service/service.h"
+#include "tests/lib/suite.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { SIZE_BYTES = 16 << 20, IOS_MAX = 64, REPLIES_MAX = 32, CONTROLLER = 9 };
+
+/* A replica whose disk operations wait until the test ends them. */
+struct rig {
+    struct service *service;
+    struct pool ios;
+    struct buf_pool bufs;
+    struct uuid boot;
+    struct message_create create;
+    uint8_t meta[META_COPIES][META_BYTES];
+    uint8_t *drl;      /* the process's image */
+    uint8_t *drl_disk; /* what was written */
+    uint8_t *planes;
+    struct service_io *waiting[IOS_MAX];
+    uint32_t waiting_count;
+    struct frame replies[REPLIES_MAX];
+    uint64_t reply_links[REPLIES_MAX];
+    struct message_opened opened;
+    uint32_t reply_count;
+    bool failed;
+    uint64_t request;
+};
+
+static inline struct uuid uuid_of(uint8_t n)
+{
+    return (struct uuid){{n, 2}};
+}
+
+static inline void rig_drain(struct rig *rig)
+{
+    struct service_effect effect;
+    while (service_next(rig->service, &effect)) {
+        if (effect.kind == SERVICE_DO_IO)
+            rig->waiting[rig->waiting_count++] = effect.io;
+        rig->failed = rig->failed || effect.kind == SERVICE_DO_FAILED;
+        if (effect.kind != SERVICE_DO_REPLY)
+            continue;
+        if (effect.frame.type == FRAME_OPEN && effect.frame.status == FRAME_OK) {
+            struct reader r = reader_of(effect.frame.body, effect.frame.body_bytes);
+            message_opened_decode(&r, &rig->opened);
+            ck_assert(!r.bad);
+        }
+        rig->reply_links[rig->reply_count] = effect.link;
+        rig->replies[rig->reply_count++] = effect.frame;
+    }
+    service_check(rig->service);
+}
+
+static inline void rig_start(struct rig *rig, bool same_boot)
+{
+    const char *why;
+    uint64_t bytes = service_plane_bytes(SIZE_BYTES);
+    memcpy(rig->drl, rig->drl_disk, service_drl_bytes(SIZE_BYTES));
+    struct service_found found = {
+        .meta = {rig->meta[0], rig->meta[1]},
+        .drl = rig->drl,
+        .drl_bytes = service_drl_bytes(SIZE_BYTES),
+        .planes = {.current = rig->planes,
+                   .old = rig->planes + bytes,
+                   .away = rig->planes + 2 * bytes,
+                   .bytes = bytes},
+        .same_boot = same_boot,
+    };
+    rig->service = service_new(&found, &rig->boot, &rig->ios, &rig->bufs, &why);
+    ck_assert_msg(rig->service != NULL, "%s", why);
+    rig_drain(rig);
+}
+
+static inline void rig_begin(struct rig *rig)
+{
+    *rig = (struct rig){.boot = uuid_of(1)};
+    ck_assert_int_eq(pool_init(&rig->ios, sizeof(struct service_io), IOS_MAX), 0);
+    buf_pool_init(&rig->bufs, 1 << 24);
+    rig->drl = calloc(1, service_drl_bytes(SIZE_BYTES));
+    rig->drl_disk = calloc(1, service_drl_bytes(SIZE_BYTES));
+    rig->planes = calloc(3, service_plane_bytes(SIZE_BYTES));
+    rig->create.member = uuid_of(2);
+    rig->create.config = (struct config){.volume = uuid_of(3),
+                                         .name = "rig",
+                                         .size_bytes = SIZE_BYTES,
+                                         .block_bytes = 4096,
+                                         .epoch = 1,
+                                         .version = 1,
+                                         .controller = uuid_of(4),
+                                         .min_in_sync = 1,
+                                         .member_count = 1,
+                                         .members = {{.uuid = uuid_of(2), .in_sync = true}}};
+    for (int i = 0; i < META_COPIES; i++)
+        service_meta_format(rig->meta[i], &rig->create, &rig->boot);
+    rig_start(rig, true);
+}
+
+/* Ends the oldest operation of this kind, as the disk would. */
+static inline void rig_done(struct rig *rig, enum service_io_kind kind, int status)
+{
+    uint32_t i = 0;
+    while (i < rig->waiting_count && rig->waiting[i]->kind != kind)
+        i++;
+    ck_assert_uint_lt(i, rig->waiting_count);
+    struct service_io *io = rig->waiting[i];
+    memmove(&rig->waiting[i], &rig->waiting[i + 1],
+            (--rig->waiting_count - i) * sizeof(struct service_io *));
+    io->status = status;
+    if (kind == SERVICE_META && status == 0)
+        memcpy(rig->meta[io->index], io->bytes, META_BYTES);
+    if (kind == SERVICE_DRL && status == 0)
+        memcpy(rig->drl_disk + (size_t)io->index * DRL_PAGE_BYTES, io->bytes, DRL_PAGE_BYTES);
+    if (kind == SERVICE_READ && status == 0)
+        io->data = slice_get(&rig->bufs, (uint32_t)io->length_bytes);
+    service_step(rig->service, &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = io});
+    rig_drain(rig);
+}
+
+static inline bool rig_waits(const struct rig *rig, enum service_io_kind kind)
+{
+    for (uint32_t i = 0; i < rig->waiting_count; i++) {
+        if (rig->waiting[i]->kind == kind)
+            return true;
+    }
+    return false;
+}
+
+static inline void rig_done_all(struct rig *rig)
+{
+    while (rig->waiting_count > 0)
+        rig_done(rig, rig->waiting[0]->kind, 0);
+}
+
+static inline void rig_frame(struct rig *rig, uint64_t link, struct frame frame)
+{
+    frame.session = 1;
+    frame.request = ++rig->request;
+    service_step(rig->service,
+                 &(struct service_event){.kind = SERVICE_EV_FRAME, .link = link, .frame = &frame});
+    rig_drain(rig);
+}
+
+static inline void rig_open(struct rig *rig, uint64_t link, uint64_t epoch, uint8_t controller)
+{
+    uint8_t body[256];
+    struct message_open open = {.volume = rig->create.config.volume,
+                                .member = rig->create.member,
+                                .epoch = epoch,
+                                .controller = uuid_of(controller)};
+    struct writer w = writer_of(body, sizeof(body));
+    message_open_encode(&w, &open);
+    rig_frame(rig, link,
+              (struct frame){
+                  .type = FRAME_OPEN, .body = body, .body_bytes = (uint32_t)writer_length(&w)});
+}
+
+static inline void rig_write(struct rig *rig, uint64_t link, uint64_t offset_bytes)
+{
+    struct slice data = slice_get(&rig->bufs, BLOCK_BYTES);
+    rig_frame(rig, link,
+              (struct frame){.type = FRAME_WRITE,
+                             .offset_bytes = offset_bytes,
+                             .length_bytes = BLOCK_BYTES,
+                             .payload = data});
+    slice_release(&data);
+}
+
+/* An open session of epoch 2 on link 1. */
+static inline void rig_serve(struct rig *rig)
+{
+    rig_begin(rig);
+    rig_open(rig, 1, 2, CONTROLLER);
+    rig_done_all(rig);
+    ck_assert_uint_eq(rig->reply_count, 1);
+    ck_assert_uint_eq(rig->replies[0].status, FRAME_OK);
+    rig->reply_count = 0;
+}
+
+static inline void rig_end(struct rig *rig)
+{
+    rig_done_all(rig);
+    service_free(rig->service);
+    free(rig->drl);
+    free(rig->drl_disk);
+    free(rig->planes);
+    pool_release(&rig->ios);
+    buf_pool_release(&rig->bufs);
+}
+
+#endif

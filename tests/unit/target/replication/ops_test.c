@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of an operation. */
+#include "tests/lib/suite.h"
+#include "tests/unit/target/replication/story.h"
+
+START_TEST(a_write_waits_for_all_in_sync)
+{
+    struct story story;
+    struct repl_op op;
+    story_serve(&story);
+    story_submit(&story, &op, REPL_WRITE, 0);
+    ck_assert_uint_eq(story_find(&story, FRAME_WRITE, 0)->peers, 7);
+    story_answer(&story, FRAME_WRITE, 0, FRAME_OK);
+    story_answer(&story, FRAME_WRITE, 2, FRAME_OK);
+    ck_assert_uint_eq(story.completions, 0);
+    story_answer(&story, FRAME_WRITE, 1, FRAME_OK);
+    ck_assert_uint_eq(story.completions, 1);
+    ck_assert_int_eq(op.status, 0);
+    slice_release(&op.data);
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(overlapping_writes_go_one_after_the_other)
+{
+    struct story story;
+    struct repl_op first;
+    struct repl_op second;
+    story_serve(&story);
+    story_submit(&story, &first, REPL_WRITE, 0);
+    story_submit(&story, &second, REPL_WRITE, 0);
+    uint32_t sent_count = story.sent_count;
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
+        story_answer(&story, FRAME_WRITE, i, FRAME_OK);
+    ck_assert_ptr_eq(story.completed, &first);
+    ck_assert_uint_eq(story.sent_count, sent_count + 1);
+    slice_release(&first.data);
+    slice_release(&second.data);
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(a_full_disk_everywhere_is_waited_for)
+{
+    struct story story;
+    struct repl_op op;
+    story_serve(&story);
+    story_submit(&story, &op, REPL_WRITE, 0);
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
+        story_answer(&story, FRAME_WRITE, i, FRAME_NO_SPACE);
+    ck_assert_uint_eq(story.completions, 0);
+    story_elapse(&story, 1100);
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
+        story_answer(&story, FRAME_WRITE, i, FRAME_OK);
+    ck_assert_uint_eq(story.completions, 1);
+    ck_assert_int_eq(op.status, 0);
+    slice_release(&op.data);
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(a_slow_member_is_closed)
+{
+    struct story story;
+    struct repl_op op;
+    story_serve(&story);
+    story_submit(&story, &op, REPL_WRITE, 0);
+    story_answer(&story, FRAME_WRITE, 0, FRAME_OK);
+    story_answer(&story, FRAME_WRITE, 1, FRAME_OK);
+    story_elapse(&story, 6000);
+    ck_assert_uint_eq(story.closed, 4);
+    slice_release(&op.data);
+    story_end(&story);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("ops");
+    tcase_add_test(tcase, a_write_waits_for_all_in_sync);
+    tcase_add_test(tcase, overlapping_writes_go_one_after_the_other);
+    tcase_add_test(tcase, a_full_disk_everywhere_is_waited_for);
+    tcase_add_test(tcase, a_slow_member_is_closed);
+    Suite *suite = suite_create("ops");
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
