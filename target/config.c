@@ -2,6 +2,7 @@
 /* The target's settings: one table for the command line, the file and the help. */
 #include "target/config.h"
 
+#include "common/net/address.h"
 #include "target/front/export/export.h"
 
 #include <errno.h>
@@ -36,8 +37,12 @@ static const struct setting {
      "socket of the management API (default $XDG_RUNTIME_DIR/strake/target.sock)"},
     {"iqn-prefix", "IQN", SETTING_TEXT, offsetof(struct target_config, iqn_prefix), 0, 0,
      "iSCSI names are this, a colon and the volume's name"},
-    {"portal", "ADDR:PORT", SETTING_TEXT, offsetof(struct target_config, portal), 0, 0,
-     "address told to iSCSI initiators instead of the one they connected to"},
+    {"portal", "ADDR:PORT", SETTING_LIST, offsetof(struct target_config, portals), 0, 0,
+     "address told to initiators instead of that of --iscsi; repeat it for each, in order"},
+    {"access", "FILE", SETTING_TEXT, offsetof(struct target_config, access), 0, 0,
+     "who may use which volume (see below); read again when it changes, or on SIGHUP"},
+    {"insecure", NULL, SETTING_FLAG, offsetof(struct target_config, insecure), 0, 0,
+     "serve clients beyond this machine without access rules or TLS"},
     {"tls-dir", "DIR", SETTING_TEXT, offsetof(struct target_config, tls_dir), 0, 0,
      "speak to replicas within TLS only, with the files of DIR (see below)"},
     {"nbd-tls", "MODE", SETTING_TEXT, offsetof(struct target_config, nbd_tls), 0, 0,
@@ -328,6 +333,9 @@ static int config_check(struct target_config *config, struct error *error)
         return -1;
     if (config_listeners(&config->iscsi, "iscsi", "127.0.0.1:3260", error))
         return -1;
+    if (config->portals.count > config->iscsi.count)
+        return error_set(error, "portal: %u of them, and %u of iscsi", config->portals.count,
+                         config->iscsi.count);
     return config_listeners(&config->nbd, "nbd", "127.0.0.1:10809", error);
 }
 
@@ -343,6 +351,34 @@ int config_parse(struct target_config *config, int argc, char *const argv[], str
     if (config_gather(config, argc, argv, error))
         return -1;
     return config_check(config, error);
+}
+
+static int listeners_exposed(const struct config_list *list, const char *name, uint16_t port,
+                             const char *remedy, struct error *error)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct address address;
+        if (address_parse(&address, list->items[i], port, error))
+            return error_prefix(error, "%s", name);
+        if (!address_is_local(&address))
+            return error_set(error,
+                             "%s %s: whoever reaches this address could use every volume: give "
+                             "%s, or say --insecure",
+                             name, list->items[i], remedy);
+    }
+    return 0;
+}
+
+int config_exposure(const struct target_config *config, struct error *error)
+{
+    if (config->insecure || config->access[0])
+        return 0;
+    if (listeners_exposed(&config->iscsi, "iscsi", 3260, "--access FILE", error))
+        return -1;
+    if (strcmp(config->nbd_tls, "require") == 0)
+        return 0;
+    return listeners_exposed(&config->nbd, "nbd", 10809, "--access FILE or --nbd-tls require",
+                             error);
 }
 
 void config_help(void)
@@ -363,6 +399,17 @@ void config_help(void)
         "Replicas and targets need the first three. For NBD, keys.psk or cert.pem and key.pem\n"
         "are enough; with ca.pem clients must show a certificate too. Who has a certificate of\n"
         "the replicas' ca.pem may act as a target: give NBD clients an authority of their own.\n");
+    printf("\nThe access file, mode 600 (or 640), has rules like these:\n"
+           "  [volume scratch]                     or *: volumes without rules of their own\n"
+           "  initiators = iqn.1994-05.com.x:*     patterns, by commas; none: any\n"
+           "  addresses = 10.1.0.0/16, fd00::/8    and \"unix\"; none: anywhere\n"
+           "  user = alice                         CHAP\n"
+           "  secret = 12 to 128 characters        or secret-file = FILE\n"
+           "  mutual-user, mutual-secret           how the target proves itself by CHAP\n"
+           "  nbd = yes                            NBD too, by address alone\n"
+           "  redirect = ADDR:PORT                 send iSCSI initiators there\n"
+           "  [discovery]                          the same for iSCSI discovery\n"
+           "Rules of one volume are alternatives. A volume without any is open to all.\n");
     printf("\nExample, one machine:   strake-target --pool /srv/strake\n"
            "Example, three:         strake-target --replica 10.0.0.1:10900 \\\n"
            "                            --replica 10.0.0.2:10900 --replica 10.0.0.3:10900\n"

@@ -30,7 +30,8 @@ struct target_config {
     struct config_list nbd;
     char control[CONFIG_TEXT_BYTES]; /* path of the API's socket */
     char iqn_prefix[CONFIG_TEXT_BYTES];
-    char portal[CONFIG_TEXT_BYTES];      /* "": the listener's own address */
+    struct config_list portals;          /* of the iSCSI listeners, in their order */
+    char access[CONFIG_TEXT_BYTES];      /* path of the access file; "": none */
     char tls_dir[CONFIG_TEXT_BYTES];     /* "": replicas are spoken to in the clear */
     char nbd_tls[CONFIG_TEXT_BYTES];     /* off, on, require */
     char nbd_tls_dir[CONFIG_TEXT_BYTES]; /* "": tls_dir */
@@ -41,6 +42,7 @@ struct target_config {
     uint64_t memory_mib;
     uint64_t connections;
     uint64_t requests;
+    bool insecure;
     bool debug;
     bool help;
     bool version;
@@ -55,6 +57,11 @@ MUST_USE int config_set(struct target_config *config, const char *name, const ch
 /* The text of a file; `path` is for the reason only. */
 MUST_USE int config_read(struct target_config *config, const char *path, char *text,
                          struct error *error);
+/*
+ * Refuses what would serve whoever comes along: an address beyond this machine without access rules
+ * (NBD: or TLS that every client must use), unless the settings say that this is wanted.
+ */
+MUST_USE int config_exposure(const struct target_config *config, struct error *error);
 /* Prints the options. */
 void config_help(void);
 

@@ -33,7 +33,7 @@ static struct target {
     struct tls_context *tls;     /* of the links to replicas; NULL: plain */
     struct tls_context *nbd_tls; /* of NBD clients; NULL: none */
     struct replica *replica;     /* NULL: volumes are kept by other processes only */
-    ev_signal terminate, interrupt;
+    ev_signal terminate, interrupt, hangup;
     struct loop_timer deadline;
     bool stopping;
     bool clean; /* everything stopped as it should */
@@ -103,6 +103,18 @@ static void on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
     front_stop(target.front, on_front_stopped, NULL);
 }
 
+static void on_hangup(struct ev_loop *ev, ev_signal *watcher, int events)
+{
+    struct error error;
+    (void)ev;
+    (void)watcher;
+    (void)events;
+    if (front_access_reload(target.front, &error))
+        log_warn("access: the rules stay as they were (%s)", error.text);
+    else
+        log_info("access: %s", target.config.access[0] ? "read again" : "there is no file");
+}
+
 /* ---- the start ---- */
 
 /* One target to a control socket: the lock lives as long as the process. */
@@ -125,15 +137,25 @@ static int lock_take(const char *control, struct error *error)
     return 0;
 }
 
-static int listen_all(const struct config_list *list, uint16_t port,
-                      int (*listen)(struct front *, const struct address *, struct error *),
-                      struct error *error)
+static int listen_iscsi(const struct target_config *config, struct error *error)
 {
-    for (uint32_t i = 0; i < list->count; i++) {
+    for (uint32_t i = 0; i < config->iscsi.count; i++) {
         struct address address;
-        if (address_parse(&address, list->items[i], port, error) ||
-            listen(target.front, &address, error))
-            return -1;
+        const char *portal = i < config->portals.count ? config->portals.items[i] : NULL;
+        if (address_parse(&address, config->iscsi.items[i], 3260, error) ||
+            front_listen_iscsi(target.front, &address, portal, error))
+            return error_prefix(error, "iscsi");
+    }
+    return 0;
+}
+
+static int listen_nbd(const struct target_config *config, struct error *error)
+{
+    for (uint32_t i = 0; i < config->nbd.count; i++) {
+        struct address address;
+        if (address_parse(&address, config->nbd.items[i], 10809, error) ||
+            front_listen_nbd(target.front, &address, error))
+            return error_prefix(error, "nbd");
     }
     return 0;
 }
@@ -165,7 +187,7 @@ static int front_build(struct error *error)
 {
     const struct target_config *config = &target.config;
     struct front_settings settings = {.iqn_prefix = config->iqn_prefix,
-                                      .iscsi_portal = config->portal[0] ? config->portal : NULL,
+                                      .access = config->access[0] ? config->access : NULL,
                                       .requests_max = (uint32_t)config->requests,
                                       .connections_max = (uint32_t)config->connections,
                                       .nbd_tls = nbd_tls_mode(config->nbd_tls),
@@ -173,11 +195,7 @@ static int front_build(struct error *error)
     target.front = front_new(&settings, &target.loop, &target.sender, &target.bufs, error);
     if (!target.front)
         return -1;
-    if (listen_all(&config->iscsi, 3260, front_listen_iscsi, error))
-        return error_prefix(error, "iscsi");
-    if (listen_all(&config->nbd, 10809, front_listen_nbd, error))
-        return error_prefix(error, "nbd");
-    return 0;
+    return listen_iscsi(config, error) || listen_nbd(config, error) ? -1 : 0;
 }
 
 static int control_build(struct error *error)
@@ -186,7 +204,6 @@ static int control_build(struct error *error)
     const struct target_config *config = &target.config;
     struct control_settings settings = {
         .socket_path = config->control,
-        .iscsi_portal = config->portal[0] ? config->portal : NULL,
         .repl = repl_settings_default(),
         .ops_max = 2 * (uint32_t)config->requests, /* of both protocols */
     };
@@ -246,6 +263,8 @@ static int target_build(struct error *error)
         return -1;
     ev_signal_init(&target.terminate, on_signal, SIGTERM);
     ev_signal_init(&target.interrupt, on_signal, SIGINT);
+    ev_signal_init(&target.hangup, on_hangup, SIGHUP);
+    ev_signal_start(target.loop.ev, &target.hangup);
     ev_signal_start(target.loop.ev, &target.terminate);
     ev_signal_start(target.loop.ev, &target.interrupt);
     return 0;
@@ -267,6 +286,7 @@ static void ready(void)
 static void target_release(void)
 {
     loop_timer_stop(&target.deadline);
+    ev_signal_stop(target.loop.ev, &target.hangup);
     ev_signal_stop(target.loop.ev, &target.terminate);
     ev_signal_stop(target.loop.ev, &target.interrupt);
     control_free(target.control);
@@ -300,7 +320,7 @@ int main(int argc, char *argv[])
     }
     if (target.config.debug)
         log_init("strake-target", LOG_LEVEL_DEBUG);
-    if (target_build(&error)) {
+    if (config_exposure(&target.config, &error) || target_build(&error)) {
         fprintf(stderr, "strake-target: %s\n", error.text);
         return EXIT_FAILURE;
     }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 static json_t *json_uuid(const struct uuid *uuid)
@@ -136,12 +137,8 @@ static void json_attach(json_t *json, const struct record *record)
     char iqn[IQN_BYTES];
     export_iqn(front_exports(control->front), record->export, iqn);
     json_t *portals = json_array();
-    for (uint32_t i = 0; (address = front_address(control->front, true, i)); i++)
+    for (uint32_t i = 0; (address = front_portal(control->front, i)); i++)
         json_array_append_new(portals, json_text(address));
-    if (control->iscsi_portal && json_array_size(portals) > 0) {
-        json_array_clear(portals);
-        json_array_append_new(portals, json_text(control->iscsi_portal));
-    }
     json_t *uris = json_array();
     for (uint32_t i = 0; (address = front_address(control->front, false, i)); i++)
         json_array_append_new(uris, json_nbd_uri(address, record->export->name));
@@ -293,4 +290,37 @@ json_t *answer_status(const struct control *control)
     json_object_set_new(json, "volumes", json_volume_counts(control));
     json_object_set_new(json, "events", json_events(control));
     return json;
+}
+
+/* ---- the clients ---- */
+
+struct sessions_walk {
+    json_t *sessions;
+    uint64_t now_ns;
+    uint64_t now_s; /* since 1970 */
+};
+
+static void session_append(void *arg, const struct front_session *session)
+{
+    static const uint64_t ns_per_s = 1000000000;
+    struct sessions_walk *walk = arg;
+    json_t *json = json_object();
+    json_object_set_new(json, "id", json_u64(session->id));
+    json_object_set_new(json, "protocol", json_text(session->protocol));
+    json_object_set_new(json, "peer", json_text(session->peer));
+    json_object_set_new(json, "client", json_text(session->who));
+    json_object_set_new(json, "volume", json_text(session->export));
+    json_object_set_new(json, "in_flight", json_integer(session->in_flight));
+    json_object_set_new(json, "since_s",
+                        json_u64(walk->now_s - (walk->now_ns - session->since_ns) / ns_per_s));
+    json_array_append_new(walk->sessions, json);
+}
+
+json_t *answer_sessions(const struct control *control)
+{
+    struct sessions_walk walk = {.sessions = json_array(),
+                                 .now_ns = loop_now_ns(control->loop),
+                                 .now_s = (uint64_t)time(NULL)};
+    front_sessions(control->front, session_append, &walk);
+    return json_pack("{s:o}", "sessions", walk.sessions);
 }

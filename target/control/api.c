@@ -2,9 +2,12 @@
 /* The routes of control.h: what a request asks for, checked strictly, and who does it. */
 #include "target/control/state.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char volumes_path[] = "/v1/volumes";
+static const char sessions_path[] = "/v1/sessions";
 
 /* ?NAME=1 or ?NAME=0, and nothing else. False when the request was answered. */
 static bool api_flag(struct http_request *request, const char *name, bool *flag)
@@ -127,10 +130,42 @@ static void api_volume(struct control *control, struct http_request *request, co
     }
 }
 
+static void api_sessions(struct control *control, struct http_request *request)
+{
+    if (request->method == HTTP_GET)
+        answer_json(request, 200, answer_sessions(control));
+    else
+        answer_error(request, 405, "%s: only GET", request->path);
+}
+
+static void api_session(struct control *control, struct http_request *request, const char *text)
+{
+    char *end;
+    errno = 0;
+    uint64_t id = strtoull(text, &end, 10);
+    bool number = text[0] >= '0' && text[0] <= '9' && !*end && !errno;
+    if (request->method != HTTP_DELETE)
+        answer_error(request, 405, "%s: only DELETE", request->path);
+    else if (!number || !front_session_drop(control->front, id))
+        answer_error(request, 404, "session %.20s: there is none of this number", text);
+    else
+        answer_json(request, 200, json_pack("{s:I}", "id", (json_int_t)id));
+}
+
+/* What follows "PREFIX/" in the path, if that is one more name; else NULL. */
+static const char *path_name(const char *path, const char *prefix)
+{
+    size_t length = strlen(prefix);
+    if (strncmp(path, prefix, length) != 0 || path[length] != '/')
+        return NULL;
+    const char *name = path + length + 1;
+    return name[0] && !strchr(name, '/') ? name : NULL;
+}
+
 void api_request(struct control *control, struct http_request *request)
 {
     const char *path = request->path;
-    size_t prefix_bytes = sizeof(volumes_path) - 1;
+    const char *name;
     peers_refresh(control->peers);
     if (strcmp(path, "/v1/status") == 0) {
         if (request->method == HTTP_GET)
@@ -139,9 +174,12 @@ void api_request(struct control *control, struct http_request *request)
             answer_error(request, 405, "%s: only GET", path);
     } else if (strcmp(path, volumes_path) == 0) {
         api_volumes(control, request);
-    } else if (strncmp(path, volumes_path, prefix_bytes) == 0 && path[prefix_bytes] == '/' &&
-               path[prefix_bytes + 1] && !strchr(path + prefix_bytes + 1, '/')) {
-        api_volume(control, request, path + prefix_bytes + 1);
+    } else if ((name = path_name(path, volumes_path)) != NULL) {
+        api_volume(control, request, name);
+    } else if (strcmp(path, sessions_path) == 0) {
+        api_sessions(control, request);
+    } else if ((name = path_name(path, sessions_path)) != NULL) {
+        api_session(control, request, name);
     } else {
         answer_error(request, 404, "%.80s: there is nothing here", path);
     }

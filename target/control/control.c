@@ -169,7 +169,6 @@ struct control *control_new(const struct control_settings *settings, struct loop
     control->loop = loop;
     control->front = front;
     control->process = *process;
-    control->iscsi_portal = settings->iscsi_portal;
     control->started_ns = loop_now_ns(loop);
     list_init(&control->records);
     loop_task_init(&control->reap, on_reap);

@@ -11,6 +11,8 @@
  *   GET    /v1/volumes/NAME         one volume: identity, members, state and the reason for it
  *   DELETE /v1/volumes/NAME         the data goes, the record stays; ?force=1 although clients use
  *                                   it, or fewer than a majority of its replicas are up
+ *   GET    /v1/sessions             the clients' connections
+ *   DELETE /v1/sessions/ID          closes one; its requests in flight stay unanswered
  *
  * NAME may also be a volume's id. An error is {"error": "one line"} with the fitting HTTP status.
  */
@@ -24,8 +26,7 @@
 struct control;
 
 struct control_settings {
-    const char *socket_path;  /* of the API's unix socket */
-    const char *iscsi_portal; /* told to people instead of the listeners' addresses; or NULL */
+    const char *socket_path; /* of the API's unix socket */
     struct repl_settings repl;
     uint32_t ops_max; /* replicated operations in flight, all volumes together */
 };

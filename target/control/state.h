@@ -68,9 +68,8 @@ struct control {
     struct loop *loop;   /* of main */
     struct front *front; /* of main */
     struct uuid process;
-    const char *iscsi_portal; /* of main, or NULL */
-    struct peers *peers;      /* owned */
-    struct pool ops;          /* owned: struct volume_op */
+    struct peers *peers; /* owned */
+    struct pool ops;     /* owned: struct volume_op */
     struct volume_env env;
     struct http *http;   /* owned */
     struct list records; /* struct record; owned */
@@ -155,6 +154,7 @@ void remove_abort(struct record *record);
 /* answer.c: what tools are told. */
 json_t *answer_records(const struct control *control, bool deleted);
 json_t *answer_status(const struct control *control);
+json_t *answer_sessions(const struct control *control);
 /* These end the request. `json` is given up. */
 void answer_json(struct http_request *request, unsigned status, json_t *json);
 void answer_record(struct http_request *request, unsigned status, const struct record *record);

@@ -2,6 +2,8 @@
 /* The front's listeners and exports, and how both end; connections are front_conn.c's. */
 #include "target/front/front_state.h"
 
+#include "common/base/log.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,38 @@ static const uint64_t NS_PER_S = 1000u * 1000u * 1000u;
 static void front_on_settle(struct loop_task *task);
 static void front_on_tick(struct loop_timer *timer);
 static void front_on_retry(struct loop_timer *timer);
+
+/* ---- access rules ---- */
+
+int front_access_reload(struct front *front, struct error *error)
+{
+    if (!front->access.path[0])
+        return 0;
+    int status = front_access_read(&front->access, error);
+    front->exports.access = front->access.rules;
+    return status;
+}
+
+void front_access_refresh(struct front *front)
+{
+    struct error error;
+    if (!front_access_changed(&front->access))
+        return;
+    if (front_access_reload(front, &error))
+        log_warn("access: the rules stay as they were (%s)", error.text);
+    else
+        log_info("access: %s was changed and read again", front->access.path);
+}
+
+static int access_open(struct front *front, const char *path, struct error *error)
+{
+    if (strlen(path) >= sizeof(front->access.path))
+        return error_set(error, "%.64s...: the path is too long", path);
+    memcpy(front->access.path, path, strlen(path) + 1);
+    return front_access_reload(front, error);
+}
+
+/* ---- the front ---- */
 
 struct front *front_new(const struct front_settings *settings, struct loop *loop,
                         struct stream_sender *sender, struct buf_pool *bufs, struct error *error)
@@ -35,17 +69,19 @@ struct front *front_new(const struct front_settings *settings, struct loop *loop
     loop_timer_init(&front->tick, loop, front_on_tick);
     loop_timer_init(&front->retry, loop, front_on_retry);
     exports_init(&front->exports, settings->iqn_prefix);
+    if (settings->access && access_open(front, settings->access, error))
+        goto fail_access;
     if (pool_init(&front->nbd_requests, sizeof(struct nbd_request), settings->requests_max))
         goto fail;
-    if (iscsi_node_init(&front->node, &front->exports, bufs,
-                        settings->iscsi_portal ? settings->iscsi_portal : "",
-                        settings->requests_max))
+    if (iscsi_node_init(&front->node, &front->exports, bufs, settings->requests_max))
         goto fail_pool;
     return front;
 fail_pool:
     pool_release(&front->nbd_requests);
 fail:
     error_set_errno(error, ENOMEM, "front: %u requests", settings->requests_max);
+fail_access:
+    front_access_release(&front->access);
     free(front);
     return NULL;
 }
@@ -83,13 +119,14 @@ void front_free(struct front *front)
     loop_timer_stop(&front->retry);
     iscsi_node_release(&front->node);
     pool_release(&front->nbd_requests);
+    front_access_release(&front->access);
     free(front);
 }
 
 static void front_on_accept(struct listener *listener, int fd)
 {
     struct front_listener *l = CONTAINER_OF(listener, struct front_listener, listener);
-    conn_accept(l->front, l->protocol, fd);
+    conn_accept(l->front, l->protocol, l->portal, fd);
 }
 
 static int front_listen(struct front *front, enum protocol protocol, const struct address *address,
@@ -111,9 +148,33 @@ int front_listen_nbd(struct front *front, const struct address *address, struct 
     return front_listen(front, PROTOCOL_NBD, address, error);
 }
 
-int front_listen_iscsi(struct front *front, const struct address *address, struct error *error)
+/* Every address of the machine: which of them a client reaches only its connection tells. */
+static bool listens_anywhere(const struct listener *listener)
 {
-    return front_listen(front, PROTOCOL_ISCSI, address, error);
+    const char *text = listener->address.text;
+    return strncmp(text, "0.0.0.0:", 8) == 0 || strncmp(text, "[::]:", 5) == 0;
+}
+
+int front_listen_iscsi(struct front *front, const struct address *address, const char *portal,
+                       struct error *error)
+{
+    if (front_listen(front, PROTOCOL_ISCSI, address, error))
+        return -1;
+    struct front_listener *l = &front->listeners[front->listener_count - 1];
+    if (!portal)
+        portal = listens_anywhere(&l->listener) ? "" : l->listener.address.text;
+    if (strlen(portal) >= ISCSI_PORTAL_BYTES)
+        return error_set(error, "portal %.64s...: too long", portal);
+    l->portal = iscsi_node_portal_add(&front->node, portal);
+    return 0;
+}
+
+const char *front_portal(const struct front *front, uint32_t idx)
+{
+    const char *address = front_address(front, true, idx);
+    if (!address || !front->node.portals[idx][0])
+        return address;
+    return front->node.portals[idx];
 }
 
 const char *front_address(const struct front *front, bool iscsi, uint32_t idx)
@@ -184,6 +245,35 @@ void front_export_remove(struct front *front, struct export *export, void (*done
 struct exports *front_exports(struct front *front)
 {
     return &front->exports;
+}
+
+void front_sessions(const struct front *front,
+                    void (*each)(void *arg, const struct front_session *session), void *arg)
+{
+    LIST_FOR_EACH (node, &front->conns) {
+        const struct conn *conn = CONTAINER_OF(node, struct conn, node);
+        const struct export *export = conn_export(conn);
+        struct front_session session = {.id = conn->id,
+                                        .protocol = conn_protocol_name(conn),
+                                        .peer = conn->peer,
+                                        .who = conn_who(conn),
+                                        .export = export ? export->name : "",
+                                        .in_flight = conn->in_flight,
+                                        .since_ns = conn->since_ns};
+        each(arg, &session);
+    }
+}
+
+bool front_session_drop(struct front *front, uint64_t id)
+{
+    LIST_FOR_EACH_SAFE (node, &front->conns) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, node);
+        if (conn->id != id)
+            continue;
+        conn_drop(conn, "dropped by an administrator");
+        return true;
+    }
+    return false;
 }
 
 struct front_counters front_counters(const struct front *front)

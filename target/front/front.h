@@ -18,7 +18,7 @@ struct volume;
 
 struct front_settings {
     const char *iqn_prefix;
-    const char *iscsi_portal; /* told in SendTargets instead of the socket's own; or NULL */
+    const char *access;       /* path of the access file (export/access.h); NULL: all is open */
     uint32_t requests_max;    /* in flight, all connections together, of each protocol */
     uint32_t connections_max; /* clients at once; more are turned away */
     enum nbd_tls nbd_tls;
@@ -36,8 +36,11 @@ struct front *front_new(const struct front_settings *settings, struct loop *loop
 void front_free(struct front *front);
 MUST_USE int front_listen_nbd(struct front *front, const struct address *address,
                               struct error *error);
+/* `portal`: "ADDR:PORT" told to initiators instead of the address; or NULL. */
 MUST_USE int front_listen_iscsi(struct front *front, const struct address *address,
-                                struct error *error);
+                                const char *portal, struct error *error);
+/* Reads the access file again, changed or not. 0, or -1 with the reason: the rules stay. */
+MUST_USE int front_access_reload(struct front *front, struct error *error);
 /* Stops accepting and closes every connection once its requests are answered; then `done`. */
 void front_stop(struct front *front, void (*done)(void *arg), void *arg);
 
@@ -56,5 +59,22 @@ struct exports *front_exports(struct front *front);
 struct front_counters front_counters(const struct front *front);
 /* For people: "127.0.0.1:3260", NULL past the last. */
 const char *front_address(const struct front *front, bool iscsi, uint32_t idx);
+/* The same of iSCSI, as initiators are told. */
+const char *front_portal(const struct front *front, uint32_t idx);
+
+/* A connection, lent for the call. */
+struct front_session {
+    uint64_t id; /* never used again by this process */
+    const char *protocol;
+    const char *peer;
+    const char *who;    /* initiator name, or who a client proved by TLS to be; "": unknown */
+    const char *export; /* "": none yet, or discovery */
+    uint32_t in_flight;
+    uint64_t since_ns; /* on the loop's clock */
+};
+void front_sessions(const struct front *front,
+                    void (*each)(void *arg, const struct front_session *session), void *arg);
+/* Closes it now, its requests unanswered. False: there is none. */
+bool front_session_drop(struct front *front, uint64_t id);
 
 #endif

@@ -142,12 +142,27 @@ static void conn_unblock(struct conn *conn)
         stream_resume(&conn->stream);
 }
 
+const char *conn_protocol_name(const struct conn *conn)
+{
+    return protocol_names[conn->protocol];
+}
+
+const char *conn_who(const struct conn *conn)
+{
+    return conn->protocol == PROTOCOL_ISCSI ? iscsi_peer_name(conn->iscsi) : conn->who;
+}
+
+const struct export *conn_export(const struct conn *conn)
+{
+    return conn->protocol == PROTOCOL_ISCSI ? iscsi_export(conn->iscsi) : conn->nbd.export;
+}
+
 /* For the log: "nbd 127.0.0.1:41000", and who that is when the protocol tells. */
 static void conn_log(const struct conn *conn, bool warn, const char *why)
 {
-    const char *who = conn->protocol == PROTOCOL_ISCSI ? iscsi_peer_name(conn->iscsi) : conn->who;
+    const char *who = conn_who(conn);
     const char *what = protocol_names[conn->protocol];
-    bool named = who && who[0];
+    bool named = who[0];
     (warn ? log_warn : log_debug)("%s %s%s%s%s: closed (%s)", what, conn->peer, named ? " (" : "",
                                   named ? who : "", named ? ")" : "", why);
 }
@@ -263,6 +278,12 @@ void conn_close(struct conn *conn)
     conn_gone(conn);
 }
 
+void conn_drop(struct conn *conn, const char *why)
+{
+    conn_log(conn, true, why);
+    conn_close(conn);
+}
+
 void conn_close_superseded(struct front *front)
 {
     struct iscsi_conn *iscsi;
@@ -270,8 +291,7 @@ void conn_close_superseded(struct front *front)
         struct conn *conn = iscsi_user(iscsi);
         if (conn->gone)
             continue;
-        conn_log(conn, true, iscsi_why(iscsi));
-        conn_close(conn);
+        conn_drop(conn, iscsi_why(iscsi));
     }
 }
 
@@ -308,8 +328,7 @@ void conn_tick(struct conn *conn, uint64_t now_ns)
     if (conn->protocol != PROTOCOL_ISCSI || conn->gone || conn->finishing)
         return;
     if (!iscsi_tick(conn->iscsi, now_ns, &conn->stream.tx)) {
-        conn_log(conn, true, iscsi_why(conn->iscsi));
-        conn_close(conn);
+        conn_drop(conn, iscsi_why(conn->iscsi));
     } else if (!tx_empty(&conn->stream.tx)) {
         stream_send(&conn->stream);
     }
@@ -362,21 +381,23 @@ static void conn_on_deadline(struct loop_timer *timer)
     conn_close(conn);
 }
 
-static bool conn_session_start(struct conn *conn)
+static bool conn_session_start(struct conn *conn, uint32_t portal)
 {
     struct front *front = conn->front;
     if (conn->protocol == PROTOCOL_NBD) {
         nbd_init(&conn->nbd, &front->exports, &front->nbd_requests, front->nbd_tls,
                  &conn->stream.tx);
+        conn->nbd.client.address = access_address_of(conn->peer);
         loop_timer_start(&conn->deadline, NBD_HANDSHAKE_S * NS_PER_S);
         return true;
     }
-    uint8_t random[32];
     char local[ADDRESS_TEXT_BYTES];
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+    struct iscsi_arrival arrival = {.local = local, .peer = conn->peer, .portal = portal};
+    ssize_t random = getrandom(arrival.random, sizeof(arrival.random), 0);
+    if (random != (ssize_t)sizeof(arrival.random))
         return false;
     address_of_socket(conn->stream.fd, true, local);
-    conn->iscsi = iscsi_conn_new(&front->node, local, random);
+    conn->iscsi = iscsi_conn_new(&front->node, &arrival);
     if (!conn->iscsi)
         return false;
     iscsi_set_user(conn->iscsi, conn);
@@ -385,7 +406,7 @@ static bool conn_session_start(struct conn *conn)
     return true;
 }
 
-void conn_accept(struct front *front, enum protocol protocol, int fd)
+void conn_accept(struct front *front, enum protocol protocol, uint32_t portal, int fd)
 {
     if (front->conn_count >= front->connections_max) {
         if (!front->crowd_told)
@@ -403,6 +424,8 @@ void conn_accept(struct front *front, enum protocol protocol, int fd)
     }
     conn->front = front;
     conn->protocol = protocol;
+    conn->id = ++front->conns_ever;
+    conn->since_ns = loop_now_ns(front->loop);
     list_init(&conn->node);
     list_init(&conn->blocked_node);
     address_of_socket(fd, false, conn->peer);
@@ -413,7 +436,8 @@ void conn_accept(struct front *front, enum protocol protocol, int fd)
     conn->stream.on_sent = conn_on_sent;
     conn->stream.on_closed = conn_on_closed;
     conn->stream.on_secured = conn_on_secured;
-    if (!conn_session_start(conn)) {
+    front_access_refresh(front);
+    if (!conn_session_start(conn, portal)) {
         log_warn("%s %s: connection refused (out of memory)", protocol_names[protocol], conn->peer);
         stream_close(&conn->stream);
         free(conn);

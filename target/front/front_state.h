@@ -13,13 +13,14 @@
 
 #include "common/base/pool.h"
 #include "target/front/front.h"
+#include "target/front/front_access.h"
 #include "target/front/iscsi/iscsi.h"
 #include "target/front/nbd/nbd.h"
 #include "target/front/scsi/scsi.h"
 #include "target/volume/volume.h"
 
 enum {
-    FRONT_LISTENERS_MAX = 16,
+    FRONT_LISTENERS_MAX = ISCSI_PORTALS_MAX,
     NBD_HANDSHAKE_S = 30,   /* from connecting to an open export */
     CONN_LEAVE_S = 5,       /* from the end of reading to the end of the connection */
     ISCSI_TICK_S = 2,       /* how often iSCSI keepalive is looked at */
@@ -41,6 +42,7 @@ struct front_export {
 struct front_listener {
     struct front *front;
     enum protocol protocol;
+    uint32_t portal; /* iSCSI: index in node.portals */
     struct listener listener;
 };
 
@@ -51,17 +53,19 @@ struct front {
     uint32_t connections_max;
     enum nbd_tls nbd_tls;
     struct tls_context *tls; /* of main; NULL: no TLS */
+    struct front_access access;
     struct exports exports;
     struct pool nbd_requests;
     struct iscsi_node node;
     struct front_listener listeners[FRONT_LISTENERS_MAX];
     uint32_t listener_count;
 
-    struct list conns;      /* struct conn, not gone */
-    struct list blocked;    /* struct conn by blocked_node: to be pumped when something completes */
-    struct list dead;       /* struct conn by node: gone, and may be out of requests */
-    uint32_t counts[2];     /* by enum protocol: connections not gone */
-    uint32_t conn_count;    /* connections, gone or not */
+    struct list conns;   /* struct conn, not gone */
+    struct list blocked; /* struct conn by blocked_node: to be pumped when something completes */
+    struct list dead;    /* struct conn by node: gone, and may be out of requests */
+    uint32_t counts[2];  /* by enum protocol: connections not gone */
+    uint32_t conn_count; /* connections, gone or not */
+    uint64_t conns_ever;
     uint64_t reading_bytes; /* payload of the reads in flight: it will be taken from bufs */
     bool crowd_told;        /* connections_max was reached, and the log has it */
 
@@ -77,6 +81,8 @@ struct front {
 struct conn {
     struct front *front;
     enum protocol protocol;
+    uint64_t id;
+    uint64_t since_ns;
     struct stream stream;
     struct nbd_session nbd;     /* PROTOCOL_NBD */
     struct iscsi_conn *iscsi;   /* PROTOCOL_ISCSI; owned */
@@ -93,8 +99,17 @@ struct conn {
     struct list blocked_node;
 };
 
-/* An accepted socket becomes a connection, or is closed. */
-void conn_accept(struct front *front, enum protocol protocol, int fd);
+/* An accepted socket becomes a connection, or is closed. `portal`: see struct front_listener. */
+void conn_accept(struct front *front, enum protocol protocol, uint32_t portal, int fd);
+/* Closes the stream now, as somebody wants who is not the client; the log has it. */
+void conn_drop(struct conn *conn, const char *why);
+const char *conn_protocol_name(const struct conn *conn);
+/* Who the client is, as far as it said or proved; "" when that is nothing. */
+const char *conn_who(const struct conn *conn);
+/* The export it uses, or NULL. */
+const struct export *conn_export(const struct conn *conn);
+/* Looks whether the access file has changed, and reads it then. */
+void front_access_refresh(struct front *front);
 /* Asks the session for what it can do with what is there. */
 void conn_pump(struct conn *conn);
 /* No more requests are taken; the stream ends once those in flight are answered. */

@@ -51,8 +51,11 @@ static uint64_t now_ns;
 
 static void peer_open(struct peer *p)
 {
-    static const uint8_t random[32] = {0xff, 0xff, 0xff, 0xf0, 0xff, 0xff, 0xff, 0xfe};
-    *p = (struct peer){.conn = iscsi_conn_new(&node, "127.0.0.1:3260", random), .cmd_sn = 1};
+    static const struct iscsi_arrival arrival = {
+        .local = "127.0.0.1:3260",
+        .peer = "127.0.0.1:50000",
+        .random = {0xff, 0xff, 0xff, 0xf0, 0xff, 0xff, 0xff, 0xfe}};
+    *p = (struct peer){.conn = iscsi_conn_new(&node, &arrival), .cmd_sn = 1};
     ASSERT(p->conn);
     iscsi_set_user(p->conn, p);
     rx_init(&p->rx, &bufs);
@@ -261,7 +264,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (struct export){.name = "a", .size_bytes = DISK_BYTES, .block_bytes = 512, .unit = &unit};
     list_append(&exports.list, &export.node);
     scsi_unit_init(&unit, &export);
-    ASSERT(iscsi_node_init(&node, &exports, &bufs, "", 24) == 0);
+    ASSERT(iscsi_node_init(&node, &exports, &bufs, 24) == 0);
     now_ns = 1;
     peer_open(&peers[0]);
     peer_open(&peers[1]);

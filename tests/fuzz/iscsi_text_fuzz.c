@@ -20,7 +20,6 @@ static void values_check(const struct negotiation *n)
     ASSERT(n->value[KEY_MAX_CONNECTIONS] == 1 && n->value[KEY_ERROR_RECOVERY_LEVEL] == 0);
     ASSERT(n->value[KEY_PDU_IN_ORDER] == 1 && n->value[KEY_SEQUENCE_IN_ORDER] == 1);
     ASSERT(n->value[KEY_HEADER_DIGEST] <= 1 && n->value[KEY_DATA_DIGEST] <= 1);
-    ASSERT(n->value[KEY_AUTH_METHOD] == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

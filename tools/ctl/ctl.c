@@ -88,6 +88,18 @@ const struct ctl_command ctl_commands[] = {
          "replicas that are away goes when they come back.\n\n"
          "Example: strake volume delete scratch",
      .run = volume_delete_run},
+    {.name = "session list",
+     .summary = "the clients' connections",
+     .help = "Example: strake session list",
+     .run = session_list_run},
+    {.name = "session drop",
+     .args = {"ID"},
+     .summary = "close a client's connection; it may connect again",
+     .help =
+         "Its requests in flight stay unanswered: the client sends them again when it is back.\n"
+         "To keep it out, change the access file first.\n\n"
+         "Example: strake session drop 12",
+     .run = session_drop_run},
     {.name = "version", .summary = "the version of this command", .help = "", .run = version_run},
     {.name = "help",
      .args = {"COMMAND"},

@@ -81,6 +81,12 @@ void print_volume(const json_t *volume);
 const char *json_text_of(const json_t *object, const char *key);
 uint64_t json_u64_of(const json_t *object, const char *key);
 
+void print_sessions(const json_t *sessions);
+
+/* session.c */
+int session_list_run(struct ctl *ctl);
+int session_drop_run(struct ctl *ctl);
+
 /* volume.c */
 int volume_create_run(struct ctl *ctl);
 int volume_list_run(struct ctl *ctl);

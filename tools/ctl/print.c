@@ -107,6 +107,24 @@ void print_events(const json_t *status)
     }
 }
 
+void print_sessions(const json_t *sessions)
+{
+    size_t i;
+    const json_t *session;
+    printf("%-6s %-6s %-22s %-24s %-9s %-23s %s\n", "ID", "PROTO", "PEER", "VOLUME", "IN-FLIGHT",
+           "SINCE", "CLIENT");
+    json_array_foreach(json_object_get(sessions, "sessions"), i, session)
+    {
+        const char *volume = json_text_of(session, "volume");
+        const char *client = json_text_of(session, "client");
+        printf("%-6llu %-6s %-22s %-24s %-9llu ", (unsigned long long)json_u64_of(session, "id"),
+               json_text_of(session, "protocol"), json_text_of(session, "peer"),
+               volume[0] ? volume : "-", (unsigned long long)json_u64_of(session, "in_flight"));
+        print_time("", json_u64_of(session, "since_s"));
+        printf(" %s\n", client[0] ? client : "-");
+    }
+}
+
 /* ---- volumes ---- */
 
 static size_t members_in_sync(const json_t *members)

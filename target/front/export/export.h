@@ -20,6 +20,7 @@ enum {
 /* The iSCSI name of an export is this, a colon and the export's name. */
 #define EXPORT_IQN_PREFIX_DEFAULT "iqn.2026-11.io.strake"
 
+struct access;    /* access.h: who may use them */
 struct scsi_unit; /* target/front/scsi: what SCSI remembers of a logical unit */
 
 struct export
@@ -37,7 +38,8 @@ struct export
 };
 
 struct exports {
-    struct list list; /* struct export */
+    struct list list;            /* struct export */
+    const struct access *access; /* of the front, which may change it; NULL: no rules */
     char iqn_prefix[IQN_BYTES - EXPORT_NAME_BYTES];
 };
 

@@ -18,14 +18,20 @@
 #include <string.h>
 
 int iscsi_node_init(struct iscsi_node *node, struct exports *exports, struct buf_pool *bufs,
-                    const char *portal, uint32_t tasks_max)
+                    uint32_t tasks_max)
 {
     *node = (struct iscsi_node){.exports = exports, .bufs = bufs};
     list_init(&node->sessions);
     list_init(&node->superseded);
     list_init(&node->ready);
-    snprintf(node->portal, sizeof(node->portal), "%s", portal ? portal : "");
     return pool_init(&node->tasks, sizeof(struct iscsi_task), tasks_max);
+}
+
+uint32_t iscsi_node_portal_add(struct iscsi_node *node, const char *address)
+{
+    ASSERT(node->portal_count < ISCSI_PORTALS_MAX && strlen(address) < ISCSI_PORTAL_BYTES);
+    memcpy(node->portals[node->portal_count], address, strlen(address) + 1);
+    return node->portal_count++;
 }
 
 void iscsi_node_release(struct iscsi_node *node)
@@ -35,16 +41,18 @@ void iscsi_node_release(struct iscsi_node *node)
     pool_release(&node->tasks);
 }
 
-struct iscsi_conn *iscsi_conn_new(struct iscsi_node *node, const char *local,
-                                  const uint8_t random[32])
+struct iscsi_conn *iscsi_conn_new(struct iscsi_node *node, const struct iscsi_arrival *arrival)
 {
     struct iscsi_conn *conn = calloc(1, sizeof(*conn));
     if (!conn)
         return NULL;
     conn->node = node;
     conn->state = CONN_S3_XPT_UP; /* T3 */
-    memcpy(conn->random, random, sizeof(conn->random));
-    snprintf(conn->local, sizeof(conn->local), "%s", local);
+    memcpy(conn->random, arrival->random, sizeof(conn->random));
+    snprintf(conn->local, sizeof(conn->local), "%s", arrival->local);
+    conn->portal = arrival->portal;
+    conn->client.initiator = conn->initiator;
+    conn->client.address = access_address_of(arrival->peer);
     negotiation_init(&conn->keys);
     list_init(&conn->session_node);
     list_init(&conn->superseded_node);
@@ -52,9 +60,10 @@ struct iscsi_conn *iscsi_conn_new(struct iscsi_node *node, const char *local,
     list_init(&conn->tasks);
     list_init(&conn->queue);
     list_init(&conn->r2t_wait);
-    struct reader r = reader_of(random, sizeof(conn->random));
+    struct reader r = reader_of(conn->random + ISCSI_RANDOM_STAT_SN, 4);
     conn->stat_sn = read_u32(&r);
     conn->exp_stat_sn = conn->stat_sn;
+    r = reader_of(conn->random + ISCSI_RANDOM_TTT, 4);
     conn->next_ttt = read_u32(&r);
     iscsi_text_reset(conn);
     return conn;
@@ -68,6 +77,7 @@ void iscsi_conn_free(struct iscsi_conn *conn)
     ASSERT(conn->task_count == 0 && conn->immediate_count == 0 && conn->solicited_bytes == 0);
     iscsi_text_reset(conn);
     iscsi_session_end(conn);
+    explicit_bzero(conn->random, sizeof(conn->random));
     free(conn);
 }
 

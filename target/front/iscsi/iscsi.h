@@ -11,6 +11,7 @@
 #include "common/base/pool.h"
 #include "common/base/rx.h"
 #include "common/base/tx.h"
+#include "target/front/export/access.h"
 #include "target/front/export/export.h"
 #include "target/front/export/session.h"
 
@@ -20,6 +21,8 @@
 enum {
     ISCSI_WINDOW = 128, /* MaxCmdSN - ExpCmdSN + 1 at most */
     ISCSI_PORTAL_BYTES = 128,
+    ISCSI_PORTALS_MAX = 16,
+    ISCSI_RANDOM_BYTES = 48,
     ISCSI_TX_BYTES_MAX = 16u << 20, /* unsent answers at which a connection is read no further */
 };
 
@@ -28,29 +31,40 @@ struct iscsi_task; /* private */
 
 /* One per process: what the connections share. */
 struct iscsi_node {
-    struct exports *exports;         /* of the front */
-    struct buf_pool *bufs;           /* of the front */
-    struct pool tasks;               /* owned: struct iscsi_task, shared by all connections */
-    struct list sessions;            /* full-feature sessions of an export, until they are freed */
-    struct list superseded;          /* those of them that iscsi_node_superseded is to tell */
-    struct list ready;               /* connections that iscsi_node_ready is to tell */
-    char portal[ISCSI_PORTAL_BYTES]; /* "ADDR:PORT" told in SendTargets; "" = as connected */
+    struct exports *exports; /* of the front */
+    struct buf_pool *bufs;   /* of the front */
+    struct pool tasks;       /* owned: struct iscsi_task, shared by all connections */
+    struct list sessions;    /* full-feature sessions of an export, until they are freed */
+    struct list superseded;  /* those of them that iscsi_node_superseded is to tell */
+    struct list ready;       /* connections that iscsi_node_ready is to tell */
+    /* The portals of the one portal group, as SendTargets tells them. */
+    char portals[ISCSI_PORTALS_MAX][ISCSI_PORTAL_BYTES];
+    uint32_t portal_count;
     uint16_t next_tsih;
     uint32_t next_nexus_id;
 };
 
 /* Bounds the tasks of all connections together. 0 or -ENOMEM. */
 MUST_USE int iscsi_node_init(struct iscsi_node *node, struct exports *exports,
-                             struct buf_pool *bufs, const char *portal, uint32_t tasks_max);
+                             struct buf_pool *bufs, uint32_t tasks_max);
+/*
+ * Tells initiators of a portal "ADDR:PORT" as well; "": its address is known only to those who
+ * come through it. Returns its index. At most ISCSI_PORTALS_MAX.
+ */
+uint32_t iscsi_node_portal_add(struct iscsi_node *node, const char *address);
 /* Every connection must be freed. */
 void iscsi_node_release(struct iscsi_node *node);
 
-/*
- * A new connection on which `local` ("ADDR:PORT") is our side, told in SendTargets when no portal
- * is configured. `random` feeds what must not be guessed. NULL when there is no memory.
- */
-struct iscsi_conn *iscsi_conn_new(struct iscsi_node *node, const char *local,
-                                  const uint8_t random[32]);
+/* How a connection came to be. */
+struct iscsi_arrival {
+    const char *local;                  /* "ADDR:PORT" of our end */
+    const char *peer;                   /* of the initiator's */
+    uint32_t portal;                    /* through which it came */
+    uint8_t random[ISCSI_RANDOM_BYTES]; /* fresh, for what must not be guessed */
+};
+
+/* NULL when there is no memory. */
+struct iscsi_conn *iscsi_conn_new(struct iscsi_node *node, const struct iscsi_arrival *arrival);
 /* All requests must be back (iscsi_reply or iscsi_drop). The export is no longer used by it. */
 void iscsi_conn_free(struct iscsi_conn *conn);
 

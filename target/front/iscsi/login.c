@@ -5,35 +5,13 @@
  */
 #include "target/front/iscsi/login.h"
 
+#include "target/front/iscsi/auth.h"
 #include "target/front/iscsi/conn.h"
 #include "target/front/iscsi/session.h"
 
 #include <string.h>
 
 enum login_stage { STAGE_SECURITY = 0, STAGE_OPERATIONAL = 1, STAGE_FULL_FEATURE = 3 };
-
-/* class << 8 | detail */
-enum login_status {
-    LOGIN_ACCEPTED = 0x0000,
-    LOGIN_INITIATOR_ERROR = 0x0200,
-    LOGIN_AUTHENTICATION_FAILED = 0x0201,
-    LOGIN_NOT_FOUND = 0x0203,
-    LOGIN_VERSION = 0x0205,
-    LOGIN_TOO_MANY_CONNECTIONS = 0x0206,
-    LOGIN_MISSING_PARAMETER = 0x0207,
-    LOGIN_SESSION_TYPE = 0x0209,
-    LOGIN_NO_SESSION = 0x020a,
-    LOGIN_INVALID_REQUEST = 0x020b,
-    LOGIN_OUT_OF_RESOURCES = 0x0302,
-};
-
-/* What is wrong, and how the initiator is told; `why` NULL: nothing. */
-struct refusal {
-    enum login_status status;
-    const char *why;
-};
-
-static const struct refusal fine = {LOGIN_ACCEPTED, NULL};
 
 /* The moves that the T bit may ask for (RFC 7143 section 11.12.3). */
 static const struct {
@@ -79,18 +57,19 @@ static void login_respond(struct iscsi_conn *conn, struct tx *tx, const struct p
     iscsi_conn_send_copy(conn, tx, bhs, text ? text->begin : NULL, length);
 }
 
-/* The stages are echoed, the T bit is not set. */
+/* The stages are echoed, the T bit is not set; of a text only the address to go to is told. */
 static void login_refuse(struct iscsi_conn *conn, struct tx *tx, const struct pdu_login *request,
-                         struct refusal refusal)
+                         struct login_refusal refusal, const struct writer *text)
 {
     uint8_t flags = (uint8_t)(stage_current(request->head.flags) << 2);
     ASSERT(refusal.status != LOGIN_ACCEPTED && refusal.why);
-    login_respond(conn, tx, request, flags, refusal.status, NULL);
+    login_respond(conn, tx, request, flags, refusal.status,
+                  refusal.status == LOGIN_MOVED ? text : NULL);
     iscsi_conn_fail(conn, refusal.why);
 }
 
 /* What the very first request must say in its header. */
-static struct refusal first_check(struct iscsi_conn *conn, const struct pdu_login *request)
+static struct login_refusal first_check(struct iscsi_conn *conn, const struct pdu_login *request)
 {
     struct login *login = &conn->login;
     iscsi_conn_step(conn, CONN_EV_LOGIN);
@@ -100,67 +79,82 @@ static struct refusal first_check(struct iscsi_conn *conn, const struct pdu_logi
     conn->exp_cmd_sn = request->head.cmd_sn;
     conn->max_cmd_sn = request->head.cmd_sn - 1;
     if (request->version_min > 0)
-        return (struct refusal){LOGIN_VERSION, "the initiator wants another protocol version"};
+        return (struct login_refusal){LOGIN_VERSION,
+                                      "the initiator wants another protocol version"};
     if (login->stage != STAGE_SECURITY && login->stage != STAGE_OPERATIONAL)
-        return (struct refusal){LOGIN_INITIATOR_ERROR, "login begins in a stage that is none"};
-    return fine;
+        return (struct login_refusal){LOGIN_INITIATOR_ERROR,
+                                      "login begins in a stage that is none"};
+    return login_fine;
 }
 
 /* What every request must say in its header. */
-static struct refusal header_check(const struct iscsi_conn *conn, const struct pdu_login *request)
+static struct login_refusal header_check(const struct iscsi_conn *conn,
+                                         const struct pdu_login *request)
 {
     uint8_t flags = request->head.flags;
     if (conn->login.pdus > ISCSI_LOGIN_PDUS_MAX)
-        return (struct refusal){LOGIN_INITIATOR_ERROR, "login takes too many requests"};
+        return (struct login_refusal){LOGIN_INITIATOR_ERROR, "login takes too many requests"};
     if (request->isid != conn->login.isid || request->cid != conn->login.cid)
-        return (struct refusal){LOGIN_INVALID_REQUEST, "ISID or CID changed during login"};
+        return (struct login_refusal){LOGIN_INVALID_REQUEST, "ISID or CID changed during login"};
     if (stage_current(flags) != conn->login.stage)
-        return (struct refusal){LOGIN_INVALID_REQUEST, "a login request of the wrong stage"};
+        return (struct login_refusal){LOGIN_INVALID_REQUEST, "a login request of the wrong stage"};
     if (flags & PDU_TRANSIT && flags & PDU_CONTINUE)
-        return (struct refusal){LOGIN_INVALID_REQUEST, "a login request transits unfinished"};
+        return (struct login_refusal){LOGIN_INVALID_REQUEST, "a login request transits unfinished"};
     if (flags & PDU_TRANSIT && !stage_move_ok(conn->login.stage, stage_next(flags)))
-        return (struct refusal){LOGIN_INVALID_REQUEST, "login cannot go to that stage"};
-    return fine;
+        return (struct login_refusal){LOGIN_INVALID_REQUEST, "login cannot go to that stage"};
+    return login_fine;
 }
 
-static struct refusal name_keep(struct iscsi_conn *conn)
+static struct login_refusal name_keep(struct iscsi_conn *conn)
 {
     const char *name = conn->keys.text[KEY_INITIATOR_NAME];
     uint32_t length = conn->keys.text_bytes[KEY_INITIATOR_NAME];
     if (!name || length == 0)
-        return (struct refusal){LOGIN_MISSING_PARAMETER, "InitiatorName is missing"};
+        return (struct login_refusal){LOGIN_MISSING_PARAMETER, "InitiatorName is missing"};
     if (length >= sizeof(conn->initiator))
-        return (struct refusal){LOGIN_INITIATOR_ERROR, "InitiatorName is too long"};
+        return (struct login_refusal){LOGIN_INITIATOR_ERROR, "InitiatorName is too long"};
+    for (uint32_t i = 0; i < length; i++) {
+        if ((uint8_t)name[i] <= ' ' || name[i] == 0x7f)
+            return (struct login_refusal){LOGIN_INITIATOR_ERROR, "InitiatorName is none"};
+    }
     memcpy(conn->initiator, name, length);
     conn->initiator[length] = 0;
-    return fine;
+    return login_fine;
 }
 
 /* Who wants what: judged on the first complete text, which must say it (RFC 7143 section 6.3). */
-static struct refusal names_check(struct iscsi_conn *conn, const struct pdu_login *request)
+static struct login_refusal names_check(struct iscsi_conn *conn, const struct pdu_login *request,
+                                        struct writer *answer)
 {
     const struct negotiation *keys = &conn->keys;
-    struct refusal refusal = name_keep(conn);
+    struct login_refusal refusal = name_keep(conn);
     if (refusal.why)
         return refusal;
     if (keys->text[KEY_SESSION_TYPE] && !conn->discovery &&
         !negotiation_text_is(keys, KEY_SESSION_TYPE, "Normal"))
-        return (struct refusal){LOGIN_SESSION_TYPE, "an unknown SessionType"};
+        return (struct login_refusal){LOGIN_SESSION_TYPE, "an unknown SessionType"};
     if (!conn->discovery) {
         const char *target = keys->text[KEY_TARGET_NAME];
         if (!target)
-            return (struct refusal){LOGIN_MISSING_PARAMETER, "TargetName is missing"};
+            return (struct login_refusal){LOGIN_MISSING_PARAMETER, "TargetName is missing"};
         struct export *export =
             exports_find_iqn(conn->node->exports, target, keys->text_bytes[KEY_TARGET_NAME]);
         if (!export || !export->unit)
-            return (struct refusal){LOGIN_NOT_FOUND, "there is no such target"};
+            return (struct login_refusal){LOGIN_NOT_FOUND, "there is no such target"};
         iscsi_session_choose(conn, export);
     }
+    const char *redirect;
+    refusal = iscsi_auth_admit(conn, &redirect);
+    if (redirect)
+        negotiation_put(answer, "TargetAddress", redirect);
+    if (refusal.why)
+        return refusal;
     if (request->tsih != 0 && iscsi_session_exists(conn, request->isid, request->tsih))
-        return (struct refusal){LOGIN_TOO_MANY_CONNECTIONS, "a second connection of a session"};
+        return (struct login_refusal){LOGIN_TOO_MANY_CONNECTIONS,
+                                      "a second connection of a session"};
     if (request->tsih != 0)
-        return (struct refusal){LOGIN_NO_SESSION, "there is no session of that TSIH"};
-    return fine;
+        return (struct login_refusal){LOGIN_NO_SESSION, "there is no session of that TSIH"};
+    return login_fine;
 }
 
 /* What the target says of itself, once (RFC 7143 section 13). */
@@ -168,7 +162,7 @@ static void declare(struct iscsi_conn *conn, bool first, struct writer *answer)
 {
     if (first && !conn->discovery) {
         negotiation_put(answer, "TargetAlias", conn->export->name);
-        negotiation_put_number(answer, "TargetPortalGroupTag", 1);
+        negotiation_put_number(answer, "TargetPortalGroupTag", ISCSI_PORTAL_GROUP);
     }
     if (conn->login.stage == STAGE_OPERATIONAL && !conn->login.declared) {
         negotiation_put_number(answer, "MaxRecvDataSegmentLength", ISCSI_RECV_BYTES_MAX);
@@ -193,8 +187,8 @@ static bool text_says_discovery(const uint8_t *text, uint32_t text_bytes)
 }
 
 /* The keys of a complete text. */
-static struct refusal keys_take(struct iscsi_conn *conn, const struct pdu_login *request,
-                                const struct slice *text, struct writer *answer)
+static struct login_refusal keys_take(struct iscsi_conn *conn, const struct pdu_login *request,
+                                      const struct slice *text, struct writer *answer)
 {
     struct negotiation *keys = &conn->keys;
     bool first = !conn->login.named;
@@ -205,28 +199,31 @@ static struct refusal keys_take(struct iscsi_conn *conn, const struct pdu_login 
     const char *why = negotiation_take(keys, security ? KEY_IN_SECURITY : KEY_IN_OPERATIONAL,
                                        text->bytes, text->length_bytes, answer);
     if (why)
-        return (struct refusal){LOGIN_INITIATOR_ERROR, why};
+        return (struct login_refusal){LOGIN_INITIATOR_ERROR, why};
     if (first) {
-        struct refusal refusal = names_check(conn, request);
+        struct login_refusal refusal = names_check(conn, request, answer);
         if (refusal.why)
             return refusal;
         conn->login.named = true;
     }
-    if (keys->auth_refused)
-        return (struct refusal){LOGIN_AUTHENTICATION_FAILED, "no authentication method in common"};
+    if (security) {
+        struct login_refusal refusal = iscsi_auth_take(conn, answer);
+        if (refusal.why)
+            return refusal;
+    }
     declare(conn, first, answer);
     if (answer->bad)
-        return (struct refusal){LOGIN_OUT_OF_RESOURCES, "login negotiates too many keys"};
-    return fine;
+        return (struct login_refusal){LOGIN_OUT_OF_RESOURCES, "login negotiates too many keys"};
+    return login_fine;
 }
 
-/*
- * Whether the initiator proved who it is, as far as we ask for that. None is the only method in
- * the table of keys; another one holds the connection in this stage until its exchange is over.
- */
-static bool security_done(const struct iscsi_conn *conn)
+/* Full feature phase begins, unless the initiator still owes a proof or there is no room for it. */
+static struct login_refusal session_begin(struct iscsi_conn *conn)
 {
-    return conn->keys.value[KEY_AUTH_METHOD] == 0;
+    struct login_refusal refusal = iscsi_auth_check(conn);
+    if (!refusal.why && !iscsi_session_begin(conn))
+        return (struct login_refusal){LOGIN_OUT_OF_RESOURCES, "the export has too many sessions"};
+    return refusal;
 }
 
 static void full_feature_begin(struct iscsi_conn *conn)
@@ -243,16 +240,13 @@ static void login_text(struct iscsi_conn *conn, struct tx *tx, const struct pdu_
     uint8_t bytes[ISCSI_LOGIN_DATA_BYTES_MAX];
     struct writer answer = writer_of(bytes, sizeof(bytes));
     uint8_t flags = (uint8_t)(conn->login.stage << 2);
-    struct refusal refusal = keys_take(conn, request, text, &answer);
-    if (refusal.why) {
-        login_refuse(conn, tx, request, refusal);
-        return;
-    }
-    bool transit = request->head.flags & PDU_TRANSIT && security_done(conn);
+    struct login_refusal refusal = keys_take(conn, request, text, &answer);
+    bool transit = request->head.flags & PDU_TRANSIT && iscsi_auth_done(conn);
     uint8_t next = stage_next(request->head.flags);
-    if (transit && next == STAGE_FULL_FEATURE && !iscsi_session_begin(conn)) {
-        refusal = (struct refusal){LOGIN_OUT_OF_RESOURCES, "the export has too many sessions"};
-        login_refuse(conn, tx, request, refusal);
+    if (!refusal.why && transit && next == STAGE_FULL_FEATURE)
+        refusal = session_begin(conn);
+    if (refusal.why) {
+        login_refuse(conn, tx, request, refusal, &answer);
         return;
     }
     if (transit) {
@@ -267,7 +261,7 @@ static void login_text(struct iscsi_conn *conn, struct tx *tx, const struct pdu_
 void iscsi_login_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
 {
     struct pdu_login request;
-    struct refusal refusal = fine;
+    struct login_refusal refusal = login_fine;
     pdu_login_decode(frame->bhs, &request);
     conn->login.pdus++;
     if (conn->state == CONN_S3_XPT_UP)
@@ -277,9 +271,9 @@ void iscsi_login_request(struct iscsi_conn *conn, struct tx *tx, const struct fr
     bool unfinished = request.head.flags & PDU_CONTINUE;
     bool continued = conn->text_in.buf || unfinished;
     if (!refusal.why && continued && !iscsi_conn_text_append(conn, &frame->data))
-        refusal = (struct refusal){LOGIN_INITIATOR_ERROR, "a login text is too long"};
+        refusal = (struct login_refusal){LOGIN_INITIATOR_ERROR, "a login text is too long"};
     if (refusal.why) {
-        login_refuse(conn, tx, &request, refusal);
+        login_refuse(conn, tx, &request, refusal, NULL);
         return;
     }
     if (unfinished) {

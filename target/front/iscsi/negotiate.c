@@ -7,7 +7,7 @@
 
 /* How two values become one (RFC 7143 section 6.2). */
 enum key_rule {
-    RULE_TEXT,        /* declared by the initiator, read where it is wanted, not answered */
+    RULE_TEXT,        /* read, and answered, by whoever wants it */
     RULE_DECLARE,     /* a number declared by the initiator, not answered */
     RULE_LIST,        /* the initiator's first choice that we know */
     RULE_MIN,         /* the smaller number */
@@ -44,7 +44,12 @@ static const struct key keys[KEY_COUNT] = {
     {"TargetName", RULE_TEXT, LOGIN, false, 0, 0, 0, 0, {0}},
     {"SessionType", RULE_TEXT, LOGIN, false, 0, 0, 0, 0, {0}},
     {"SendTargets", RULE_TEXT, FULL, false, 0, 0, 0, 0, {0}},
-    {"AuthMethod", RULE_LIST, KEY_IN_SECURITY, false, 0, 0, 0, 0, {"None", NULL}},
+    {"AuthMethod", RULE_TEXT, KEY_IN_SECURITY, false, 0, 0, 0, 0, {0}},
+    {"CHAP_A", RULE_TEXT, KEY_IN_SECURITY, false, 0, 0, 0, 0, {0}},
+    {"CHAP_I", RULE_TEXT, KEY_IN_SECURITY, false, 0, 0, 0, 0, {0}},
+    {"CHAP_C", RULE_TEXT, KEY_IN_SECURITY, false, 0, 0, 0, 0, {0}},
+    {"CHAP_N", RULE_TEXT, KEY_IN_SECURITY, false, 0, 0, 0, 0, {0}},
+    {"CHAP_R", RULE_TEXT, KEY_IN_SECURITY, false, 0, 0, 0, 0, {0}},
     {"HeaderDigest", RULE_LIST, OPER, false, 0, 0, 0, 0, {"None", "CRC32C"}},
     {"DataDigest", RULE_LIST, OPER, false, 0, 0, 0, 0, {"None", "CRC32C"}},
     {"MaxConnections", RULE_MIN, OPER, true, 1, 1, 1, 65535, {0}},
@@ -221,7 +226,6 @@ static void take_list(struct negotiation *n, enum key_id id, const struct pair *
     int choice = list_choose(key, pair);
     if (choice < 0) {
         negotiation_put(answer, key->name, "Reject");
-        n->auth_refused |= id == KEY_AUTH_METHOD;
         return;
     }
     n->value[id] = (uint32_t)choice;
@@ -271,7 +275,8 @@ static const char *take_pair(struct negotiation *n, enum key_stage stage, const 
         enum key_id id = (enum key_id)i;
         if (!text_is(pair->name, pair->name_bytes, keys[id].name))
             continue;
-        if (pair->value_bytes > KEY_VALUE_BYTES_MAX)
+        bool binary = id == KEY_CHAP_C || id == KEY_CHAP_R;
+        if (pair->value_bytes > (binary ? KEY_BINARY_BYTES_MAX : KEY_VALUE_BYTES_MAX))
             return "a text value is too long";
         if (repeated(n, id))
             return "a text key is negotiated twice";

@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 enum {
-    KEY_NAME_BYTES_MAX = 63,   /* RFC 7143 section 6.1 */
-    KEY_VALUE_BYTES_MAX = 255, /* unless stated otherwise; none of ours is */
+    KEY_NAME_BYTES_MAX = 63,             /* RFC 7143 section 6.1 */
+    KEY_VALUE_BYTES_MAX = 255,           /* unless stated otherwise */
+    KEY_BINARY_BYTES_MAX = 2 + 2 * 1024, /* CHAP_C and CHAP_R (RFC 7143 section 12.1.3) */
 };
 
 /* Limits that we declare or hold to. */
@@ -33,6 +34,11 @@ enum key_id {
     KEY_SESSION_TYPE,
     KEY_SEND_TARGETS,
     KEY_AUTH_METHOD,
+    KEY_CHAP_A,
+    KEY_CHAP_I,
+    KEY_CHAP_C,
+    KEY_CHAP_N,
+    KEY_CHAP_R,
     KEY_HEADER_DIGEST,
     KEY_DATA_DIGEST,
     KEY_MAX_CONNECTIONS,
@@ -68,9 +74,8 @@ enum key_stage {
 
 /* One connection's negotiation. */
 struct negotiation {
-    bool discovery;    /* many keys are irrelevant then */
-    bool auth_refused; /* no authentication method in common */
-    uint64_t seen;     /* bit per key_id: negotiated already */
+    bool discovery; /* many keys are irrelevant then */
+    uint64_t seen;  /* bit per key_id: negotiated already */
     uint32_t value[KEY_COUNT];
     const char *text[KEY_COUNT]; /* declared in the last text taken: lent from it, or NULL */
     uint32_t text_bytes[KEY_COUNT];

@@ -15,6 +15,7 @@
 #ifndef STRAKE_FRONT_ISCSI_STATE_H
 #define STRAKE_FRONT_ISCSI_STATE_H
 
+#include "target/front/iscsi/auth.h"
 #include "target/front/iscsi/iscsi.h"
 #include "target/front/iscsi/negotiate.h"
 #include "target/front/iscsi/request.h"
@@ -22,6 +23,7 @@
 #include "target/front/scsi/scsi.h"
 
 enum {
+    ISCSI_PORTAL_GROUP = 1,              /* the tag of the one there is */
     ISCSI_HASH = 256,                    /* of ITTs; power of two */
     ISCSI_IMMEDIATE_MAX = 16,            /* immediate commands at once, beside the window */
     ISCSI_TMFS_MAX = 8,                  /* task management functions unanswered at once */
@@ -108,10 +110,13 @@ struct iscsi_conn {
     void *user; /* of the front */
     enum conn_state state;
     const char *why; /* once set: close */
-    uint8_t random[32];
+    uint8_t random[ISCSI_RANDOM_BYTES];
     char local[ISCSI_PORTAL_BYTES];
+    uint32_t portal; /* index in node->portals of the one it came through */
 
     struct login login;
+    struct auth auth;
+    struct access_client client; /* names `initiator` */
     struct negotiation keys;
     struct slice text_in; /* owned: a text continued over several PDUs, or empty */
     char initiator[IQN_BYTES];

@@ -11,8 +11,9 @@
 #include <string.h>
 
 enum {
-    ANSWER_BYTES = 8192,                               /* answers to keys other than SendTargets */
-    TARGET_BYTES = 2 * IQN_BYTES + ISCSI_PORTAL_BYTES, /* at most, of one target in SendTargets */
+    ANSWER_BYTES = 8192, /* answers to keys other than SendTargets */
+    /* Of one target in SendTargets, at most. */
+    TARGET_BYTES = 2 * IQN_BYTES + ISCSI_PORTALS_MAX * (ISCSI_PORTAL_BYTES + 24),
 };
 
 void iscsi_text_reset(struct iscsi_conn *conn)
@@ -63,22 +64,42 @@ static void text_go_on(struct iscsi_conn *conn, struct tx *tx, bool final)
         iscsi_text_reset(conn);
 }
 
-static void target_put(const struct iscsi_conn *conn, const struct export *export, struct writer *w)
+/* The address of one portal, unless it is known only to those who come through it. */
+static void portal_put(const struct iscsi_conn *conn, uint32_t idx, struct writer *w)
 {
     const struct iscsi_node *node = conn->node;
+    char text[ISCSI_PORTAL_BYTES + 8];
+    const char *address = idx < node->portal_count ? node->portals[idx] : "";
+    if (!address[0] && idx != conn->portal)
+        return;
+    snprintf(text, sizeof(text), "%s,%d", address[0] ? address : conn->local, ISCSI_PORTAL_GROUP);
+    negotiation_put(w, "TargetAddress", text);
+}
+
+/* The portal that the initiator found us by comes first: it surely reaches that one. */
+static void target_put(const struct iscsi_conn *conn, const struct export *export, struct writer *w)
+{
     char iqn[IQN_BYTES];
-    char address[ISCSI_PORTAL_BYTES + 8];
-    export_iqn(node->exports, export, iqn);
-    snprintf(address, sizeof(address), "%s,1", node->portal[0] ? node->portal : conn->local);
+    export_iqn(conn->node->exports, export, iqn);
     negotiation_put(w, "TargetName", iqn);
-    negotiation_put(w, "TargetAddress", address);
+    portal_put(conn, conn->portal, w);
+    for (uint32_t i = 0; i < conn->node->portal_count; i++) {
+        if (i != conn->portal)
+            portal_put(conn, i, w);
+    }
+}
+
+/* Shown is what may be used. */
+static bool target_shown(const struct iscsi_conn *conn, const struct export *export)
+{
+    return !export->gone && access_ways(conn->node->exports->access, export->name, &conn->client);
 }
 
 static void targets_put_all(const struct iscsi_conn *conn, struct writer *w)
 {
     LIST_FOR_EACH (node, &conn->node->exports->list) {
         const struct export *export = CONTAINER_OF(node, struct export, node);
-        if (!export->gone)
+        if (target_shown(conn, export))
             target_put(conn, export, w);
     }
 }
@@ -101,7 +122,8 @@ static void targets_put(struct iscsi_conn *conn, struct writer *w)
     } else {
         struct export *export =
             length == 0 ? conn->export : exports_find_iqn(conn->node->exports, wanted, length);
-        if (export && (conn->discovery || export == conn->export))
+        bool shown = export && (export == conn->export || target_shown(conn, export));
+        if (shown && (conn->discovery || export == conn->export))
             target_put(conn, export, w);
     }
 }

@@ -64,12 +64,17 @@ bool nbd_client_flags_take(struct nbd_session *session, struct rx *rx)
     return true;
 }
 
+static bool export_allowed(const struct nbd_session *session, const struct export *export)
+{
+    return access_ways(session->exports->access, export->name, &session->client) != 0;
+}
+
 /* NULL when the client may not have one by this name. */
 static struct export *export_named(struct nbd_session *session, const char *name, uint32_t length)
 {
-    if (length == 0)
-        return exports_only(session->exports);
-    return exports_find(session->exports, name, length);
+    struct export *export =
+        length == 0 ? exports_only(session->exports) : exports_find(session->exports, name, length);
+    return export && export_allowed(session, export) ? export : NULL;
 }
 
 /*
@@ -121,7 +126,7 @@ static void option_list(struct nbd_session *session, struct tx *tx)
 {
     LIST_FOR_EACH (node, &session->exports->list) {
         const struct export *export = CONTAINER_OF(node, struct export, node);
-        if (export->gone)
+        if (export->gone || !export_allowed(session, export))
             continue;
         size_t length = strlen(export->name);
         struct writer w = option_reply(tx, NBD_OPT_LIST, NBD_REP_SERVER, 4 + length);

@@ -10,6 +10,7 @@
 #include "common/base/pool.h"
 #include "common/base/rx.h"
 #include "common/base/tx.h"
+#include "target/front/export/access.h"
 #include "target/front/export/export.h"
 #include "target/front/export/session.h"
 #include "target/front/nbd/wire.h"
@@ -51,8 +52,9 @@ struct nbd_request {
 
 struct nbd_session {
     enum nbd_state state;
-    struct exports *exports; /* of the front */
-    struct pool *requests;   /* of the front: struct nbd_request, shared by its NBD sessions */
+    struct exports *exports;     /* of the front */
+    struct pool *requests;       /* of the front: struct nbd_request, shared by its NBD sessions */
+    struct access_client client; /* where from, by the front; judged by exports->access */
     enum nbd_tls tls;
     bool secure;           /* within TLS */
     struct export *export; /* open one, or NULL; counted in its session_count */

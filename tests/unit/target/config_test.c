@@ -194,6 +194,40 @@ START_TEST(missing_file_is_named)
 }
 END_TEST
 
+START_TEST(portals_are_no_more_than_listeners)
+{
+    refused(PARSE("--pool", "p", "--portal", "10.0.0.1:3260", "--portal", "10.0.0.2:3260"),
+            "portal");
+}
+END_TEST
+
+START_TEST(address_beyond_this_machine_needs_a_reason)
+{
+    ck_assert_int_eq(PARSE("--pool", "p"), 0);
+    ck_assert_int_eq(config_exposure(&config, &error), 0);
+    ck_assert_int_eq(PARSE("--pool", "p", "--iscsi", "0.0.0.0:3260"), 0);
+    refused(config_exposure(&config, &error), "iscsi 0.0.0.0:3260");
+    ck_assert_int_eq(PARSE("--pool", "p", "--nbd", "[::]:10809"), 0);
+    refused(config_exposure(&config, &error), "nbd [::]:10809");
+    ck_assert_int_eq(PARSE("--pool", "p", "--iscsi", "0.0.0.0:1", "--insecure"), 0);
+    ck_assert_int_eq(config_exposure(&config, &error), 0);
+    ck_assert_int_eq(PARSE("--pool", "p", "--iscsi", "0.0.0.0:1", "--access", "f"), 0);
+    ck_assert_int_eq(config_exposure(&config, &error), 0);
+}
+END_TEST
+
+START_TEST(required_tls_protects_nbd_alone)
+{
+    ck_assert_int_eq(
+        PARSE("--pool", "p", "--nbd", "0.0.0.0:1", "--nbd-tls", "require", "--nbd-tls-dir", "d"),
+        0);
+    ck_assert_int_eq(config_exposure(&config, &error), 0);
+    ck_assert_int_eq(
+        PARSE("--pool", "p", "--nbd", "0.0.0.0:1", "--nbd-tls", "on", "--nbd-tls-dir", "d"), 0);
+    refused(config_exposure(&config, &error), "nbd 0.0.0.0:1");
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("config");
@@ -214,6 +248,9 @@ int main(void)
     tcase_add_test(tcase, file_names_the_line_that_is_wrong);
     tcase_add_test(tcase, options_win_over_the_file);
     tcase_add_test(tcase, missing_file_is_named);
+    tcase_add_test(tcase, portals_are_no_more_than_listeners);
+    tcase_add_test(tcase, address_beyond_this_machine_needs_a_reason);
+    tcase_add_test(tcase, required_tls_protects_nbd_alone);
     Suite *suite = suite_create("config");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -57,6 +57,35 @@ START_TEST(volume_is_found_by_its_id)
 }
 END_TEST
 
+START_TEST(sessions_are_listed)
+{
+    ask(HTTP_GET, "/v1/sessions", "", "");
+    ck_assert_uint_eq(answer_code, 200);
+    json_t *session = json_array_get(json_object_get(answer, "sessions"), 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(session, "id")), 7);
+    ck_assert_str_eq(json_string_value(json_object_get(session, "client")), "iqn.h");
+    ck_assert_str_eq(json_string_value(json_object_get(session, "volume")), "v1");
+    ck_assert_int_eq(json_integer_value(json_object_get(session, "in_flight")), 3);
+}
+END_TEST
+
+START_TEST(session_is_dropped_by_its_number)
+{
+    ask(HTTP_DELETE, "/v1/sessions/8", "", "");
+    refused(404, "8");
+    ask(HTTP_DELETE, "/v1/sessions/-7", "", "");
+    refused(404, "-7");
+    ask(HTTP_DELETE, "/v1/sessions", "", "");
+    refused(405, "GET");
+    ask(HTTP_GET, "/v1/sessions/7", "", "");
+    refused(405, "DELETE");
+    ask(HTTP_DELETE, "/v1/sessions/7", "", "");
+    ck_assert_uint_eq(answer_code, 200);
+    ask(HTTP_DELETE, "/v1/sessions/7", "", "");
+    refused(404, "7");
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -64,6 +93,8 @@ int main(void)
         events_are_remembered_up_to_their_bound,
         unknown_things_are_refused,
         volume_is_found_by_its_id,
+        sessions_are_listed,
+        session_is_dropped_by_its_number,
     };
     return tests_run("api", tests, ARRAY_COUNT(tests));
 }

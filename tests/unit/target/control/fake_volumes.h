@@ -142,4 +142,34 @@ const char *front_address(const struct front *front, bool iscsi, uint32_t idx)
     return iscsi ? portals[idx] : nbd[idx];
 }
 
+const char *front_portal(const struct front *front, uint32_t idx)
+{
+    return front_address(front, true, idx);
+}
+
+/* One session, number 7, until it is dropped. */
+static bool session_dropped;
+
+void front_sessions(const struct front *front,
+                    void (*each)(void *arg, const struct front_session *session), void *arg)
+{
+    static const struct front_session session = {.id = 7,
+                                                 .protocol = "iscsi",
+                                                 .peer = "10.0.0.9:40000",
+                                                 .who = "iqn.h",
+                                                 .export = "v1",
+                                                 .in_flight = 3};
+    (void)front;
+    if (!session_dropped)
+        each(arg, &session);
+}
+
+bool front_session_drop(struct front *front, uint64_t id)
+{
+    (void)front;
+    bool there = id == 7 && !session_dropped;
+    session_dropped |= there;
+    return there;
+}
+
 #endif

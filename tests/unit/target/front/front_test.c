@@ -79,7 +79,7 @@ static int client_new(void)
 {
     int fds[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    conn_accept(front, PROTOCOL_NBD, fds[1]);
+    conn_accept(front, PROTOCOL_NBD, 0, fds[1]);
     return fds[0];
 }
 
@@ -419,7 +419,7 @@ START_TEST(keepalive_runs_only_while_there_are_iscsi_connections)
 {
     int fds[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    conn_accept(front, PROTOCOL_ISCSI, fds[1]);
+    conn_accept(front, PROTOCOL_ISCSI, 0, fds[1]);
     ck_assert_uint_eq(front_counters(front).iscsi_connections, 1);
     ck_assert(ev_is_active(&front->tick.ev));
     close(fds[0]);
@@ -437,7 +437,7 @@ START_TEST(garbage_instead_of_login_closes)
     char garbage[1024];
     memset(garbage, 0x5a, sizeof(garbage));
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    conn_accept(front, PROTOCOL_ISCSI, fds[1]);
+    conn_accept(front, PROTOCOL_ISCSI, 0, fds[1]);
     client_send(fds[0], garbage, sizeof(garbage));
     ck_assert(client_closed(fds[0]));
     close(fds[0]);
@@ -473,6 +473,62 @@ START_TEST(client_that_does_not_read_is_read_no_further)
 }
 END_TEST
 
+/* The ids of the sessions there are, and how many. */
+struct listed {
+    struct front_session last;
+    uint32_t count;
+};
+
+static void list_session(void *arg, const struct front_session *session)
+{
+    struct listed *listed = arg;
+    listed->last = *session;
+    listed->count++;
+}
+
+START_TEST(sessions_are_listed_with_what_they_use)
+{
+    struct listed listed = {.count = 0};
+    int fd = client_open();
+    front_sessions(front, list_session, &listed);
+    ck_assert_uint_eq(listed.count, 1);
+    ck_assert_uint_ne(listed.last.id, 0);
+    ck_assert_str_eq(listed.last.protocol, "nbd");
+    ck_assert_str_eq(listed.last.export, "v1");
+    close(fd);
+}
+END_TEST
+
+START_TEST(dropped_session_is_closed_at_once)
+{
+    struct listed listed = {.count = 0};
+    int fd = client_open();
+    front_sessions(front, list_session, &listed);
+    ck_assert(!front_session_drop(front, listed.last.id + 1));
+    ck_assert(front_session_drop(front, listed.last.id));
+    ck_assert(client_closed(fd));
+    ck_assert(!front_session_drop(front, listed.last.id));
+    close(fd);
+}
+END_TEST
+
+START_TEST(portals_are_told_as_configured)
+{
+    struct address address;
+    struct error error;
+    ck_assert_int_eq(address_parse(&address, "127.0.0.1:0", 0, &error), 0);
+    ck_assert_int_eq(front_listen_iscsi(front, &address, NULL, &error), 0);
+    ck_assert_int_eq(front_listen_iscsi(front, &address, "[2001:db8::7]:3260", &error), 0);
+    ck_assert_int_eq(address_parse(&address, "0.0.0.0:0", 0, &error), 0);
+    ck_assert_int_eq(front_listen_iscsi(front, &address, NULL, &error), 0);
+    ck_assert_str_eq(front_portal(front, 0), front_address(front, true, 0));
+    ck_assert_str_eq(front->node.portals[0], front_address(front, true, 0));
+    ck_assert_str_eq(front_portal(front, 1), "[2001:db8::7]:3260");
+    ck_assert_str_eq(front->node.portals[2], "");
+    ck_assert_ptr_null(front_portal(front, 3));
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("front");
@@ -494,6 +550,9 @@ int main(void)
     tcase_add_test(tcase, idle_nbd_connection_runs_no_timer);
     tcase_add_test(tcase, keepalive_runs_only_while_there_are_iscsi_connections);
     tcase_add_test(tcase, garbage_instead_of_login_closes);
+    tcase_add_test(tcase, sessions_are_listed_with_what_they_use);
+    tcase_add_test(tcase, dropped_session_is_closed_at_once);
+    tcase_add_test(tcase, portals_are_told_as_configured);
     tcase_add_test(tcase, client_that_does_not_read_is_read_no_further);
     Suite *suite = suite_create("front");
     suite_add_tcase(suite, tcase);

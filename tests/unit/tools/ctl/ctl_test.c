@@ -168,6 +168,17 @@ START_TEST(every_command_has_help)
 }
 END_TEST
 
+START_TEST(session_is_dropped_by_its_number)
+{
+    ck_assert_int_eq(run("session drop 12"), CTL_OK);
+    ck_assert_str_eq(asked, "DELETE /v1/sessions/12 -");
+    ck_assert_int_eq(run("session drop all"), CTL_USAGE);
+    ask_count = 0;
+    ck_assert_int_eq(run("session list"), CTL_OK);
+    ck_assert_str_eq(asked, "GET /v1/sessions -");
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("ctl");
@@ -177,6 +188,7 @@ int main(void)
     tcase_add_test(tcase, create_waits_until_the_volume_serves);
     tcase_add_test(tcase, status_of_the_question_is_the_exit_status);
     tcase_add_test(tcase, delete_and_list_pass_their_flags);
+    tcase_add_test(tcase, session_is_dropped_by_its_number);
     tcase_add_test(tcase, control_socket_is_found);
     tcase_add_test(tcase, wrong_usage_asks_nothing);
     tcase_add_test(tcase, every_command_has_help);

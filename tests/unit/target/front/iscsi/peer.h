@@ -62,14 +62,16 @@ static inline void setup(void)
     list_append(&exports.list, &export.node);
     scsi_unit_init(&unit, &export);
     memset(disk, 0, sizeof(disk));
-    ck_assert_int_eq(iscsi_node_init(&node, &exports, &bufs, "", TASKS), 0);
+    ck_assert_int_eq(iscsi_node_init(&node, &exports, &bufs, TASKS), 0);
 }
 
 static inline void peer_open(struct peer *p)
 {
-    static const uint8_t random[32] = {0x10, 0, 0, 0, 0x20, 0, 0, 0};
+    static const struct iscsi_arrival arrival = {.local = "127.0.0.1:3260",
+                                                 .peer = "127.0.0.1:50000",
+                                                 .random = {0x10, 0, 0, 0, 0x20, 0, 0, 0, 0x30}};
     memset(p, 0, sizeof(*p));
-    p->conn = iscsi_conn_new(&node, "127.0.0.1:3260", random);
+    p->conn = iscsi_conn_new(&node, &arrival);
     ck_assert_ptr_nonnull(p->conn);
     rx_init(&p->rx, &bufs);
     tx_init(&p->tx, &bufs);

@@ -62,11 +62,29 @@ END_TEST
 
 START_TEST(configured_portal_is_told_instead)
 {
-    memcpy(node.portal, "[2001:db8::1]:3260", 19);
+    (void)iscsi_node_portal_add(&node, "[2001:db8::1]:3260");
     discover("", 0);
     ask(KEYS("SendTargets=All\0"));
     ck_assert(peer_told(&one, "TargetAddress=[2001:db8::1]:3260,1"));
     ck_assert(!peer_told(&one, "TargetAddress=127.0.0.1:3260,1"));
+}
+END_TEST
+
+START_TEST(all_portals_are_told_the_one_connected_to_first)
+{
+    static const char want[] = "TargetName=iqn.2026-11.io.strake:a\0"
+                               "TargetAddress=127.0.0.1:3260,1\0"
+                               "TargetAddress=10.0.0.2:3260,1\0"
+                               "TargetName=iqn.2026-11.io.strake:b\0"
+                               "TargetAddress=127.0.0.1:3260,1\0"
+                               "TargetAddress=10.0.0.2:3260,1";
+    (void)iscsi_node_portal_add(&node, "");
+    (void)iscsi_node_portal_add(&node, "10.0.0.2:3260");
+    (void)iscsi_node_portal_add(&node, "");
+    discover("", 0);
+    ask(KEYS("SendTargets=All\0"));
+    ck_assert_uint_eq(one.data_bytes, sizeof(want));
+    ck_assert_mem_eq(one.data, want, sizeof(want));
 }
 END_TEST
 
@@ -220,6 +238,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup_two, teardown);
     tcase_add_test(tcase, all_targets_are_told_to_a_discovery_session);
     tcase_add_test(tcase, configured_portal_is_told_instead);
+    tcase_add_test(tcase, all_portals_are_told_the_one_connected_to_first);
     tcase_add_test(tcase, one_target_is_told_by_its_name);
     tcase_add_test(tcase, unknown_target_is_an_empty_answer);
     tcase_add_test(tcase, target_that_is_gone_is_not_told);
