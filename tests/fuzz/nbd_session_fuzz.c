@@ -5,8 +5,8 @@
  *
  * The first byte chooses: bit 0 skips the client's flags, bit 1 skips the handshake (structured
  * replies on), bit 2 makes the export read-only, bit 3 deletes it half way, bit 4 answers late, bit
- * 5 fails every second request, bit 6 allows TLS and bit 7 requires it (unless bit 1 skips it). The
- * second byte is the size of the pieces.
+ * 5 fails every second request, bit 6 allows TLS and bit 7 requires it (unless bit 1 skips it: then
+ * bit 6 has extended headers negotiated). The second byte is the size of the pieces.
  */
 #include "target/front/nbd/nbd.h"
 
@@ -21,7 +21,8 @@ enum {
     DELETED = 1u << 3,
     LATE = 1u << 4,
     FAILING = 1u << 5,
-    TLS_ALLOWED = 1u << 6,
+    TLS_ALLOWED = 1u << 6, /* with SKIP_HANDSHAKE: EXTENDED */
+    EXTENDED = 1u << 6,
     TLS_REQUIRED = 1u << 7,
     EXPORT_BYTES = 64 << 20,
     READ_BYTES_MAX = 64 << 10, /* longer ones fail: memory for them says nothing */
@@ -140,6 +141,7 @@ static bool run_receive(struct run *run, const void *bytes, size_t length, uint3
 static void run_start(struct run *run, uint8_t choice)
 {
     static const uint8_t flags[] = {0, 0, 0, 3};
+    static const char headers[] = "IHAVEOPT\0\0\0\x0b\0\0\0";
     static const char options[] = "IHAVEOPT\0\0\0\x08\0\0\0\0"
                                   "IHAVEOPT\0\0\0\x0a\0\0\0\x1b\0\0\0\0\0\0\0\1\0\0\0\x0f"
                                   "base:allocation"
@@ -158,8 +160,10 @@ static void run_start(struct run *run, uint8_t choice)
     if (choice & (SKIP_FLAGS | SKIP_HANDSHAKE))
         ASSERT(run_receive(run, flags, sizeof(flags), sizeof(flags)));
     if (choice & SKIP_HANDSHAKE) {
+        if (choice & EXTENDED)
+            ASSERT(run_receive(run, headers, sizeof(headers), sizeof(headers)));
         ASSERT(run_receive(run, options, sizeof(options), sizeof(options)));
-        ASSERT(run->session.state == NBD_TRANSMISSION && run->session.base_allocation);
+        ASSERT(run->session.state == NBD_TRANSMISSION && run->session.contexts);
     }
 }
 

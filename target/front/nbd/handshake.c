@@ -2,16 +2,12 @@
 /* The handshake: client flags, then options answered one by one until one opens an export. */
 #include "target/front/nbd/handshake.h"
 
+#include "target/front/nbd/context.h"
+
 #include <stdio.h>
 #include <string.h>
 
-static const char base_allocation_name[] = "base:allocation";
-
-enum {
-    NBD_BASE_NAMESPACE_LENGTH = 5, /* "base:" */
-    NBD_BASE_ALLOCATION_LENGTH = sizeof(base_allocation_name) - 1,
-    NBD_PREFERRED_BYTES = BLOCK_BYTES,
-};
+enum { NBD_PREFERRED_BYTES = BLOCK_BYTES };
 
 static void nbd_close(struct nbd_session *session, const char *why)
 {
@@ -79,7 +75,7 @@ static struct export *export_named(struct nbd_session *session, const char *name
 
 /*
  * One volume is served by one process, whose flush covers all connections: CAN_MULTI_CONN. Zeroing
- * never writes zeros out: FAST_ZERO.
+ * sends no zeros anywhere: FAST_ZERO.
  */
 static uint16_t transmission_flags(const struct nbd_session *session, const struct export *export)
 {
@@ -91,6 +87,8 @@ static uint16_t transmission_flags(const struct nbd_session *session, const stru
         flags |= NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES | NBD_FLAG_SEND_FAST_ZERO;
     if (session->structured)
         flags |= NBD_FLAG_SEND_DF;
+    if (session->extended && session->contexts && uuid_equal(&session->contexts_of, &export->uuid))
+        flags |= NBD_FLAG_BLOCK_STATUS_PAYLOAD;
     return (uint16_t)flags;
 }
 
@@ -98,8 +96,8 @@ static void export_open(struct nbd_session *session, struct export *export)
 {
     session->export = export;
     export->session_count++;
-    session->base_allocation =
-        session->base_allocation && uuid_equal(&session->allocation_of, &export->uuid);
+    if (!uuid_equal(&session->contexts_of, &export->uuid))
+        session->contexts = 0;
     session->state = NBD_TRANSMISSION;
 }
 
@@ -108,8 +106,9 @@ static void option_export_name(struct nbd_session *session, const char *name, ui
                                struct tx *tx)
 {
     struct export *export = export_named(session, name, length);
-    if (!export) {
-        nbd_close(session, "EXPORT_NAME of an unknown export");
+    if (!export || session->extended) {
+        nbd_close(session, export ? "EXPORT_NAME with extended headers"
+                                  : "EXPORT_NAME of an unknown export");
         return;
     }
     uint32_t zeroes = session->no_zeroes ? 0 : NBD_EXPORT_NAME_ZEROES_BYTES;
@@ -204,26 +203,56 @@ static void option_info(struct nbd_session *session, uint32_t option, struct rea
 static void option_structured_reply(struct nbd_session *session, const struct reader *r,
                                     struct tx *tx)
 {
+    uint32_t option = NBD_OPT_STRUCTURED_REPLY;
     if (reader_left(r) > 0) {
-        option_error(tx, NBD_OPT_STRUCTURED_REPLY, NBD_REP_ERR_INVALID, "the option takes no data");
-        return;
+        option_error(tx, option, NBD_REP_ERR_INVALID, "the option takes no data");
+    } else if (session->extended) {
+        option_error(tx, option, NBD_REP_ERR_EXT_HEADER_REQD,
+                     "extended headers were negotiated, which are structured");
+    } else {
+        session->structured = true;
+        option_ack(tx, option);
     }
-    session->structured = true;
-    option_ack(tx, NBD_OPT_STRUCTURED_REPLY);
 }
 
-/* LIST also knows the bare namespace, and lists everything to who asks nothing. */
-static bool allocation_wanted(struct nbd_meta_query *query, bool listing)
+static void option_extended_headers(struct nbd_session *session, const struct reader *r,
+                                    struct tx *tx)
 {
-    bool wanted = listing && query->count == 0;
+    uint32_t option = NBD_OPT_EXTENDED_HEADERS;
+    if (reader_left(r) > 0) {
+        option_error(tx, option, NBD_REP_ERR_INVALID, "the option takes no data");
+    } else if (session->extended) {
+        option_error(tx, option, NBD_REP_ERR_INVALID, "extended headers were negotiated already");
+    } else {
+        session->structured = true;
+        session->extended = true;
+        option_ack(tx, option);
+    }
+}
+
+/* Who asks nothing is listed everything. */
+static uint32_t contexts_wanted(struct nbd_meta_query *query, bool listing)
+{
+    uint32_t wanted = listing && query->count == 0 ? nbd_contexts_all() : 0;
     for (uint32_t i = 0; i < query->count; i++) {
         uint32_t length;
         const char *text = nbd_meta_query_next(query, &length);
-        if (length == NBD_BASE_ALLOCATION_LENGTH ||
-            (listing && length == NBD_BASE_NAMESPACE_LENGTH))
-            wanted = wanted || memcmp(text, base_allocation_name, length) == 0;
+        wanted |= nbd_contexts_match(text, length, listing);
     }
     return wanted;
+}
+
+static void contexts_tell(uint32_t option, uint32_t contexts, struct tx *tx)
+{
+    for (uint32_t i = 0; i < NBD_CONTEXT_COUNT; i++) {
+        const char *name = nbd_contexts[i].name;
+        if (!(contexts & 1u << i))
+            continue;
+        struct writer w = option_reply(tx, option, NBD_REP_META_CONTEXT, 4 + strlen(name));
+        write_u32(&w, option == NBD_OPT_LIST_META_CONTEXT ? 0 : i + 1);
+        write_bytes(&w, name, strlen(name));
+        ASSERT(!w.bad && writer_left(&w) == 0);
+    }
 }
 
 /* LIST_META_CONTEXT and SET_META_CONTEXT; a SET that fails selects nothing either. */
@@ -233,7 +262,7 @@ static void option_meta_context(struct nbd_session *session, uint32_t option, st
     struct nbd_meta_query query;
     bool listing = option == NBD_OPT_LIST_META_CONTEXT;
     if (!listing)
-        session->base_allocation = false;
+        session->contexts = 0;
     if (!session->structured) {
         option_error(tx, option, NBD_REP_ERR_INVALID, "structured replies come first");
         return;
@@ -248,18 +277,13 @@ static void option_meta_context(struct nbd_session *session, uint32_t option, st
         option_error(tx, option, NBD_REP_ERR_UNKNOWN, "there is no export of this name");
         return;
     }
-    if (allocation_wanted(&query, listing)) {
-        struct writer w =
-            option_reply(tx, option, NBD_REP_META_CONTEXT, 4 + NBD_BASE_ALLOCATION_LENGTH);
-        write_u32(&w, listing ? 0 : NBD_BASE_ALLOCATION_ID);
-        write_bytes(&w, base_allocation_name, NBD_BASE_ALLOCATION_LENGTH);
-        ASSERT(!w.bad && writer_left(&w) == 0);
-        if (!listing) {
-            session->base_allocation = true;
-            session->allocation_of = export->uuid;
-        }
-    }
+    uint32_t contexts = contexts_wanted(&query, listing);
+    contexts_tell(option, contexts, tx);
     option_ack(tx, option);
+    if (!listing) {
+        session->contexts = contexts;
+        session->contexts_of = export->uuid;
+    }
 }
 
 static void option_starttls(struct nbd_session *session, const struct reader *r, struct tx *tx)
@@ -324,7 +348,7 @@ static void option_answer(struct nbd_session *session, uint32_t option, struct r
         option_starttls(session, r, tx);
         break;
     case NBD_OPT_EXTENDED_HEADERS:
-        option_error(tx, option, NBD_REP_ERR_UNSUP, "this server has no extended headers");
+        option_extended_headers(session, r, tx);
         break;
     default:
         option_error(tx, option, NBD_REP_ERR_UNSUP, "this server does not know the option");

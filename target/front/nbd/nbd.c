@@ -2,6 +2,7 @@
 /* One NBD connection: which of handshake, request and reply has its turn. */
 #include "target/front/nbd/nbd.h"
 
+#include "target/front/nbd/context.h"
 #include "target/front/nbd/handshake.h"
 #include "target/front/nbd/reply.h"
 #include "target/front/nbd/request.h"
@@ -24,7 +25,8 @@ void nbd_secured(struct nbd_session *session)
     session->state = NBD_OPTIONS;
     session->secure = true;
     session->structured = false;
-    session->base_allocation = false;
+    session->extended = false;
+    session->contexts = 0;
 }
 
 void nbd_release(struct nbd_session *session)
@@ -72,7 +74,7 @@ static void nbd_refuse(struct nbd_session *session, int status, const char *why)
 {
     session->refusal = status;
     session->refusal_why = why;
-    session->drain_bytes = session->header.type == NBD_CMD_WRITE ? session->header.length_bytes : 0;
+    session->drain_bytes = (uint32_t)nbd_request_payload_bytes(session, &session->header);
     session->state = NBD_REFUSED;
 }
 
@@ -80,40 +82,89 @@ static void nbd_refuse(struct nbd_session *session, int status, const char *why)
 static void nbd_answer(struct nbd_session *session, struct tx *tx)
 {
     if (session->header.type == NBD_CMD_BLOCK_STATUS)
-        nbd_reply_extent(&session->header, NBD_STATE_ALLOCATED, tx);
+        nbd_reply_status(session, &session->header, session->contexts, tx);
     else
         nbd_reply_done(session, &session->header, tx);
+}
+
+/* A header that is none of the protocol's, or announces what nobody may send: the end. */
+static const char *nbd_header_breach(const struct nbd_session *session, bool magic_ok)
+{
+    if (!magic_ok)
+        return "a request without its magic number";
+    if (nbd_request_payload_bytes(session, &session->header) > NBD_PAYLOAD_BYTES_MAX)
+        return "a payload longer than 33554432 bytes";
+    return NULL;
 }
 
 /* NBD_TRANSMISSION: one header; false when bytes are missing. */
 static bool nbd_header_take(struct nbd_session *session, struct rx *rx, struct tx *tx)
 {
     struct nbd_header *header = &session->header;
-    if (!rx_need(rx, NBD_HEADER_BYTES))
+    uint32_t length = session->extended ? NBD_EXTENDED_HEADER_BYTES : NBD_HEADER_BYTES;
+    if (!rx_need(rx, length))
         return false;
-    struct reader r = reader_of(rx_bytes(rx), NBD_HEADER_BYTES);
-    bool magic_ok = nbd_header_decode(&r, header);
-    rx_skip(rx, NBD_HEADER_BYTES);
-    if (!magic_ok) {
-        (void)nbd_close(session, "a request without its magic number");
+    struct reader r = reader_of(rx_bytes(rx), length);
+    bool magic_ok = nbd_header_decode(&r, session->extended, header);
+    rx_skip(rx, length);
+    const char *breach = nbd_header_breach(session, magic_ok);
+    if (breach) {
+        (void)nbd_close(session, breach);
         return true;
     }
     if (header->type == NBD_CMD_DISC) {
         session->state = NBD_LEAVING;
         return true;
     }
-    if (header->type == NBD_CMD_WRITE && header->length_bytes > NBD_PAYLOAD_BYTES_MAX) {
-        (void)nbd_close(session, "a WRITE longer than 33554432 bytes");
-        return true;
-    }
     int status = 0;
     const char *why = nbd_request_invalid(session, header, &status);
+    bool payload = nbd_request_payload_bytes(session, header) > 0;
     if (why)
         nbd_refuse(session, status, why);
-    else if (nbd_request_needs_volume(header))
+    else if (nbd_request_needs_volume(header) || payload)
         session->state = NBD_ACCEPTED;
     else
         nbd_answer(session, tx);
+    return true;
+}
+
+/* The contexts that the payload names; 0 when it names one twice, or one that is not selected. */
+static uint32_t status_contexts(const struct nbd_session *session, struct nbd_status_query *query)
+{
+    uint32_t contexts = 0;
+    for (uint32_t i = 0; i < query->count; i++) {
+        uint32_t context = nbd_context_of_id(read_u32(&query->ids)) & session->contexts;
+        if (context == 0 || context & contexts)
+            return 0;
+        contexts |= context;
+    }
+    return contexts;
+}
+
+/* NBD_ACCEPTED, BLOCK_STATUS: its payload; false when bytes are missing. */
+static bool nbd_status_take(struct nbd_session *session, struct rx *rx, struct tx *tx)
+{
+    struct nbd_header *header = &session->header;
+    uint32_t length = (uint32_t)header->length_bytes;
+    struct nbd_status_query query;
+    if (!rx_need(rx, length))
+        return false;
+    struct reader r = reader_of(rx_bytes(rx), length);
+    bool whole = nbd_status_query_decode(&r, &query);
+    uint32_t contexts = whole ? status_contexts(session, &query) : 0;
+    rx_skip(rx, length);
+    /* From here on it is like one without a payload. */
+    header->length_bytes = query.length_bytes;
+    header->flags &= (uint16_t)~NBD_CMD_FLAG_PAYLOAD_LEN;
+    int status = -EINVAL;
+    const char *why = contexts ? nbd_request_invalid(session, header, &status)
+                               : "BLOCK_STATUS of contexts that were not selected";
+    if (why) {
+        nbd_refuse(session, status, why);
+    } else {
+        nbd_reply_status(session, header, contexts, tx);
+        session->state = NBD_TRANSMISSION;
+    }
     return true;
 }
 
@@ -121,7 +172,7 @@ static bool nbd_header_take(struct nbd_session *session, struct rx *rx, struct t
 static uint32_t nbd_payload_bytes(const struct nbd_header *header)
 {
     bool has_payload = header->type == NBD_CMD_READ || header->type == NBD_CMD_WRITE;
-    return has_payload ? header->length_bytes : 0;
+    return has_payload ? (uint32_t)header->length_bytes : 0;
 }
 
 /* NBD_ACCEPTED: hands the request out once its payload and an object for it are there. */
@@ -132,7 +183,8 @@ static enum session_next nbd_submit(struct nbd_session *session, struct rx *rx,
     if (session->in_flight >= NBD_REQUESTS_MAX ||
         session->in_flight_bytes >= NBD_IN_FLIGHT_BYTES_MAX)
         return SESSION_BUSY;
-    if (header->type == NBD_CMD_WRITE && !rx_need(rx, header->length_bytes))
+    uint32_t payload_bytes = (uint32_t)nbd_request_payload_bytes(session, header);
+    if (!rx_need(rx, payload_bytes))
         return nbd_wait(session);
     struct nbd_request *request = pool_get(session->requests);
     if (!request)
@@ -143,7 +195,7 @@ static enum session_next nbd_submit(struct nbd_session *session, struct rx *rx,
     list_init(&request->block.node);
     nbd_request_fill(&request->block, header);
     if (header->type == NBD_CMD_WRITE)
-        request->block.data = rx_take(rx, header->length_bytes);
+        request->block.data = rx_take(rx, payload_bytes);
     session->in_flight++;
     session->in_flight_bytes += nbd_payload_bytes(header);
     session->state = NBD_TRANSMISSION;
@@ -182,7 +234,11 @@ enum session_next nbd_next(struct nbd_session *session, struct rx *rx, struct tx
                 nbd_refuse(session, -ESHUTDOWN, "the export was deleted");
                 break;
             }
-            return nbd_submit(session, rx, out);
+            if (session->header.type != NBD_CMD_BLOCK_STATUS)
+                return nbd_submit(session, rx, out);
+            if (!nbd_status_take(session, rx, tx))
+                return nbd_wait(session);
+            break;
         case NBD_REFUSED:
             nbd_reply_error(session, &session->header, session->refusal, session->refusal_why, tx);
             session->state = NBD_TRANSMISSION;

@@ -63,8 +63,9 @@ struct nbd_session {
     uint32_t drain_bytes;     /* of what was refused: to be thrown away before anything else */
     bool no_zeroes;
     bool structured;
-    bool base_allocation; /* the meta context was selected for the volume `allocation_of` */
-    struct uuid allocation_of;
+    bool extended;     /* headers of 64-bit lengths; `structured` as well */
+    uint32_t contexts; /* metadata contexts (context.h) selected for the volume `contexts_of` */
+    struct uuid contexts_of;
     struct nbd_header header; /* NBD_ACCEPTED, NBD_REFUSED */
     int refusal;              /* NBD_REFUSED: -E... */
     const char *refusal_why;  /* NBD_REFUSED: a literal */

@@ -2,6 +2,8 @@
 /* Answers of the transmission phase: simple replies and structured reply chunks. */
 #include "target/front/nbd/reply.h"
 
+#include "target/front/nbd/context.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +12,7 @@ enum {
     NBD_CHUNK_OFFSET_BYTES = 8,
     NBD_CHUNK_ERROR_BYTES = 6,
     NBD_CHUNK_EXTENT_BYTES = 12,
+    NBD_CHUNK_EXTENT_EXT_BYTES = 24,
     NBD_ERROR_TEXT_BYTES = 256, /* "SHOULD be no longer than" that */
 };
 
@@ -22,30 +25,40 @@ static void simple_reply(const struct nbd_header *header, int status, struct tx 
 }
 
 /*
- * The head of the one chunk of a reply, whose payload is `here` bytes, which the caller fills in,
- * and `behind` more that it appends.
+ * The head of a chunk of a reply, whose payload is `here` bytes, which the caller fills in, and
+ * `behind` more that it appends.
  */
-static struct writer chunk(const struct nbd_header *header, uint16_t type, uint32_t here,
-                           uint32_t behind, struct tx *tx)
+static struct writer chunk_of(const struct nbd_session *session, const struct nbd_header *header,
+                              uint16_t type, uint16_t flags, uint32_t here, uint32_t behind,
+                              struct tx *tx)
 {
-    struct nbd_chunk head = {.flags = NBD_REPLY_FLAG_DONE,
+    struct nbd_chunk head = {.flags = flags,
                              .type = type,
                              .cookie = header->cookie,
-                             .length_bytes = here + behind};
-    uint32_t total = NBD_CHUNK_BYTES + here;
+                             .offset_bytes = header->offset_bytes,
+                             .length_bytes = (uint64_t)here + behind};
+    uint32_t total = (session->extended ? NBD_EXTENDED_CHUNK_BYTES : NBD_CHUNK_BYTES) + here;
     struct writer w = writer_of(tx_space(tx, total), total);
-    nbd_chunk_encode(&w, &head);
+    nbd_chunk_encode(&w, session->extended, &head);
     return w;
+}
+
+/* The one chunk of a reply. */
+static struct writer chunk(const struct nbd_session *session, const struct nbd_header *header,
+                           uint16_t type, uint32_t here, uint32_t behind, struct tx *tx)
+{
+    return chunk_of(session, header, type, NBD_REPLY_FLAG_DONE, here, behind, tx);
 }
 
 void nbd_reply_done(const struct nbd_session *session, const struct nbd_header *header,
                     struct tx *tx)
 {
-    if (!session->structured || header->type != NBD_CMD_READ) {
+    bool reads = session->structured && header->type == NBD_CMD_READ;
+    if (!session->extended && !reads) {
         simple_reply(header, 0, tx);
         return;
     }
-    struct writer w = chunk(header, NBD_REPLY_TYPE_NONE, 0, 0, tx);
+    struct writer w = chunk(session, header, NBD_REPLY_TYPE_NONE, 0, 0, tx);
     ASSERT(!w.bad && writer_left(&w) == 0);
 }
 
@@ -54,7 +67,7 @@ void nbd_reply_data(const struct nbd_session *session, const struct nbd_header *
 {
     ASSERT(header->type == NBD_CMD_READ && data->length_bytes == header->length_bytes);
     if (session->structured) {
-        struct writer w = chunk(header, NBD_REPLY_TYPE_OFFSET_DATA, NBD_CHUNK_OFFSET_BYTES,
+        struct writer w = chunk(session, header, NBD_REPLY_TYPE_OFFSET_DATA, NBD_CHUNK_OFFSET_BYTES,
                                 data->length_bytes, tx);
         write_u64(&w, header->offset_bytes);
         ASSERT(!w.bad && writer_left(&w) == 0);
@@ -64,14 +77,39 @@ void nbd_reply_data(const struct nbd_session *session, const struct nbd_header *
     tx_slice(tx, data);
 }
 
-void nbd_reply_extent(const struct nbd_header *header, uint32_t state, struct tx *tx)
+static void reply_extent(const struct nbd_session *session, const struct nbd_header *header,
+                         uint32_t context, bool last, struct tx *tx)
+{
+    uint16_t flags = last ? NBD_REPLY_FLAG_DONE : 0;
+    uint16_t type =
+        session->extended ? NBD_REPLY_TYPE_BLOCK_STATUS_EXT : NBD_REPLY_TYPE_BLOCK_STATUS;
+    uint32_t length = session->extended ? NBD_CHUNK_EXTENT_EXT_BYTES : NBD_CHUNK_EXTENT_BYTES;
+    struct nbd_extent extent =
+        nbd_contexts[context].extent(session->export, header->offset_bytes, header->length_bytes);
+    ASSERT(extent.length_bytes > 0 && extent.length_bytes <= header->length_bytes);
+    struct writer w = chunk_of(session, header, type, flags, length, 0, tx);
+    write_u32(&w, context + 1);
+    if (session->extended) {
+        write_u32(&w, 1); /* one descriptor follows */
+        write_u64(&w, extent.length_bytes);
+        write_u64(&w, extent.state);
+    } else {
+        write_u32(&w, (uint32_t)extent.length_bytes);
+        write_u32(&w, extent.state);
+    }
+    ASSERT(!w.bad && writer_left(&w) == 0);
+}
+
+void nbd_reply_status(const struct nbd_session *session, const struct nbd_header *header,
+                      uint32_t contexts, struct tx *tx)
 {
     ASSERT(header->type == NBD_CMD_BLOCK_STATUS && header->length_bytes > 0);
-    struct writer w = chunk(header, NBD_REPLY_TYPE_BLOCK_STATUS, NBD_CHUNK_EXTENT_BYTES, 0, tx);
-    write_u32(&w, NBD_BASE_ALLOCATION_ID);
-    write_u32(&w, header->length_bytes);
-    write_u32(&w, state);
-    ASSERT(!w.bad && writer_left(&w) == 0);
+    ASSERT(session->structured && contexts && !(contexts & ~nbd_contexts_all()));
+    for (uint32_t i = 0; i < NBD_CONTEXT_COUNT; i++) {
+        bool last = contexts >> i == 1;
+        if (contexts & 1u << i)
+            reply_extent(session, header, i, last, tx);
+    }
 }
 
 void nbd_reply_error(const struct nbd_session *session, const struct nbd_header *header, int status,
@@ -84,12 +122,13 @@ void nbd_reply_error(const struct nbd_session *session, const struct nbd_header 
     }
     char text[NBD_ERROR_TEXT_BYTES];
     snprintf(text, sizeof(text),
-             "%s (command %u, flags 0x%x, offset %" PRIu64 ", length %" PRIu32
+             "%s (command %u, flags 0x%x, offset %" PRIu64 ", length %" PRIu64
              "; the export has %" PRIu64 " bytes)",
              why, header->type, header->flags, header->offset_bytes, header->length_bytes,
              session->export->size_bytes);
     uint16_t length = (uint16_t)strlen(text);
-    struct writer w = chunk(header, NBD_REPLY_TYPE_ERROR, NBD_CHUNK_ERROR_BYTES + length, 0, tx);
+    struct writer w =
+        chunk(session, header, NBD_REPLY_TYPE_ERROR, NBD_CHUNK_ERROR_BYTES + length, 0, tx);
     write_u32(&w, nbd_error_of(status));
     write_u16(&w, length);
     write_bytes(&w, text, length);

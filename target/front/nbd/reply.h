@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers of the transmission phase. Structured only where the client asked for them and the
- * answer carries something: data, extents or the text of an error.
+ * Answers of the transmission phase. With extended headers each is an extended chunk; else a
+ * structured one where the client asked for them and the answer carries something: data, extents or
+ * the text of an error. A READ is answered in one chunk, as DF demands, whether it was set or not.
  */
 #ifndef STRAKE_FRONT_NBD_REPLY_H
 #define STRAKE_FRONT_NBD_REPLY_H
@@ -14,8 +15,9 @@ void nbd_reply_done(const struct nbd_session *session, const struct nbd_header *
 /* The READ succeeded; its data goes by reference. */
 void nbd_reply_data(const struct nbd_session *session, const struct nbd_header *header,
                     const struct slice *data, struct tx *tx);
-/* The BLOCK_STATUS succeeded: the whole range is one extent of `state`. */
-void nbd_reply_extent(const struct nbd_header *header, uint32_t state, struct tx *tx);
+/* The BLOCK_STATUS succeeded: the first extent of the range, for each of `contexts` (not none). */
+void nbd_reply_status(const struct nbd_session *session, const struct nbd_header *header,
+                      uint32_t contexts, struct tx *tx);
 /* The request failed with `status` (-E...), for the reason `why`. */
 void nbd_reply_error(const struct nbd_session *session, const struct nbd_header *header, int status,
                      const char *why, struct tx *tx);

@@ -2,15 +2,32 @@
 /* The rules of the transmission phase ("Request types" and "Error values" of the specification). */
 #include "target/front/nbd/request.h"
 
+#include "target/front/nbd/context.h"
+
 #include <errno.h>
 
-/* FUA is taken with every command, as the specification demands. -1 of an unknown command. */
-static int flags_of(uint16_t type, bool structured)
+enum {
+    NBD_STATUS_QUERY_BYTES_MIN = 8 + 4,
+    NBD_STATUS_QUERY_BYTES_MAX = 8 + 4 * NBD_CONTEXT_COUNT,
+};
+
+uint64_t nbd_request_payload_bytes(const struct nbd_session *session,
+                                   const struct nbd_header *header)
 {
+    bool has_payload = session->extended ? header->flags & NBD_CMD_FLAG_PAYLOAD_LEN
+                                         : header->type == NBD_CMD_WRITE;
+    return has_payload ? header->length_bytes : 0;
+}
+
+/* FUA is taken with every command, as the specification demands. -1 of an unknown command. */
+static int flags_of(uint16_t type, const struct nbd_session *session)
+{
+    int payload = session->extended ? NBD_CMD_FLAG_PAYLOAD_LEN : 0;
     switch (type) {
     case NBD_CMD_READ:
-        return NBD_CMD_FLAG_FUA | (structured ? NBD_CMD_FLAG_DF : 0);
+        return NBD_CMD_FLAG_FUA | (session->structured ? NBD_CMD_FLAG_DF : 0);
     case NBD_CMD_WRITE:
+        return NBD_CMD_FLAG_FUA | payload;
     case NBD_CMD_FLUSH:
     case NBD_CMD_TRIM:
     case NBD_CMD_CACHE:
@@ -18,7 +35,7 @@ static int flags_of(uint16_t type, bool structured)
     case NBD_CMD_WRITE_ZEROES:
         return NBD_CMD_FLAG_FUA | NBD_CMD_FLAG_NO_HOLE | NBD_CMD_FLAG_FAST_ZERO;
     case NBD_CMD_BLOCK_STATUS:
-        return NBD_CMD_FLAG_FUA | NBD_CMD_FLAG_REQ_ONE;
+        return NBD_CMD_FLAG_FUA | NBD_CMD_FLAG_REQ_ONE | payload;
     default:
         return -1;
     }
@@ -54,21 +71,44 @@ static const char *range_invalid(const struct export *export, const struct nbd_h
     return NULL;
 }
 
-const char *nbd_request_invalid(const struct nbd_session *session, const struct nbd_header *header,
-                                int *status)
+/* What the flags say about the payload, and about each other. */
+static const char *flags_invalid(const struct nbd_session *session, const struct nbd_header *header,
+                                 int *status)
 {
-    const struct export *export = session->export;
-    int flags = flags_of(header->type, session->structured);
-    if (export->gone) {
-        *status = -ESHUTDOWN;
-        return "the export was deleted";
-    }
+    int flags = flags_of(header->type, session);
+    bool payload = header->flags & NBD_CMD_FLAG_PAYLOAD_LEN;
     *status = -EINVAL;
     if (flags < 0)
         return "an unknown command";
     if (header->flags & ~flags)
         return "a flag that this command does not take";
-    if (header->type == NBD_CMD_BLOCK_STATUS && !session->base_allocation)
+    if (header->type == NBD_CMD_WRITE && session->extended && !payload)
+        return "a WRITE without the flag of its payload";
+    if (header->type == NBD_CMD_BLOCK_STATUS && payload &&
+        (header->length_bytes < NBD_STATUS_QUERY_BYTES_MIN ||
+         header->length_bytes > NBD_STATUS_QUERY_BYTES_MAX))
+        return "BLOCK_STATUS of no or of too many metadata contexts";
+    /* Space is kept allocated by writing zeros where a file system knows no better. */
+    if (header->flags & NBD_CMD_FLAG_FAST_ZERO && header->flags & NBD_CMD_FLAG_NO_HOLE) {
+        *status = -EOPNOTSUPP;
+        return "zeroing without holes may not be fast";
+    }
+    return NULL;
+}
+
+const char *nbd_request_invalid(const struct nbd_session *session, const struct nbd_header *header,
+                                int *status)
+{
+    const struct export *export = session->export;
+    if (export->gone) {
+        *status = -ESHUTDOWN;
+        return "the export was deleted";
+    }
+    const char *why = flags_invalid(session, header, status);
+    if (why)
+        return why;
+    *status = -EINVAL;
+    if (header->type == NBD_CMD_BLOCK_STATUS && !session->contexts)
         return "BLOCK_STATUS without a metadata context";
     if (header->type == NBD_CMD_FLUSH && (header->offset_bytes || header->length_bytes))
         return "FLUSH with an offset or a length";
@@ -76,7 +116,9 @@ const char *nbd_request_invalid(const struct nbd_session *session, const struct 
         *status = -EPERM;
         return "the export is read-only";
     }
-    return range_invalid(export, header, status);
+    bool length_follows =
+        header->type == NBD_CMD_BLOCK_STATUS && header->flags & NBD_CMD_FLAG_PAYLOAD_LEN;
+    return length_follows ? NULL : range_invalid(export, header, status);
 }
 
 bool nbd_request_needs_volume(const struct nbd_header *header)

@@ -5,9 +5,13 @@
 
 #include "target/front/nbd/nbd.h"
 
+/* How long the payload is that follows the header. */
+MUST_USE uint64_t nbd_request_payload_bytes(const struct nbd_session *session,
+                                            const struct nbd_header *header);
 /*
  * NULL when the session's client may ask this of its export, else why not, and *status is the
- * answer (-E...). Whatever passes is trusted from there on. DISC is not asked about.
+ * answer (-E...). Whatever passes is trusted from there on; a BLOCK_STATUS with a payload only as
+ * far as its header goes. DISC is not asked about.
  */
 MUST_USE const char *nbd_request_invalid(const struct nbd_session *session,
                                          const struct nbd_header *header, int *status);

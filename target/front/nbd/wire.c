@@ -8,6 +8,8 @@
 #define NBD_OPTION_MAGIC           UINT64_C(0x49484156454f5054) /* "IHAVEOPT" */
 #define NBD_OPTION_REPLY_MAGIC     UINT64_C(0x0003e889045565a9)
 #define NBD_REQUEST_MAGIC          UINT32_C(0x25609513)
+#define NBD_EXTENDED_REQUEST_MAGIC UINT32_C(0x21e41c71)
+#define NBD_EXTENDED_REPLY_MAGIC   UINT32_C(0x6e8a278c)
 #define NBD_SIMPLE_REPLY_MAGIC     UINT32_C(0x67446698)
 #define NBD_STRUCTURED_REPLY_MAGIC UINT32_C(0x668e33ef)
 
@@ -87,25 +89,38 @@ bool nbd_meta_query_decode(struct reader *r, struct nbd_meta_query *query)
     return !r->bad && reader_left(r) == 0;
 }
 
-bool nbd_header_decode(struct reader *r, struct nbd_header *header)
+bool nbd_header_decode(struct reader *r, bool extended, struct nbd_header *header)
 {
     uint32_t magic = read_u32(r);
     header->flags = read_u16(r);
     header->type = read_u16(r);
     header->cookie = read_u64(r);
     header->offset_bytes = read_u64(r);
-    header->length_bytes = read_u32(r);
-    return !r->bad && magic == NBD_REQUEST_MAGIC;
+    header->length_bytes = extended ? read_u64(r) : read_u32(r);
+    return !r->bad && magic == (extended ? NBD_EXTENDED_REQUEST_MAGIC : NBD_REQUEST_MAGIC);
 }
 
-void nbd_header_encode(struct writer *w, const struct nbd_header *header)
+void nbd_header_encode(struct writer *w, bool extended, const struct nbd_header *header)
 {
-    write_u32(w, NBD_REQUEST_MAGIC);
+    write_u32(w, extended ? NBD_EXTENDED_REQUEST_MAGIC : NBD_REQUEST_MAGIC);
     write_u16(w, header->flags);
     write_u16(w, header->type);
     write_u64(w, header->cookie);
     write_u64(w, header->offset_bytes);
-    write_u32(w, header->length_bytes);
+    if (extended) {
+        write_u64(w, header->length_bytes);
+    } else {
+        ASSERT(header->length_bytes <= UINT32_MAX);
+        write_u32(w, (uint32_t)header->length_bytes);
+    }
+}
+
+bool nbd_status_query_decode(struct reader *r, struct nbd_status_query *query)
+{
+    query->length_bytes = read_u64(r);
+    query->count = (uint32_t)(reader_left(r) / 4);
+    query->ids = read_sub(r, query->count * (size_t)4);
+    return !r->bad && reader_left(r) == 0;
 }
 
 bool nbd_simple_reply_decode(struct reader *r, struct nbd_simple_reply *reply)
@@ -123,23 +138,30 @@ void nbd_simple_reply_encode(struct writer *w, const struct nbd_simple_reply *re
     write_u64(w, reply->cookie);
 }
 
-bool nbd_chunk_decode(struct reader *r, struct nbd_chunk *chunk)
+bool nbd_chunk_decode(struct reader *r, bool extended, struct nbd_chunk *chunk)
 {
     uint32_t magic = read_u32(r);
     chunk->flags = read_u16(r);
     chunk->type = read_u16(r);
     chunk->cookie = read_u64(r);
-    chunk->length_bytes = read_u32(r);
-    return !r->bad && magic == NBD_STRUCTURED_REPLY_MAGIC;
+    chunk->offset_bytes = extended ? read_u64(r) : 0;
+    chunk->length_bytes = extended ? read_u64(r) : read_u32(r);
+    return !r->bad && magic == (extended ? NBD_EXTENDED_REPLY_MAGIC : NBD_STRUCTURED_REPLY_MAGIC);
 }
 
-void nbd_chunk_encode(struct writer *w, const struct nbd_chunk *chunk)
+void nbd_chunk_encode(struct writer *w, bool extended, const struct nbd_chunk *chunk)
 {
-    write_u32(w, NBD_STRUCTURED_REPLY_MAGIC);
+    write_u32(w, extended ? NBD_EXTENDED_REPLY_MAGIC : NBD_STRUCTURED_REPLY_MAGIC);
     write_u16(w, chunk->flags);
     write_u16(w, chunk->type);
     write_u64(w, chunk->cookie);
-    write_u32(w, chunk->length_bytes);
+    if (extended) {
+        write_u64(w, chunk->offset_bytes);
+        write_u64(w, chunk->length_bytes);
+    } else {
+        ASSERT(chunk->length_bytes <= UINT32_MAX);
+        write_u32(w, (uint32_t)chunk->length_bytes);
+    }
 }
 
 /* "Error values" of the specification; it knows no others. */
@@ -161,6 +183,8 @@ uint32_t nbd_error_of(int status)
         return 28;
     case EOVERFLOW:
         return 75;
+    case EOPNOTSUPP:
+        return 95;
     case ESHUTDOWN:
         return 108;
     default:

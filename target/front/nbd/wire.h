@@ -17,8 +17,10 @@ enum {
     NBD_EXPORT_NAME_REPLY_BYTES = 10,
     NBD_EXPORT_NAME_ZEROES_BYTES = 124,
     NBD_HEADER_BYTES = 28,
+    NBD_EXTENDED_HEADER_BYTES = 32,
     NBD_SIMPLE_REPLY_BYTES = 16,
     NBD_CHUNK_BYTES = 20,
+    NBD_EXTENDED_CHUNK_BYTES = 32,
 };
 
 enum { /* handshake and client flags */
@@ -37,6 +39,7 @@ enum { /* transmission flags */
        NBD_FLAG_CAN_MULTI_CONN = 1u << 8,
        NBD_FLAG_SEND_CACHE = 1u << 10,
        NBD_FLAG_SEND_FAST_ZERO = 1u << 11,
+       NBD_FLAG_BLOCK_STATUS_PAYLOAD = 1u << 12,
 };
 
 enum { /* options */
@@ -53,15 +56,16 @@ enum { /* options */
 };
 
 /* Option reply types; those with bit 31 set are errors. */
-#define NBD_REP_ACK          UINT32_C(1)
-#define NBD_REP_SERVER       UINT32_C(2)
-#define NBD_REP_INFO         UINT32_C(3)
-#define NBD_REP_META_CONTEXT UINT32_C(4)
-#define NBD_REP_ERR_UNSUP    UINT32_C(0x80000001)
-#define NBD_REP_ERR_INVALID  UINT32_C(0x80000003)
-#define NBD_REP_ERR_TLS_REQD UINT32_C(0x80000005)
-#define NBD_REP_ERR_UNKNOWN  UINT32_C(0x80000006)
-#define NBD_REP_ERR_TOO_BIG  UINT32_C(0x80000009)
+#define NBD_REP_ACK                 UINT32_C(1)
+#define NBD_REP_SERVER              UINT32_C(2)
+#define NBD_REP_INFO                UINT32_C(3)
+#define NBD_REP_META_CONTEXT        UINT32_C(4)
+#define NBD_REP_ERR_UNSUP           UINT32_C(0x80000001)
+#define NBD_REP_ERR_INVALID         UINT32_C(0x80000003)
+#define NBD_REP_ERR_TLS_REQD        UINT32_C(0x80000005)
+#define NBD_REP_ERR_UNKNOWN         UINT32_C(0x80000006)
+#define NBD_REP_ERR_EXT_HEADER_REQD UINT32_C(0x8000000a)
+#define NBD_REP_ERR_TOO_BIG         UINT32_C(0x80000009)
 
 enum { /* information types of INFO and GO */
        NBD_INFO_EXPORT = 0,
@@ -88,6 +92,7 @@ enum { /* command flags */
        NBD_CMD_FLAG_DF = 1u << 2,
        NBD_CMD_FLAG_REQ_ONE = 1u << 3,
        NBD_CMD_FLAG_FAST_ZERO = 1u << 4,
+       NBD_CMD_FLAG_PAYLOAD_LEN = 1u << 5, /* extended headers: the length is the payload's */
 };
 
 enum { NBD_REPLY_FLAG_DONE = 1u << 0 };
@@ -96,13 +101,8 @@ enum { /* structured reply types */
        NBD_REPLY_TYPE_NONE = 0,
        NBD_REPLY_TYPE_OFFSET_DATA = 1,
        NBD_REPLY_TYPE_BLOCK_STATUS = 5,
+       NBD_REPLY_TYPE_BLOCK_STATUS_EXT = 6,
        NBD_REPLY_TYPE_ERROR = (1u << 15) + 1,
-};
-
-enum {
-    NBD_STATE_ALLOCATED = 0, /* base:allocation: neither a hole nor known to be zero */
-    NBD_BASE_ALLOCATION_ID =
-        1, /* ours of base:allocation, in SET_META_CONTEXT's answer and after */
 };
 
 /* What the client says first of an option; `length_bytes` of data follow. */
@@ -132,13 +132,16 @@ struct nbd_meta_query {
     struct reader queries; /* for nbd_meta_query_next, `count` times */
 };
 
-/* A request of the transmission phase, as it came; a WRITE's payload follows. */
+/*
+ * A request of the transmission phase, as it came, with the compact or the extended header, as was
+ * negotiated; its payload follows.
+ */
 struct nbd_header {
     uint16_t flags;
     uint16_t type;
     uint64_t cookie;
     uint64_t offset_bytes;
-    uint32_t length_bytes;
+    uint64_t length_bytes; /* fits 32 bits in a compact header */
 };
 
 struct nbd_simple_reply {
@@ -146,12 +149,20 @@ struct nbd_simple_reply {
     uint64_t cookie;
 };
 
-/* The head of a structured reply chunk. */
+/* The head of a structured reply chunk, or of an extended one. */
 struct nbd_chunk {
     uint16_t flags;
     uint16_t type;
     uint64_t cookie;
-    uint32_t length_bytes;
+    uint64_t offset_bytes; /* extended only: the request's */
+    uint64_t length_bytes; /* fits 32 bits in a structured one */
+};
+
+/* The payload of BLOCK_STATUS: of which contexts the answer is to be, all of which must be here. */
+struct nbd_status_query {
+    uint64_t length_bytes; /* of the range */
+    uint32_t count;
+    struct reader ids; /* `count` of 32 bits */
 };
 
 void nbd_greeting_encode(struct writer *w);
@@ -165,12 +176,14 @@ MUST_USE bool nbd_meta_query_decode(struct reader *r, struct nbd_meta_query *que
 /* The next query's text, not ended by a zero. */
 const char *nbd_meta_query_next(struct nbd_meta_query *query, uint32_t *length);
 
-MUST_USE bool nbd_header_decode(struct reader *r, struct nbd_header *header);
-void nbd_header_encode(struct writer *w, const struct nbd_header *header);
+MUST_USE bool nbd_header_decode(struct reader *r, bool extended, struct nbd_header *header);
+void nbd_header_encode(struct writer *w, bool extended, const struct nbd_header *header);
+/* The whole payload, to the last byte. */
+MUST_USE bool nbd_status_query_decode(struct reader *r, struct nbd_status_query *query);
 MUST_USE bool nbd_simple_reply_decode(struct reader *r, struct nbd_simple_reply *reply);
 void nbd_simple_reply_encode(struct writer *w, const struct nbd_simple_reply *reply);
-MUST_USE bool nbd_chunk_decode(struct reader *r, struct nbd_chunk *chunk);
-void nbd_chunk_encode(struct writer *w, const struct nbd_chunk *chunk);
+MUST_USE bool nbd_chunk_decode(struct reader *r, bool extended, struct nbd_chunk *chunk);
+void nbd_chunk_encode(struct writer *w, bool extended, const struct nbd_chunk *chunk);
 /* The protocol's number of a status of this house (0 or -E...). */
 uint32_t nbd_error_of(int status);
 

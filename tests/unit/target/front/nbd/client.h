@@ -35,7 +35,9 @@ struct client {
 
 static inline uint8_t client_digit(char c)
 {
-    ck_assert_msg((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'), "not hex: %c", c);
+    /* An assertion that holds costs a message to the runner: not one for each digit. */
+    if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+        ck_abort_msg("not hex: %c", c);
     return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
 }
 

@@ -248,8 +248,7 @@ START_TEST(go_of_the_wrong_length_is_invalid)
 }
 END_TEST
 
-static const uint32_t unsupported[] = {0,  4,     NBD_OPT_STARTTLS, NBD_OPT_EXTENDED_HEADERS,
-                                       12, 0xffff};
+static const uint32_t unsupported[] = {0, 4, NBD_OPT_STARTTLS, 12, 0xffff};
 
 START_TEST(other_options_are_unsupported)
 {
@@ -308,7 +307,7 @@ START_TEST(list_meta_context_lists_all_to_no_query)
     client_ask(&client, OPTION "00000009 0000000b 00000003 766f6c 00000000",
                ANSWER "00000009 00000004 00000013 00000000 626173653a616c6c6f636174696f6e" ANSWER
                       "00000009 00000001 00000000");
-    ck_assert(!client.session.base_allocation);
+    ck_assert(client.session.contexts == 0);
 }
 END_TEST
 
@@ -326,7 +325,7 @@ START_TEST(set_meta_context_selects_by_exact_name)
     ask_structured();
     client_ask(&client, SET_ALLOCATION, SET_ALLOCATION_ANSWER);
     client_ask(&client, OPTION "00000001 00000003 766f6c", "0000000000100000 0ded");
-    ck_assert(client.session.base_allocation);
+    ck_assert_uint_eq(client.session.contexts, 1);
 }
 END_TEST
 
@@ -335,7 +334,7 @@ START_TEST(set_meta_context_does_not_know_the_bare_namespace)
     ask_structured();
     client_ask(&client, OPTION "0000000a 00000014 00000003 766f6c 00000001 00000005 626173653a",
                ANSWER "0000000a 00000001 00000000");
-    ck_assert(!client.session.base_allocation);
+    ck_assert(client.session.contexts == 0);
 }
 END_TEST
 
@@ -347,7 +346,7 @@ START_TEST(set_meta_context_of_strangers_selects_nothing)
                OPTION "0000000a 0000001e 00000003 766f6c 00000001 "
                       "0000000f 626173653a616c6c6f636174696f6d",
                ANSWER "0000000a 00000001 00000000");
-    ck_assert(!client.session.base_allocation);
+    ck_assert(client.session.contexts == 0);
 }
 END_TEST
 
@@ -368,7 +367,7 @@ START_TEST(set_meta_context_that_fails_selects_nothing)
     client_ask(&client, SET_ALLOCATION, SET_ALLOCATION_ANSWER);
     ask_error(OPTION "0000000a 00000009 00000001 78 00000000", NBD_OPT_SET_META_CONTEXT,
               NBD_REP_ERR_UNKNOWN);
-    ck_assert(!client.session.base_allocation);
+    ck_assert(client.session.contexts == 0);
 }
 END_TEST
 
@@ -379,18 +378,30 @@ START_TEST(context_of_another_export_is_not_selected)
     ask_structured();
     client_ask(&client, SET_ALLOCATION, SET_ALLOCATION_ANSWER);
     client_ask(&client, OPTION "00000001 00000001 62", "0000000000001000 0ded");
-    ck_assert(!client.session.base_allocation);
+    ck_assert(client.session.contexts == 0);
     ck_assert_uint_eq(other.session_count, 1);
 }
 END_TEST
+
+START_TEST(a_new_size_is_told_to_the_next_session)
+{
+    client.vol.size_bytes = 2u << 20;
+    client_ask(&client, OPTION "00000006 00000009 00000003 766f6c 0000",
+               ANSWER "00000006 00000003 0000000c 0000 0000000000200000 0d6d" ANSWER
+                      "00000006 00000001 00000000");
+}
+END_TEST
+
+#define LIST   OPTION "00000003 00000000 "
+#define LIST_4 LIST LIST LIST LIST
 
 START_TEST(options_wait_while_answers_are_not_read)
 {
     uint32_t asked = 0;
     while (client.tx.pending_bytes < NBD_TX_BYTES_MAX) {
         ck_assert_int_eq(client_next(&client), SESSION_MORE);
-        client_send(&client, OPTION "00000003 00000000" OPTION "00000003 00000000");
-        asked += 2;
+        client_send(&client, LIST_4 LIST_4 LIST_4 LIST_4);
+        asked += 16;
         ck_assert_uint_lt(asked, 100000);
         if (client_next(&client) == SESSION_BUSY)
             break;
@@ -426,6 +437,7 @@ static void add_haggling(TCase *tcase)
     tcase_add_loop_test(tcase, other_options_are_unsupported, 0, ARRAY_COUNT(unsupported));
     tcase_add_test(tcase, too_much_data_is_refused_and_thrown_away);
     tcase_add_test(tcase, refused_data_is_never_held);
+    tcase_add_test(tcase, a_new_size_is_told_to_the_next_session);
     tcase_add_test(tcase, options_wait_while_answers_are_not_read);
 }
 

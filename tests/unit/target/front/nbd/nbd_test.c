@@ -118,7 +118,7 @@ END_TEST
 START_TEST(write_beyond_the_longest_closes)
 {
     client_send(&client, WRITE_ONE_MORE);
-    expect_close("a WRITE longer than 33554432 bytes");
+    expect_close("a payload longer than 33554432 bytes");
     client_expect(&client, "");
 }
 END_TEST

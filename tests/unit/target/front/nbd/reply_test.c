@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers of the transmission phase, to the byte. */
+#include "target/front/nbd/context.h"
 #include "target/front/nbd/reply.h"
 #include "tests/unit/target/front/nbd/client.h"
 
@@ -74,8 +75,65 @@ END_TEST
 START_TEST(extent_covers_the_whole_range)
 {
     header.type = NBD_CMD_BLOCK_STATUS;
-    nbd_reply_extent(&header, NBD_STATE_ALLOCATED, &client.tx);
+    client.session.structured = true;
+    nbd_reply_status(&client.session, &header, nbd_contexts_all(), &client.tx);
     client_expect(&client, CHUNK "0001 0005" COOKIE "0000000c 00000001 00000004 00000000");
+}
+END_TEST
+
+static void extend(void)
+{
+    client.session.structured = true;
+    client.session.extended = true;
+}
+
+#define EXTENDED "6e8a278c "
+
+START_TEST(extended_success_is_a_none_chunk)
+{
+    extend();
+    header.type = NBD_CMD_TRIM;
+    nbd_reply_done(&client.session, &header, &client.tx);
+    client_expect(&client, EXTENDED "0001 0000" COOKIE "0000000000010000 0000000000000000");
+}
+END_TEST
+
+START_TEST(extended_data_has_the_offset_twice)
+{
+    uint8_t bytes[] = {0xde, 0xad, 0xbe, 0xef};
+    struct slice data = {.bytes = bytes, .length_bytes = sizeof(bytes)};
+    extend();
+    nbd_reply_data(&client.session, &header, &data, &client.tx);
+    client_expect(&client, EXTENDED "0001 0001" COOKIE "0000000000010000 000000000000000c "
+                                    "0000000000010000 deadbeef");
+}
+END_TEST
+
+START_TEST(extended_extent_has_64_bits)
+{
+    extend();
+    client.vol.size_bytes = UINT64_C(1) << 40;
+    header.type = NBD_CMD_BLOCK_STATUS;
+    header.length_bytes = 0x1200000000;
+    nbd_reply_status(&client.session, &header, nbd_contexts_all(), &client.tx);
+    client_expect(&client, EXTENDED "0001 0006" COOKIE "0000000000010000 0000000000000018 "
+                                    "00000001 00000001 0000001200000000 0000000000000000");
+}
+END_TEST
+
+START_TEST(extended_error_is_a_chunk)
+{
+    uint8_t bytes[CLIENT_TEXT_BYTES];
+    struct nbd_chunk chunk;
+    extend();
+    header.type = NBD_CMD_WRITE;
+    nbd_reply_error(&client.session, &header, -ENOSPC, "full", &client.tx);
+    struct reader r = reader_of(bytes, client_receive(&client, bytes, sizeof(bytes)));
+    ck_assert(nbd_chunk_decode(&r, true, &chunk));
+    ck_assert_uint_eq(chunk.type, NBD_REPLY_TYPE_ERROR);
+    ck_assert_uint_eq(chunk.offset_bytes, header.offset_bytes);
+    ck_assert_uint_eq(chunk.length_bytes, reader_left(&r));
+    ck_assert_uint_eq(read_u32(&r), 28);
 }
 END_TEST
 
@@ -98,7 +156,7 @@ START_TEST(structured_error_names_the_rule_and_the_numbers)
     size_t length = client_receive(&client, bytes, sizeof(bytes));
     struct reader r = reader_of(bytes, length);
     struct nbd_chunk chunk;
-    ck_assert(nbd_chunk_decode(&r, &chunk));
+    ck_assert(nbd_chunk_decode(&r, false, &chunk));
     ck_assert_uint_eq(chunk.flags, NBD_REPLY_FLAG_DONE);
     ck_assert_uint_eq(chunk.type, NBD_REPLY_TYPE_ERROR);
     ck_assert_uint_eq(chunk.cookie, header.cookie);
@@ -132,6 +190,10 @@ int main(void)
     tcase_add_test(tcase, structured_data_is_one_final_chunk_with_its_offset);
     tcase_add_test(tcase, data_goes_by_reference);
     tcase_add_test(tcase, extent_covers_the_whole_range);
+    tcase_add_test(tcase, extended_success_is_a_none_chunk);
+    tcase_add_test(tcase, extended_data_has_the_offset_twice);
+    tcase_add_test(tcase, extended_extent_has_64_bits);
+    tcase_add_test(tcase, extended_error_is_a_chunk);
     tcase_add_test(tcase, error_is_a_number_in_a_simple_reply);
     tcase_add_test(tcase, structured_error_names_the_rule_and_the_numbers);
     tcase_add_test(tcase, text_of_an_error_is_bounded);

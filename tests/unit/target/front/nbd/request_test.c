@@ -13,7 +13,7 @@ static struct nbd_session session;
 static void setup(void)
 {
     export = (struct export){.name = "vol", .size_bytes = SIZE};
-    session = (struct nbd_session){.export = &export, .structured = true, .base_allocation = true};
+    session = (struct nbd_session){.export = &export, .structured = true, .contexts = 1};
 }
 
 static int status_of(const struct nbd_header *header)
@@ -37,8 +37,9 @@ static const struct nbd_header good[] = {
     {.type = NBD_CMD_TRIM, .flags = NBD_CMD_FLAG_FUA, .length_bytes = 4096},
     {.type = NBD_CMD_CACHE, .length_bytes = SIZE},
     {.type = NBD_CMD_WRITE_ZEROES,
-     .flags = NBD_CMD_FLAG_FUA | NBD_CMD_FLAG_NO_HOLE | NBD_CMD_FLAG_FAST_ZERO,
+     .flags = NBD_CMD_FLAG_FUA | NBD_CMD_FLAG_FAST_ZERO,
      .length_bytes = SIZE},
+    {.type = NBD_CMD_WRITE_ZEROES, .flags = NBD_CMD_FLAG_NO_HOLE, .length_bytes = SIZE},
     {.type = NBD_CMD_BLOCK_STATUS, .flags = NBD_CMD_FLAG_REQ_ONE, .length_bytes = SIZE},
 };
 
@@ -89,6 +90,56 @@ START_TEST(read_beyond_the_longest_is_too_large)
 }
 END_TEST
 
+START_TEST(zeroing_without_holes_is_not_said_to_be_fast)
+{
+    struct nbd_header header = {.type = NBD_CMD_WRITE_ZEROES,
+                                .flags = NBD_CMD_FLAG_FAST_ZERO | NBD_CMD_FLAG_NO_HOLE,
+                                .length_bytes = 4096};
+    ck_assert_int_eq(status_of(&header), -EOPNOTSUPP);
+}
+END_TEST
+
+static const struct {
+    struct nbd_header header;
+    int status;
+} extended[] = {
+    {{.type = NBD_CMD_WRITE, .flags = NBD_CMD_FLAG_PAYLOAD_LEN, .length_bytes = 1}, 0},
+    {{.type = NBD_CMD_WRITE, .length_bytes = 1}, -EINVAL},
+    {{.type = NBD_CMD_READ, .flags = NBD_CMD_FLAG_PAYLOAD_LEN, .length_bytes = 1}, -EINVAL},
+    {{.type = NBD_CMD_FLUSH, .flags = NBD_CMD_FLAG_PAYLOAD_LEN, .length_bytes = 1}, -EINVAL},
+    {{.type = NBD_CMD_TRIM, .flags = NBD_CMD_FLAG_PAYLOAD_LEN, .length_bytes = 8}, -EINVAL},
+    {{.type = NBD_CMD_BLOCK_STATUS, .flags = NBD_CMD_FLAG_PAYLOAD_LEN, .length_bytes = 12}, 0},
+    {{.type = NBD_CMD_BLOCK_STATUS, .flags = NBD_CMD_FLAG_PAYLOAD_LEN, .length_bytes = 8}, -EINVAL},
+    {{.type = NBD_CMD_BLOCK_STATUS, .flags = NBD_CMD_FLAG_PAYLOAD_LEN, .length_bytes = 4096},
+     -EINVAL},
+    {{.type = NBD_CMD_READ, .length_bytes = UINT64_C(1) << 32}, -EOVERFLOW},
+    {{.type = NBD_CMD_TRIM, .length_bytes = UINT64_C(1) << 40}, 0},
+    {{.type = NBD_CMD_WRITE_ZEROES, .offset_bytes = 1, .length_bytes = UINT64_C(1) << 40}, -ENOSPC},
+    {{.type = NBD_CMD_CACHE, .length_bytes = UINT64_MAX}, -EINVAL},
+    {{.type = NBD_CMD_BLOCK_STATUS, .length_bytes = UINT64_C(1) << 40}, 0},
+};
+
+START_TEST(extended_headers_have_rules_of_their_own)
+{
+    export.size_bytes = UINT64_C(1) << 40;
+    session.extended = true;
+    ck_assert_int_eq(status_of(&extended[_i].header), extended[_i].status);
+}
+END_TEST
+
+START_TEST(payload_is_a_writes_or_a_flags)
+{
+    struct nbd_header header = {.type = NBD_CMD_WRITE, .length_bytes = 7};
+    ck_assert_uint_eq(nbd_request_payload_bytes(&session, &header), 7);
+    session.extended = true;
+    ck_assert_uint_eq(nbd_request_payload_bytes(&session, &header), 0);
+    header = (struct nbd_header){.flags = NBD_CMD_FLAG_PAYLOAD_LEN, .length_bytes = 7};
+    ck_assert_uint_eq(nbd_request_payload_bytes(&session, &header), 7);
+    session.extended = false;
+    ck_assert_uint_eq(nbd_request_payload_bytes(&session, &header), 0);
+}
+END_TEST
+
 START_TEST(zeroing_has_no_longest)
 {
     export.size_bytes = UINT64_C(1) << 40;
@@ -134,7 +185,7 @@ END_TEST
 
 START_TEST(block_status_without_a_context_is_invalid)
 {
-    session.base_allocation = false;
+    session.contexts = 0;
     struct nbd_header header = {.type = NBD_CMD_BLOCK_STATUS, .length_bytes = 1};
     ck_assert_int_eq(status_of(&header), -EINVAL);
 }
@@ -198,6 +249,10 @@ int main(void)
     tcase_add_loop_test(tcase, may_be_asked, 0, ARRAY_COUNT(good));
     tcase_add_loop_test(tcase, may_not_be_asked, 0, ARRAY_COUNT(bad));
     tcase_add_test(tcase, read_beyond_the_longest_is_too_large);
+    tcase_add_test(tcase, zeroing_without_holes_is_not_said_to_be_fast);
+    tcase_add_loop_test(tcase, extended_headers_have_rules_of_their_own, 0,
+                        (int)ARRAY_COUNT(extended));
+    tcase_add_test(tcase, payload_is_a_writes_or_a_flags);
     tcase_add_test(tcase, zeroing_has_no_longest);
     tcase_add_loop_test(tcase, read_only_export_refuses_what_changes_it, 0, ARRAY_COUNT(writers));
     tcase_add_test(tcase, read_only_export_may_be_read_and_flushed);

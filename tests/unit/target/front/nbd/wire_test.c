@@ -80,14 +80,14 @@ START_TEST(request_goes_there_and_back)
                             .length_bytes = 0xaabbccdd};
     struct nbd_header out;
     struct writer w = into(NBD_HEADER_BYTES);
-    nbd_header_encode(&w, &in);
+    nbd_header_encode(&w, false, &in);
     ck_assert(!w.bad && writer_left(&w) == 0);
     ck_assert_mem_eq(bytes,
                      "\x25\x60\x95\x13\0\1\0\1\1\2\3\4\5\6\7\x08"
                      "\x11\x22\x33\x44\x55\x66\x77\x88\xaa\xbb\xcc\xdd",
                      NBD_HEADER_BYTES);
     struct reader r = reader_of(bytes, NBD_HEADER_BYTES);
-    ck_assert(nbd_header_decode(&r, &out));
+    ck_assert(nbd_header_decode(&r, false, &out));
     ck_assert_uint_eq(out.flags, in.flags);
     ck_assert_uint_eq(out.type, in.type);
     ck_assert_uint_eq(out.cookie, in.cookie);
@@ -96,12 +96,81 @@ START_TEST(request_goes_there_and_back)
 }
 END_TEST
 
+START_TEST(extended_request_goes_there_and_back)
+{
+    struct nbd_header in = {.flags = NBD_CMD_FLAG_PAYLOAD_LEN,
+                            .type = NBD_CMD_WRITE,
+                            .cookie = 0x0102030405060708,
+                            .offset_bytes = 0x1122334455667788,
+                            .length_bytes = 0x99aabbccddeeff00};
+    struct nbd_header out;
+    struct writer w = into(NBD_EXTENDED_HEADER_BYTES);
+    nbd_header_encode(&w, true, &in);
+    ck_assert(!w.bad && writer_left(&w) == 0);
+    ck_assert_mem_eq(bytes,
+                     "\x21\xe4\x1c\x71\0\x20\0\1\1\2\3\4\5\6\7\x08"
+                     "\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff\x00",
+                     NBD_EXTENDED_HEADER_BYTES);
+    struct reader r = reader_of(bytes, NBD_EXTENDED_HEADER_BYTES);
+    ck_assert(nbd_header_decode(&r, true, &out));
+    ck_assert_uint_eq(out.flags, in.flags);
+    ck_assert_uint_eq(out.type, in.type);
+    ck_assert_uint_eq(out.cookie, in.cookie);
+    ck_assert_uint_eq(out.offset_bytes, in.offset_bytes);
+    ck_assert_uint_eq(out.length_bytes, in.length_bytes);
+    r = reader_of(bytes, NBD_EXTENDED_HEADER_BYTES);
+    ck_assert(!nbd_header_decode(&r, false, &out));
+}
+END_TEST
+
+START_TEST(extended_chunk_goes_there_and_back)
+{
+    struct nbd_chunk in = {.flags = NBD_REPLY_FLAG_DONE,
+                           .type = NBD_REPLY_TYPE_BLOCK_STATUS_EXT,
+                           .cookie = 0x0102030405060708,
+                           .offset_bytes = 0x1122334455667788,
+                           .length_bytes = 0x18};
+    struct nbd_chunk out;
+    struct writer w = into(NBD_EXTENDED_CHUNK_BYTES);
+    nbd_chunk_encode(&w, true, &in);
+    ck_assert(!w.bad && writer_left(&w) == 0);
+    ck_assert_mem_eq(bytes,
+                     "\x6e\x8a\x27\x8c\0\1\0\6\1\2\3\4\5\6\7\x08"
+                     "\x11\x22\x33\x44\x55\x66\x77\x88\0\0\0\0\0\0\0\x18",
+                     NBD_EXTENDED_CHUNK_BYTES);
+    struct reader r = reader_of(bytes, NBD_EXTENDED_CHUNK_BYTES);
+    ck_assert(nbd_chunk_decode(&r, true, &out));
+    ck_assert_uint_eq(out.flags, in.flags);
+    ck_assert_uint_eq(out.type, in.type);
+    ck_assert_uint_eq(out.cookie, in.cookie);
+    ck_assert_uint_eq(out.offset_bytes, in.offset_bytes);
+    ck_assert_uint_eq(out.length_bytes, in.length_bytes);
+}
+END_TEST
+
+START_TEST(status_query_is_whole_or_none)
+{
+    static const uint8_t payload[] = {0, 0, 0, 0x12, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 7};
+    struct nbd_status_query query;
+    struct reader r = reader_of(payload, sizeof(payload));
+    ck_assert(nbd_status_query_decode(&r, &query));
+    ck_assert_uint_eq(query.length_bytes, 0x1200000000);
+    ck_assert_uint_eq(query.count, 2);
+    ck_assert_uint_eq(read_u32(&query.ids), 1);
+    ck_assert_uint_eq(read_u32(&query.ids), 7);
+    r = reader_of(payload, sizeof(payload) - 1);
+    ck_assert(!nbd_status_query_decode(&r, &query));
+    r = reader_of(payload, 7);
+    ck_assert(!nbd_status_query_decode(&r, &query));
+}
+END_TEST
+
 START_TEST(request_without_magic_is_none)
 {
     uint8_t zeros[NBD_HEADER_BYTES] = {0};
     struct nbd_header out;
     struct reader r = reader_of(zeros, sizeof(zeros));
-    ck_assert(!nbd_header_decode(&r, &out));
+    ck_assert(!nbd_header_decode(&r, false, &out));
 }
 END_TEST
 
@@ -128,12 +197,12 @@ START_TEST(chunk_goes_there_and_back)
                            .length_bytes = 0x01000000};
     struct nbd_chunk out;
     struct writer w = into(NBD_CHUNK_BYTES);
-    nbd_chunk_encode(&w, &in);
+    nbd_chunk_encode(&w, false, &in);
     ck_assert(!w.bad && writer_left(&w) == 0);
     ck_assert_mem_eq(bytes, "\x66\x8e\x33\xef\0\1\x80\1\1\2\3\4\5\6\7\x08\1\0\0\0",
                      NBD_CHUNK_BYTES);
     struct reader r = reader_of(bytes, NBD_CHUNK_BYTES);
-    ck_assert(nbd_chunk_decode(&r, &out));
+    ck_assert(nbd_chunk_decode(&r, false, &out));
     ck_assert_uint_eq(out.flags, in.flags);
     ck_assert_uint_eq(out.type, in.type);
     ck_assert_uint_eq(out.cookie, in.cookie);
@@ -226,9 +295,10 @@ static const struct {
     int status;
     uint32_t wire;
 } errors[] = {
-    {0, 0},           {-EPERM, 1},       {-EROFS, 1},      {-EIO, 5},
-    {-ENOMEM, 12},    {-EINVAL, 22},     {-ENOSPC, 28},    {-EDQUOT, 28},
-    {-EOVERFLOW, 75}, {-ESHUTDOWN, 108}, {-ECONNRESET, 5}, {-EILSEQ, 5},
+    {0, 0},           {-EPERM, 1},       {-EROFS, 1},       {-EIO, 5},
+    {-ENOMEM, 12},    {-EINVAL, 22},     {-ENOSPC, 28},     {-EDQUOT, 28},
+    {-EOVERFLOW, 75}, {-ESHUTDOWN, 108}, {-EOPNOTSUPP, 95}, {-ECONNRESET, 5},
+    {-EILSEQ, 5},
 };
 
 START_TEST(errors_are_those_the_protocol_knows)
@@ -250,6 +320,9 @@ int main(void)
     tcase_add_test(tcase, request_without_magic_is_none);
     tcase_add_test(tcase, simple_reply_goes_there_and_back);
     tcase_add_test(tcase, chunk_goes_there_and_back);
+    tcase_add_test(tcase, extended_request_goes_there_and_back);
+    tcase_add_test(tcase, extended_chunk_goes_there_and_back);
+    tcase_add_test(tcase, status_query_is_whole_or_none);
     tcase_add_test(tcase, info_query_is_a_name_and_types);
     tcase_add_test(tcase, info_query_leaves_unknown_types_out);
     tcase_add_loop_test(tcase, info_query_of_another_length_is_none, 0, ARRAY_COUNT(bad_info));
