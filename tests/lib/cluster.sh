@@ -53,11 +53,11 @@ cluster_end() {
   for pid in $TARGET_PID "${REPLICA_PID[@]}"; do
     kill -9 "$pid" 2>/dev/null || true
   done
-  wait 2>/dev/null || true
   local command
   for command in "${AT_END[@]}"; do
     eval "$command" || true
   done
+  wait 2>/dev/null || true
   rm -rf "$DIR"
   exit "$status"
 }

@@ -60,6 +60,15 @@ replicas_equal() {
   done
 }
 
+# The first byte of the block at 8 MiB, as hex; nothing when no answer comes within a few seconds.
+peek() {
+  timeout 4 /usr/bin/python3 -c 'import sys, nbd
+h = nbd.NBD()
+h.connect_uri(sys.argv[1])
+print(h.pread(4096, 8 << 20)[:1].hex(), flush=True)' "$1" 2>/dev/null || true
+}
+poke() { qemu-io -f raw -c "write -P 0x$1 8M 4k" "$2" >/dev/null; }
+
 # The member of v1 that replica I keeps, as JSON.
 member_json() {
   volume_json v1 | jq --arg a "$(replica_address "$1")" '.members[] | select(.replica == $a)'
