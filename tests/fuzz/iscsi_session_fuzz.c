@@ -8,6 +8,7 @@
  */
 #include "common/base/bytes.h"
 #include "common/base/crc32c.h"
+#include "target/front/iscsi/chap.h"
 #include "target/front/iscsi/iscsi.h"
 #include "target/front/iscsi/response.h"
 #include "target/front/scsi/scsi.h"
@@ -18,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum step {
     STEP_BYTES,    /* u8 length, then as many bytes, arrive */
-    STEP_LOGIN,    /* a login of the kind of u8 arrives */
+    STEP_LOGIN,    /* a login of the kind of u8 arrives: enum login_kind */
     STEP_PDU,      /* a header of u8 opcode, flags, itt, kind and a few bytes of data arrives */
     STEP_COMPLETE, /* the disk does the held request of index u8 */
     STEP_FAIL,     /* the disk fails it */
@@ -29,6 +30,15 @@ enum step {
 };
 
 enum { DISK_BYTES = 1u << 20, HELD_MAX = 64, INPUT_BYTES_MAX = 64u << 10 };
+
+enum login_kind {
+    LOGIN_DISCOVERY = 1,
+    LOGIN_OTHER_ISID = 2,
+    LOGIN_DIGESTS = 4,
+    LOGIN_RULES = 8,  /* from now on there are rules, which demand CHAP; without: none */
+    LOGIN_CHAP = 16,  /* begins with CHAP */
+    LOGIN_PROOF = 32, /* goes on with the proof instead */
+};
 
 struct peer {
     struct iscsi_conn *conn;
@@ -42,6 +52,7 @@ struct peer {
 };
 
 static struct exports exports;
+static struct access *access;
 static struct export export;
 static struct scsi_unit unit;
 static struct buf_pool bufs;
@@ -54,7 +65,7 @@ static void peer_open(struct peer *p)
     static const struct iscsi_arrival arrival = {
         .local = "127.0.0.1:3260",
         .peer = "127.0.0.1:50000",
-        .random = {0xff, 0xff, 0xff, 0xf0, 0xff, 0xff, 0xff, 0xfe}};
+        .random = {0xff, 0xff, 0xff, 0xf0, 0xff, 0xff, 0xff, 0xfe, 0}};
     *p = (struct peer){.conn = iscsi_conn_new(&node, &arrival), .cmd_sn = 1};
     ASSERT(p->conn);
     iscsi_set_user(p->conn, p);
@@ -125,33 +136,90 @@ static void digest_write(struct writer *w, const uint8_t *from)
         write_u8(w, (uint8_t)(crc >> (8 * i)));
 }
 
+/* A login request with this text. */
+static void login_pdu_send(struct peer *p, uint8_t flags, uint32_t isid, const void *text,
+                           uint32_t length)
+{
+    uint8_t pdu[48 + 512];
+    struct writer w = writer_of(pdu, sizeof(pdu));
+    write_u8(&w, 0x43);
+    write_u8(&w, flags);
+    write_u24(&w, 0);
+    write_u24(&w, length);
+    write_u32(&w, isid);
+    write_zeros(&w, 12);
+    write_u32(&w, p->cmd_sn);
+    write_zeros(&w, 20);
+    write_bytes(&w, text, length);
+    write_zeros(&w, pdu_padding(length));
+    ASSERT(!w.bad);
+    peer_feed(p, pdu, writer_length(&w));
+}
+
+/* The user's and, if wanted, a challenge of the initiator's: the random bytes are known here. */
+static void proof_send(struct peer *p, uint8_t kind)
+{
+    static const uint8_t challenge[CHAP_CHALLENGE_BYTES];
+    static const char mutual[] = "CHAP_I=7\0CHAP_C=0x0102";
+    uint8_t response[CHAP_DIGEST_BYTES_MAX];
+    char hex[CHAP_TEXT_BYTES];
+    uint8_t text[512];
+    struct writer w = writer_of(text, sizeof(text));
+    uint32_t length = chap_response(CHAP_MD5, 0, (const uint8_t *)"123456789012", 12, challenge,
+                                    sizeof(challenge), response);
+    chap_binary_encode(response, length, hex);
+    write_bytes(&w, "CHAP_N=u\0CHAP_R=", 16);
+    write_bytes(&w, hex, strlen(hex) + 1);
+    if (kind & LOGIN_DIGESTS)
+        write_bytes(&w, mutual, sizeof(mutual));
+    login_pdu_send(p, 0x83, kind & LOGIN_OTHER_ISID ? 1 : 0, text, (uint32_t)writer_length(&w));
+}
+
 static void login_send(struct peer *p, uint8_t kind)
 {
     static const char digests[] = "HeaderDigest=CRC32C\0DataDigest=CRC32C";
+    static const char chap[] = "AuthMethod=CHAP,None\0CHAP_A=5,7";
     static const char normal[] = "InitiatorName=iqn.h\0TargetName=iqn.2026-11.io.strake:a\0"
                                  "InitialR2T=No\0FirstBurstLength=512\0MaxBurstLength=1024\0"
                                  "MaxOutstandingR2T=2\0MaxRecvDataSegmentLength=512";
     static const char discovery[] = "InitiatorName=iqn.h\0SessionType=Discovery\0"
                                     "MaxRecvDataSegmentLength=512";
-    uint8_t pdu[48 + 256];
-    const char *text = kind & 1 ? discovery : normal;
-    uint32_t length = kind & 1 ? sizeof(discovery) : sizeof(normal);
-    uint32_t more = kind & 4 ? sizeof(digests) : 0;
-    struct writer w = writer_of(pdu, sizeof(pdu));
-    write_u8(&w, 0x43);
-    write_u8(&w, 0x87);
-    write_u24(&w, 0);
-    write_u24(&w, length + more);
-    write_u32(&w, kind >> 1 & 1); /* ISID */
-    write_zeros(&w, 12);
-    write_u32(&w, p->cmd_sn);
-    write_zeros(&w, 20);
-    write_bytes(&w, text, length);
-    write_bytes(&w, digests, more);
-    write_zeros(&w, pdu_padding(length + more));
-    ASSERT(!w.bad);
-    peer_feed(p, pdu, writer_length(&w));
-    p->digests |= more > 0;
+    uint8_t text[512];
+    struct writer w = writer_of(text, sizeof(text));
+    exports.access = kind & LOGIN_RULES ? access : NULL;
+    if (kind & LOGIN_PROOF) {
+        proof_send(p, kind);
+        return;
+    }
+    write_bytes(&w, kind & LOGIN_DISCOVERY ? discovery : normal,
+                kind & LOGIN_DISCOVERY ? sizeof(discovery) : sizeof(normal));
+    if (kind & LOGIN_CHAP)
+        write_bytes(&w, chap, sizeof(chap));
+    else if (kind & LOGIN_DIGESTS)
+        write_bytes(&w, digests, sizeof(digests));
+    p->digests |= kind & LOGIN_DIGESTS && !(kind & LOGIN_CHAP);
+    login_pdu_send(p, kind & LOGIN_CHAP ? 0x00 : 0x87, kind & LOGIN_OTHER_ISID ? 1 : 0, text,
+                   (uint32_t)writer_length(&w));
+}
+
+/* No rule names a file. */
+static int no_file(void *arg, const char *path, uint8_t *bytes, uint32_t size, uint32_t *length,
+                   struct error *error)
+{
+    (void)arg;
+    (void)bytes;
+    (void)size;
+    (void)length;
+    return error_set(error, "%s", path);
+}
+
+static void rules_make(void)
+{
+    struct error error;
+    char text[] = "[volume a]\nuser = u\nsecret = 123456789012\nmutual-user = m\n"
+                  "mutual-secret = 210987654321\n[discovery]\ninitiators = iqn.x*\n";
+    access = access_new(text, no_file, NULL, &error);
+    ASSERT(access);
 }
 
 /* Fields that a fuzzer would hardly hit are made to fit; the rest is its own. */
@@ -259,6 +327,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > INPUT_BYTES_MAX)
         return 0;
     exports_init(&exports, EXPORT_IQN_PREFIX_DEFAULT);
+    if (!access)
+        rules_make();
     buf_pool_init(&bufs, 8u << 20);
     export =
         (struct export){.name = "a", .size_bytes = DISK_BYTES, .block_bytes = 512, .unit = &unit};
