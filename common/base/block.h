@@ -14,6 +14,7 @@ enum block_op {
     BLOCK_READ,          /* done: data holds length_bytes, one reference for the owner */
     BLOCK_WRITE,         /* data holds length_bytes; the owner's reference stays the owner's */
     BLOCK_COMPARE_WRITE, /* data holds 2 x length_bytes: what must be there, then what to write */
+    BLOCK_OR_WRITE,      /* as WRITE, but each bit that is set already stays so */
     BLOCK_ZERO,          /* the range reads as zeros afterwards; space is given back */
     BLOCK_FLUSH,         /* what was answered before this was submitted survives power loss */
 };
@@ -27,7 +28,7 @@ struct block_req {
     enum block_op op;
     uint32_t flags;        /* enum block_flag */
     uint64_t offset_bytes; /* any alignment */
-    uint64_t length_bytes; /* READ, WRITE: at most BUF_BYTES_MAX; ZERO: anything */
+    uint64_t length_bytes; /* at most BUF_BYTES_MAX; ZERO: anything */
     struct slice data;
     /*
      * 0, or -EIO, -ENOSPC, -EROFS, -EINVAL (out of range), -ESHUTDOWN (volume goes away),

@@ -114,6 +114,7 @@ void part_next(struct volume_op *vop, struct buf_pool *bufs)
         part_write(vop);
         break;
     case BLOCK_COMPARE_WRITE:
+    case BLOCK_OR_WRITE:
         part_range(vop);
         vop->op.kind = REPL_UPDATE;
         break;
@@ -141,6 +142,12 @@ static bool part_compare(struct volume_op *vop, const uint8_t *there)
     return false;
 }
 
+static void bytes_or(uint8_t *to, const uint8_t *from, uint64_t length)
+{
+    for (uint64_t i = 0; i < length; i++)
+        to[i] |= from[i];
+}
+
 bool part_merge(struct volume_op *vop, struct buf_pool *bufs)
 {
     struct block_req *req = vop->req;
@@ -155,6 +162,8 @@ bool part_merge(struct volume_op *vop, struct buf_pool *bufs)
     uint8_t *at = merged.bytes + vop->skip_bytes;
     if (req->op == BLOCK_ZERO)
         memset(at, 0, vop->part_bytes);
+    else if (req->op == BLOCK_OR_WRITE)
+        bytes_or(at, req->data.bytes + vop->done_bytes, vop->part_bytes);
     else
         memcpy(at, req->data.bytes + vop->done_bytes + (compare ? req->length_bytes : 0),
                vop->part_bytes);

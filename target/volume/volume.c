@@ -240,6 +240,7 @@ static void volume_count(struct volume *volume, const struct block_req *req)
         break;
     case BLOCK_WRITE:
     case BLOCK_COMPARE_WRITE:
+    case BLOCK_OR_WRITE:
         counters->writes++;
         counters->written_bytes += req->length_bytes;
         break;

@@ -31,13 +31,14 @@ static void block_check(const struct scsi_command *command)
     ASSERT(flush == (block->length_bytes == 0));
     ASSERT(block->offset_bytes <= size && block->length_bytes <= size - block->offset_bytes);
     ASSERT(block->op == BLOCK_ZERO || block->length_bytes <= SCSI_TRANSFER_BYTES_MAX);
-    if (block->op == BLOCK_WRITE)
+    if (block->op == BLOCK_WRITE || block->op == BLOCK_OR_WRITE)
         ASSERT(block->data.length_bytes == block->length_bytes);
     else if (block->op == BLOCK_COMPARE_WRITE)
         ASSERT(block->data.length_bytes == 2 * block->length_bytes);
     else
         ASSERT(!block->data.buf && block->data.length_bytes == 0);
-    if (block->op == BLOCK_WRITE || block->op == BLOCK_COMPARE_WRITE || block->op == BLOCK_ZERO)
+    if (block->op == BLOCK_WRITE || block->op == BLOCK_COMPARE_WRITE ||
+        block->op == BLOCK_OR_WRITE || block->op == BLOCK_ZERO)
         ASSERT(!command->unit->export->read_only);
 }
 

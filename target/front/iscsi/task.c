@@ -217,23 +217,10 @@ void iscsi_task_execute(struct iscsi_task *task, struct tx *tx)
     task_step(task, scsi_command(&task->scsi, task->conn->node->bufs), tx);
 }
 
-/* Fixed format: what every initiator reads (SPC-4 4.5.3). */
 void iscsi_task_fail(struct iscsi_task *task, enum task_fault fault, struct tx *tx)
 {
-    enum { SENSE_BYTES = 18, CURRENT_FIXED = 0x70, ABORTED_COMMAND = 0x0b };
     ASSERT(task->state == TASK_RECEIVING && !task->soliciting && fault != TASK_FAULT_NONE);
-    struct writer w = writer_of(task->scsi.sense, SENSE_BYTES);
-    write_u8(&w, CURRENT_FIXED);
-    write_u8(&w, 0);
-    write_u8(&w, ABORTED_COMMAND);
-    write_zeros(&w, 4);
-    write_u8(&w, SENSE_BYTES - 8);
-    write_zeros(&w, 4);
-    write_u16(&w, (uint16_t)fault);
-    write_zeros(&w, 4);
-    ASSERT(!w.bad && writer_left(&w) == 0);
-    task->scsi.sense_bytes = SENSE_BYTES;
-    task->scsi.status = SCSI_CHECK_CONDITION;
+    scsi_abort(&task->scsi, (uint16_t)fault);
     task_respond(task, tx);
 }
 

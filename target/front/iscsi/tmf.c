@@ -183,12 +183,12 @@ static enum tmf_answer tmf_begin(struct iscsi_conn *conn, const struct pdu_tmf *
         if (!lun_ok)
             return TMF_NO_LUN;
         (void)export_abort(conn);
-        scsi_unit_attention(unit, conn->nexus_id, SCSI_UA_LUN_RESET);
+        scsi_unit_reset(unit, conn->nexus_id, SCSI_UA_LUN_RESET);
         return TMF_COMPLETE;
     case TMF_TARGET_WARM_RESET:
     case TMF_TARGET_COLD_RESET:
         (void)export_abort(conn);
-        scsi_unit_attention(unit, conn->nexus_id, SCSI_UA_BUS_RESET);
+        scsi_unit_reset(unit, conn->nexus_id, SCSI_UA_BUS_RESET);
         return TMF_COMPLETE;
     case TMF_TASK_REASSIGN:
         return TMF_NO_REASSIGN;

@@ -15,6 +15,7 @@ enum {
     VERSION_SPC_4 = 0x06,
     RESPONSE_FORMAT = 0x02,
     CMDQUE = 0x02,
+    TPGS_IMPLICIT = 0x10, /* REPORT TARGET PORT GROUPS is there, SET is not */
     STANDARD_BYTES = 96,
     VPD_HEADER_BYTES = 4,
     VPD_LONG_BYTES = 64, /* of pages 86h, B0h and B1h */
@@ -56,7 +57,8 @@ static void standard_write(const struct scsi_unit *unit, struct writer *w)
     write_u8(w, VERSION_SPC_4);
     write_u8(w, RESPONSE_FORMAT);
     write_u8(w, STANDARD_BYTES - 5);
-    write_zeros(w, 2);
+    write_u8(w, unit ? TPGS_IMPLICIT : 0);
+    write_u8(w, 0);
     write_u8(w, CMDQUE);
     write_bytes(w, VENDOR, 8);
     write_bytes(w, PRODUCT, 16);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * READ, WRITE, WRITE AND VERIFY, VERIFY, COMPARE AND WRITE, SYNCHRONIZE CACHE and PRE-FETCH (SBC-3
- * 5). The door has checked that the range is the unit's.
+ * READ, WRITE, ORWRITE, WRITE AND VERIFY, VERIFY, COMPARE AND WRITE, SYNCHRONIZE CACHE and
+ * PRE-FETCH (SBC-3 5). The door has checked that the range is the unit's.
  */
 #include "target/front/scsi/medium.h"
 
@@ -95,18 +95,31 @@ enum scsi_next scsi_read_finish(struct scsi_command *command, const struct scsi_
     return scsi_good(command);
 }
 
-enum scsi_next scsi_write_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
-                                struct buf_pool *pool)
+static enum scsi_next write_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
+                                  enum block_op op)
 {
-    (void)pool;
     uint64_t bytes = block_bytes_of(command);
     uint32_t length;
     if (!data_out_take(command, cdb->length * bytes, &length))
         return data_out_fail(command);
     if (length == 0)
         return scsi_good(command);
-    return data_out_submit(command, BLOCK_WRITE, fua_of(command) ? BLOCK_FUA : 0, cdb->lba * bytes,
-                           length, length);
+    return data_out_submit(command, op, fua_of(command) ? BLOCK_FUA : 0, cdb->lba * bytes, length,
+                           length);
+}
+
+enum scsi_next scsi_write_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
+                                struct buf_pool *pool)
+{
+    (void)pool;
+    return write_begin(command, cdb, BLOCK_WRITE);
+}
+
+enum scsi_next scsi_orwrite_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
+                                  struct buf_pool *pool)
+{
+    (void)pool;
+    return write_begin(command, cdb, BLOCK_OR_WRITE);
 }
 
 /* What is verified must be on the disks, hence FUA. */

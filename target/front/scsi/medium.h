@@ -8,6 +8,7 @@
 scsi_step scsi_read_begin;
 scsi_step scsi_read_finish;
 scsi_step scsi_write_begin;
+scsi_step scsi_orwrite_begin;
 scsi_step scsi_write_verify_begin;
 scsi_step scsi_write_verify_finish;
 scsi_step scsi_verify_begin;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mode parameters (SPC-4 7.5, SBC-3 6.5). Nothing can be changed: MODE SELECT takes what MODE SENSE
- * gave and refuses the rest.
+ * Mode parameters (SPC-4 7.5, SBC-3 6.5). MODE SELECT can change the format of sense data and the
+ * write protection, for all nexuses; of the rest it takes what MODE SENSE gave.
  */
 #include "target/front/scsi/mode.h"
 
+#include "target/front/scsi/medium.h"
 #include "target/front/scsi/reply.h"
 #include "target/front/scsi/sense.h"
 #include "target/front/scsi/unit.h"
@@ -35,14 +36,40 @@ static const uint8_t page_control[] = {0x0a, 0x0a, 0x02, 0x10, 0, 0, 0, 0, 0, 0,
 /* DEXCPT: no informational exceptions. */
 static const uint8_t page_exceptions[] = {0x1c, 0x0a, 0x08, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 
+enum { PAGE_BYTES_MAX = 20 };
+
 static const struct page {
-    const uint8_t *bytes;
+    const uint8_t *bytes; /* by default */
     uint8_t length_bytes;
 } pages[] = {
     {page_caching, sizeof(page_caching)},
     {page_control, sizeof(page_control)},
     {page_exceptions, sizeof(page_exceptions)},
 };
+
+/* What can be changed, all of it in the control page. */
+struct mode {
+    bool descriptor_sense;
+    bool write_protected;
+};
+
+enum {
+    D_SENSE_BYTE = 2,
+    D_SENSE = 0x04,
+    SWP_BYTE = 4,
+    SWP = 0x08,
+};
+
+static struct mode mode_of(const struct scsi_unit *unit)
+{
+    return (struct mode){unit->descriptor_sense, unit->write_protected};
+}
+
+static void mode_put(struct mode mode, uint8_t *control)
+{
+    control[D_SENSE_BYTE] |= mode.descriptor_sense ? D_SENSE : 0;
+    control[SWP_BYTE] |= mode.write_protected ? SWP : 0;
+}
 
 static const struct page *page_find(uint8_t code)
 {
@@ -52,14 +79,20 @@ static const struct page *page_find(uint8_t code)
     return NULL;
 }
 
-static void page_write(const struct page *page, enum page_control control, struct writer *w)
+/* The page as `control` asks for it, into PAGE_BYTES_MAX bytes. */
+static void page_fill(const struct scsi_unit *unit, const struct page *page,
+                      enum page_control control, uint8_t *bytes)
 {
-    if (control != PC_CHANGEABLE) {
-        write_bytes(w, page->bytes, page->length_bytes);
+    ASSERT(page->length_bytes <= PAGE_BYTES_MAX);
+    memcpy(bytes, page->bytes, page->length_bytes);
+    if (control == PC_CHANGEABLE)
+        memset(bytes + PAGE_HEADER_BYTES, 0, page->length_bytes - PAGE_HEADER_BYTES);
+    if (page->bytes != page_control)
         return;
-    }
-    write_bytes(w, page->bytes, PAGE_HEADER_BYTES);
-    write_zeros(w, page->length_bytes - PAGE_HEADER_BYTES);
+    if (control == PC_CURRENT)
+        mode_put(mode_of(unit), bytes);
+    else if (control == PC_CHANGEABLE)
+        mode_put((struct mode){true, true}, bytes);
 }
 
 /* SBC-3 6.5.2. */
@@ -80,7 +113,8 @@ static void block_descriptor_write(const struct scsi_unit *unit, bool is_long, s
 static void header_write(const struct scsi_command *command, uint16_t descriptor_bytes,
                          struct writer *w)
 {
-    uint8_t device = command->unit->export->read_only ? WP | DPOFUA : DPOFUA;
+    bool protected = command->unit->export->read_only || command->unit->write_protected;
+    uint8_t device = protected ? WP | DPOFUA : DPOFUA;
     write_u8(w, 0); /* the mode data length comes last */
     if (command->cdb[0] == SENSE6) {
         write_u8(w, 0);
@@ -127,9 +161,13 @@ enum scsi_next scsi_mode_sense_begin(struct scsi_command *command, const struct 
     header_write(command, descriptor_bytes, &w);
     if (descriptor_bytes)
         block_descriptor_write(command->unit, is_long, &w);
-    for (size_t i = 0; i < ARRAY_COUNT(pages); i++)
-        if (code == PAGE_ALL || code == pages[i].bytes[0])
-            page_write(&pages[i], control, &w);
+    for (size_t i = 0; i < ARRAY_COUNT(pages); i++) {
+        uint8_t bytes[PAGE_BYTES_MAX];
+        if (code != PAGE_ALL && code != pages[i].bytes[0])
+            continue;
+        page_fill(command->unit, &pages[i], control, bytes);
+        write_bytes(&w, bytes, pages[i].length_bytes);
+    }
     header_set_length(command, &w);
     return scsi_reply_end(command, &w, cdb->length);
 }
@@ -138,6 +176,7 @@ enum scsi_next scsi_mode_sense_begin(struct scsi_command *command, const struct 
 struct select_list {
     const uint8_t *begin;
     struct reader r;
+    struct mode mode; /* what it wants */
 };
 
 static uint16_t list_offset(const struct select_list *list)
@@ -202,7 +241,7 @@ static bool select_head(struct scsi_command *command, struct select_list *list)
     return true;
 }
 
-/* One page, which must be as it is. False when the command has failed. */
+/* One page, in which only what can be changed may differ. False when the command has failed. */
 static bool select_page(struct scsi_command *command, struct select_list *list)
 {
     uint16_t at = list_offset(list);
@@ -222,17 +261,38 @@ static bool select_page(struct scsi_command *command, struct select_list *list)
         (void)scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_PARAMETER_LENGTH);
         return false;
     }
+    uint8_t changeable[PAGE_BYTES_MAX];
+    page_fill(command->unit, page, PC_CHANGEABLE, changeable);
     for (uint8_t i = 0; i < length; i++) {
-        uint8_t changed = bytes[i] ^ page->bytes[PAGE_HEADER_BYTES + i];
+        uint8_t byte = PAGE_HEADER_BYTES + i;
+        uint8_t changed = (uint8_t)((bytes[i] ^ page->bytes[byte]) & ~changeable[byte]);
         if (!changed)
             continue;
         uint8_t bit = 7;
         while (!(changed >> bit & 1))
             bit--;
-        (void)scsi_fail_parameter(command, (uint16_t)(at + PAGE_HEADER_BYTES + i), bit);
+        (void)scsi_fail_parameter(command, (uint16_t)(at + byte), bit);
         return false;
     }
+    if (page->bytes == page_control) {
+        list->mode.descriptor_sense = bytes[D_SENSE_BYTE - PAGE_HEADER_BYTES] & D_SENSE;
+        list->mode.write_protected = bytes[SWP_BYTE - PAGE_HEADER_BYTES] & SWP;
+    }
     return true;
+}
+
+/* The whole list was good. What was written before the protection is made durable (SBC-3 6.5.3). */
+static enum scsi_next mode_change(struct scsi_command *command, struct mode mode)
+{
+    struct scsi_unit *unit = command->unit;
+    bool protects = mode.write_protected && !unit->write_protected;
+    if (mode.descriptor_sense == unit->descriptor_sense &&
+        mode.write_protected == unit->write_protected)
+        return scsi_good(command);
+    unit->descriptor_sense = mode.descriptor_sense;
+    unit->write_protected = mode.write_protected;
+    scsi_unit_attention(unit, command->nexus_id, SCSI_UA_MODE_CHANGED);
+    return protects ? scsi_block_flush(command) : scsi_good(command);
 }
 
 enum scsi_next scsi_mode_select_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
@@ -244,11 +304,12 @@ enum scsi_next scsi_mode_select_begin(struct scsi_command *command, const struct
     if (command->data_out.length_bytes < cdb->length)
         return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_PARAMETER_LENGTH);
     struct select_list list = {.begin = command->data_out.bytes,
-                               .r = reader_of(command->data_out.bytes, cdb->length)};
+                               .r = reader_of(command->data_out.bytes, cdb->length),
+                               .mode = mode_of(command->unit)};
     if (!select_head(command, &list))
         return SCSI_DONE;
     while (reader_left(&list.r) > 0)
         if (!select_page(command, &list))
             return SCSI_DONE;
-    return scsi_good(command);
+    return mode_change(command, list.mode);
 }

@@ -104,6 +104,9 @@ const struct scsi_op scsi_ops[] = {
     /* WRITE (16) */
     {0x8a, NO_ACTION, 16, RANGE | WRITES, OUT, {2, 8}, {10, 4},
      scsi_write_begin, NULL, {0x8a, DPO_FUA, U64, U32, GROUP, 0}},
+    /* ORWRITE (16) */
+    {0x8b, NO_ACTION, 16, RANGE | WRITES, OUT, {2, 8}, {10, 4},
+     scsi_orwrite_begin, NULL, {0x8b, DPO_FUA, U64, U32, GROUP, 0}},
     /* WRITE AND VERIFY (16) */
     {0x8e, NO_ACTION, 16, RANGE | WRITES, OUT, {2, 8}, {10, 4},
      scsi_write_verify_begin, scsi_write_verify_finish, {0x8e, DPO | 0x02, U64, U32, GROUP, 0}},
@@ -128,6 +131,9 @@ const struct scsi_op scsi_ops[] = {
     /* REPORT LUNS */
     {0xa0, NO_ACTION, 12, ALWAYS, IN_BYTES, NO_FIELD, {6, 4},
      scsi_report_luns_begin, NULL, {0xa0, 0, 0xff, 0, 0, 0, U32, 0, 0}},
+    /* REPORT TARGET PORT GROUPS */
+    {0xa3, 0x0a, 12, 0, IN_BYTES, NO_FIELD, {6, 4},
+     scsi_report_groups_begin, NULL, {0xa3, 0x2a, 0, 0, 0, 0, U32, 0, 0}},
     /* REPORT SUPPORTED OPERATION CODES */
     {0xa3, 0x0c, 12, 0, IN_BYTES, NO_FIELD, {6, 4},
      scsi_report_opcodes_begin, NULL, {0xa3, 0x0c, 0x87, 0xff, U16, U32, 0, 0}},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * REPORT LUNS, REPORT SUPPORTED OPERATION CODES and REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS
- * (SPC-4 6.33, 6.35, 6.36).
+ * REPORT LUNS, REPORT SUPPORTED OPERATION CODES, REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS and
+ * REPORT TARGET PORT GROUPS (SPC-4 6.33, 6.35 to 6.37).
  */
 #include "target/front/scsi/report.h"
 
@@ -25,6 +25,32 @@ enum scsi_next scsi_report_luns_begin(struct scsi_command *command, const struct
     write_u32(&w, length);
     write_u32(&w, 0);
     write_zeros(&w, length);
+    return scsi_reply_end(command, &w, cdb->length);
+}
+
+/*
+ * All portals are one target port, number 1 in group 1, as VPD page 83h tells them; what reaches
+ * this process reaches the unit in the best way there is.
+ */
+enum scsi_next scsi_report_groups_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
+                                        struct buf_pool *pool)
+{
+    enum { EXTENDED = 0x20, EXTENDED_FORMAT = 0x10 };
+    enum { OPTIMIZED = 0x00, OPTIMIZED_SUPPORTED = 0x01, GROUP = 1, PORT = 1, GROUP_BYTES = 12 };
+    bool extended = command->cdb[1] & EXTENDED;
+    struct writer w = scsi_reply_begin(command, pool);
+    write_u32(&w, extended ? 4 + GROUP_BYTES : GROUP_BYTES);
+    if (extended) {
+        write_u8(&w, EXTENDED_FORMAT);
+        write_zeros(&w, 3);
+    }
+    write_u8(&w, OPTIMIZED);
+    write_u8(&w, OPTIMIZED_SUPPORTED);
+    write_u16(&w, GROUP);
+    write_zeros(&w, 3);
+    write_u8(&w, 1); /* ports */
+    write_u16(&w, 0);
+    write_u16(&w, PORT);
     return scsi_reply_end(command, &w, cdb->length);
 }
 

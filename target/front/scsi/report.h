@@ -6,6 +6,7 @@
 #include "target/front/scsi/cdb.h"
 
 scsi_step scsi_report_luns_begin;
+scsi_step scsi_report_groups_begin;
 scsi_step scsi_report_opcodes_begin;
 scsi_step scsi_report_functions_begin;
 

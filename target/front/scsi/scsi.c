@@ -14,6 +14,13 @@ void scsi_unit_init(struct scsi_unit *unit, struct export *export)
     *unit = (struct scsi_unit){.export = export};
 }
 
+void scsi_unit_reset(struct scsi_unit *unit, uint32_t except_id, enum scsi_attention what)
+{
+    unit->descriptor_sense = false;
+    unit->write_protected = false;
+    scsi_unit_attention(unit, except_id, what);
+}
+
 /* Gives back what the block request holds: what was read is ours, what was written is lent. */
 static void block_data_release(struct scsi_command *command)
 {
@@ -52,8 +59,10 @@ static bool unit_allows(struct scsi_command *command, const struct scsi_cdb *cdb
         (void)scsi_fail(command, SCSI_KEY_NOT_READY, SCSI_ASC_NOT_READY);
         return false;
     }
-    if (op->flags & SCSI_OP_WRITES && export->read_only) {
-        (void)scsi_fail(command, SCSI_KEY_DATA_PROTECT, SCSI_ASC_WRITE_PROTECTED);
+    if (op->flags & SCSI_OP_WRITES && (export->read_only || command->unit->write_protected)) {
+        (void)scsi_fail(command, SCSI_KEY_DATA_PROTECT,
+                        export->read_only ? SCSI_ASC_WRITE_PROTECTED
+                                          : SCSI_ASC_SOFTWARE_WRITE_PROTECTED);
         return false;
     }
     if (op->flags & SCSI_OP_RANGE && (cdb->lba > blocks || cdb->length > blocks - cdb->lba)) {
@@ -112,6 +121,11 @@ enum scsi_next scsi_finish(struct scsi_command *command, struct buf_pool *pool)
         return answer(command, scsi_good(command));
     struct scsi_cdb cdb = scsi_cdb_decode(op, command->cdb);
     return answer(command, op->finish(command, &cdb, pool));
+}
+
+void scsi_abort(struct scsi_command *command, uint16_t asc)
+{
+    (void)scsi_fail(command, SCSI_KEY_ABORTED_COMMAND, asc);
 }
 
 void scsi_drop(struct scsi_command *command)

@@ -17,7 +17,7 @@
 enum {
     SCSI_CDB_BYTES = 16,
     SCSI_SENSE_BYTES_MAX = 64,
-    SCSI_TRANSFER_BYTES_MAX = 4u << 20, /* MAXIMUM TRANSFER LENGTH of the block limits page */
+    SCSI_TRANSFER_BYTES_MAX = 8u << 20, /* MAXIMUM TRANSFER LENGTH of the block limits page */
     SCSI_RESPONSE_BYTES_MAX = 4096,     /* data-in of a command that needs no disk */
     SCSI_NEXUS_MAX = 64,                /* I_T nexuses a logical unit remembers at once */
 };
@@ -54,6 +54,9 @@ struct scsi_unit {
     struct export *export;   /* of the front */
     const char *target_name; /* of the front: the iSCSI name told in VPD 83h; NULL: not told */
     struct scsi_nexus nexus[SCSI_NEXUS_MAX];
+    /* What MODE SELECT changed, for all nexuses, until the unit is reset. */
+    bool descriptor_sense; /* D_SENSE: sense data in descriptor format */
+    bool write_protected;  /* SWP */
 };
 
 enum scsi_next {
@@ -115,6 +118,10 @@ void scsi_nexus_detach(struct scsi_unit *unit, uint32_t nexus_id);
 /* Every nexus but `except_id` (0: none) is to be told. */
 void scsi_unit_attention(struct scsi_unit *unit, uint32_t except_id, enum scsi_attention what);
 
+/* The unit is reset: mode parameters are back at their defaults, and all but `except_id` are told.
+ */
+void scsi_unit_reset(struct scsi_unit *unit, uint32_t except_id, enum scsi_attention what);
+
 /* How many bytes the CDB asks to move, given the unit's block size. */
 struct scsi_transfer scsi_transfer_of(const struct scsi_unit *unit,
                                       const uint8_t cdb[SCSI_CDB_BYTES]);
@@ -125,6 +132,8 @@ MUST_USE enum scsi_next scsi_command(struct scsi_command *command, struct buf_po
  * status, sense and data_in are set from block.status.
  */
 MUST_USE enum scsi_next scsi_finish(struct scsi_command *command, struct buf_pool *pool);
+/* Ends a command that was not begun with ABORTED COMMAND: its data did not come as it must. */
+void scsi_abort(struct scsi_command *command, uint16_t asc);
 /* The block request is done, but nobody waits for the answer: instead of scsi_finish. */
 void scsi_drop(struct scsi_command *command);
 

@@ -82,7 +82,7 @@ enum scsi_next scsi_good(struct scsi_command *command)
 enum scsi_next scsi_fail_sense(struct scsi_command *command, const struct scsi_sense *sense)
 {
     struct writer w = writer_of(command->sense, sizeof(command->sense));
-    scsi_sense_encode(sense, false, &w);
+    scsi_sense_encode(sense, command->unit && command->unit->descriptor_sense, &w);
     ASSERT(!w.bad);
     command->sense_bytes = (uint32_t)writer_length(&w);
     command->status = SCSI_CHECK_CONDITION;

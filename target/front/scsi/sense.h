@@ -14,6 +14,7 @@ enum scsi_key {
     SCSI_KEY_ILLEGAL_REQUEST = 0x5,
     SCSI_KEY_UNIT_ATTENTION = 0x6,
     SCSI_KEY_DATA_PROTECT = 0x7,
+    SCSI_KEY_ABORTED_COMMAND = 0xb,
     SCSI_KEY_MISCOMPARE = 0xe,
 };
 
@@ -32,9 +33,10 @@ enum scsi_asc {
     SCSI_ASC_LUN_NOT_SUPPORTED = 0x2500,
     SCSI_ASC_INVALID_PARAMETER = 0x2600, /* invalid field in parameter list */
     SCSI_ASC_WRITE_PROTECTED = 0x2700,
-    SCSI_ASC_SPACE_ALLOCATION = 0x2707,     /* space allocation failed write protect */
-    SCSI_ASC_SAVING_NOT_SUPPORTED = 0x3900, /* saving parameters not supported */
-    SCSI_ASC_INTERNAL_FAILURE = 0x4400,     /* internal target failure */
+    SCSI_ASC_SOFTWARE_WRITE_PROTECTED = 0x2702, /* of the logical unit */
+    SCSI_ASC_SPACE_ALLOCATION = 0x2707,         /* space allocation failed write protect */
+    SCSI_ASC_SAVING_NOT_SUPPORTED = 0x3900,     /* saving parameters not supported */
+    SCSI_ASC_INTERNAL_FAILURE = 0x4400,         /* internal target failure */
 };
 
 struct scsi_sense {

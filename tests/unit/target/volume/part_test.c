@@ -29,8 +29,8 @@ static void request(enum block_op op, uint64_t offset_bytes, uint64_t length_byt
 {
     req = (struct block_req){.op = op, .offset_bytes = offset_bytes, .length_bytes = length_bytes};
     vop = (struct volume_op){.req = &req};
-    if (op == BLOCK_WRITE || op == BLOCK_COMPARE_WRITE) {
-        uint64_t length = op == BLOCK_WRITE ? length_bytes : 2 * length_bytes;
+    if (op == BLOCK_WRITE || op == BLOCK_COMPARE_WRITE || op == BLOCK_OR_WRITE) {
+        uint64_t length = op == BLOCK_COMPARE_WRITE ? 2 * length_bytes : length_bytes;
         req.data = slice_get(&bufs, (uint32_t)length);
         for (uint64_t i = 0; i < length; i++)
             req.data.bytes[i] = (uint8_t)(i * 7 + 1);
@@ -226,6 +226,27 @@ START_TEST(request_beyond_the_end_is_refused)
 }
 END_TEST
 
+START_TEST(or_write_keeps_the_bits_that_are_there)
+{
+    request(BLOCK_OR_WRITE, 512, (1 << 20) + 1024);
+    expect_part(REPL_UPDATE, 0, 1 << 20);
+    range_holds(0x81);
+    ck_assert(part_merge(&vop, &bufs));
+    ck_assert(slice_crc_ok(&vop.op.data));
+    ck_assert_uint_eq(vop.op.data.bytes[511], 0x81);
+    ck_assert_uint_eq(vop.op.data.bytes[512 + 9], req.data.bytes[9] | 0x81);
+    ck_assert(!part_finish(&vop));
+    expect_part(REPL_UPDATE, 1 << 20, 4096);
+    range_holds(0x81);
+    ck_assert(part_merge(&vop, &bufs));
+    ck_assert_uint_eq(vop.op.data.bytes[0], req.data.bytes[(1 << 20) - 512] | 0x81);
+    ck_assert_uint_eq(vop.op.data.bytes[1535], req.data.bytes[(1 << 20) + 1023] | 0x81);
+    ck_assert_uint_eq(vop.op.data.bytes[1536], 0x81);
+    ck_assert(part_finish(&vop));
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("part");
@@ -233,6 +254,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, aligned_write_is_one_write_of_its_own_bytes);
     tcase_add_test(tcase, long_write_is_done_in_parts_of_a_mebibyte);
+    tcase_add_test(tcase, or_write_keeps_the_bits_that_are_there);
     tcase_add_test(tcase, write_of_a_piece_keeps_the_bytes_around_it);
     tcase_add_test(tcase, merge_leaves_what_was_read_alone);
     tcase_add_test(tcase, odd_read_is_a_view_into_its_blocks);

@@ -157,7 +157,8 @@ END_TEST
 START_TEST(transfer_of_what_is_too_long_is_nothing)
 {
     ck_assert_transfer(0, 0, 0x8a, 0, REPEAT8(0), 0xff, 0xff, 0xff, 0xff, 0, 0);
-    ck_assert_transfer(4u << 20, 0, 0x8a, 0, REPEAT8(0), 0, 0, 0x20, 0, 0, 0);
+    ck_assert_transfer(8u << 20, 0, 0x8a, 0, REPEAT8(0), 0, 0, 0x40, 0, 0, 0);
+    ck_assert_transfer(0, 0, 0x8a, 0, REPEAT8(0), 0, 0, 0x40, 1, 0, 0);
 }
 END_TEST
 

@@ -4,18 +4,13 @@
 #define STRAKE_TESTS_SCSI_FIXTURE_H
 
 #include "target/front/scsi/scsi.h"
-#include "tests/lib/suite.h"
+#include "tests/unit/target/front/scsi/disk.h"
 
-#include <errno.h>
-#include <string.h>
+enum { NEXUS = 7, STEPS_MAX = 512 };
 
-enum { DISK_BYTES = 2u << 20, NEXUS = 7, STEPS_MAX = 512 };
-
-static struct buf_pool pool;
 static struct export export;
 static struct scsi_unit unit;
 static struct scsi_command command;
-static uint8_t disk[DISK_BYTES];
 static uint32_t steps;                       /* block requests the last command took */
 static struct block_req requests[STEPS_MAX]; /* them, as they were submitted */
 
@@ -48,46 +43,6 @@ static inline void teardown(void)
     slice_release(&command.data_in);
     slice_release(&command.data_out);
     buf_pool_release(&pool);
-}
-
-static inline void compare_write(struct block_req *block)
-{
-    uint8_t *at = disk + block->offset_bytes;
-    ck_assert_uint_eq(block->data.length_bytes, 2 * block->length_bytes);
-    for (uint64_t i = 0; i < block->length_bytes; i++) {
-        if (at[i] == block->data.bytes[i])
-            continue;
-        block->mismatch_bytes = i;
-        block->status = -EILSEQ;
-        return;
-    }
-    memcpy(at, block->data.bytes + block->length_bytes, block->length_bytes);
-}
-
-/* What the volume would do. */
-static inline void disk_execute(struct block_req *block)
-{
-    ck_assert_uint_le(block->offset_bytes + block->length_bytes, DISK_BYTES);
-    uint8_t *at = disk + block->offset_bytes;
-    block->status = 0;
-    switch (block->op) {
-    case BLOCK_READ:
-        block->data = slice_get(&pool, (uint32_t)block->length_bytes);
-        memcpy(block->data.bytes, at, block->length_bytes);
-        break;
-    case BLOCK_WRITE:
-        ck_assert_uint_eq(block->data.length_bytes, block->length_bytes);
-        memcpy(at, block->data.bytes, block->length_bytes);
-        break;
-    case BLOCK_COMPARE_WRITE:
-        compare_write(block);
-        break;
-    case BLOCK_ZERO:
-        memset(at, 0, block->length_bytes);
-        break;
-    case BLOCK_FLUSH:
-        break;
-    }
 }
 
 static inline void cdb_set(const uint8_t *cdb, size_t length)
@@ -186,13 +141,5 @@ static inline void check_data_in(const uint8_t *bytes, size_t length)
     ck_assert_uint_eq(command.expected_bytes, length);
 }
 #define ck_assert_data_in(...) check_data_in(BYTES(__VA_ARGS__))
-
-static inline bool disk_is(uint64_t offset, uint8_t fill, uint64_t length)
-{
-    for (uint64_t i = 0; i < length; i++)
-        if (disk[offset + i] != fill)
-            return false;
-    return true;
-}
 
 #endif

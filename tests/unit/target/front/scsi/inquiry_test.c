@@ -5,7 +5,7 @@
 START_TEST(standard_data_is_as_published)
 {
     ck_assert_good(0x12, 0, 0, 0, 0xff, 0);
-    static const uint8_t head[] = {0x00, 0x00, 0x06, 0x02, 91, 0, 0, 0x02};
+    static const uint8_t head[] = {0x00, 0x00, 0x06, 0x02, 91, 0x10, 0, 0x02};
     ck_assert_uint_eq(command.data_in.length_bytes, 96);
     ck_assert_mem_eq(command.data_in.bytes, head, sizeof(head));
     ck_assert_mem_eq(command.data_in.bytes + 8, "STRAKE  VOLUME          0001", 28);
@@ -146,7 +146,7 @@ END_TEST
 START_TEST(block_limits_with_blocks_of_512)
 {
     ck_assert_good(0x12, 0x01, 0xb0, 0, 44, 0);
-    ck_assert_data_in(0x00, 0xb0, 0, 60, 0x01, 128, 0, 8, 0, 0, 0x20, 0, 0, 0, 0x08, 0, 0, 0, 0, 0,
+    ck_assert_data_in(0x00, 0xb0, 0, 60, 0x01, 128, 0, 8, 0, 0, 0x40, 0, 0, 0, 0x08, 0, 0, 0, 0, 0,
                       0xff, 0xff, 0xff, 0xff, 0, 0, 1, 0, 0, 0, 0, 8, 0x80, 0, 0, 0, 0, 0, 0, 0, 0,
                       0, 0x80, 0);
 }
@@ -155,7 +155,7 @@ END_TEST
 START_TEST(block_limits_with_blocks_of_4096)
 {
     ck_assert_good(0x12, 0x01, 0xb0, 0, 44, 0);
-    ck_assert_data_in(0x00, 0xb0, 0, 60, 0x01, 128, 0, 1, 0, 0, 0x04, 0, 0, 0, 0x01, 0, 0, 0, 0, 0,
+    ck_assert_data_in(0x00, 0xb0, 0, 60, 0x01, 128, 0, 1, 0, 0, 0x08, 0, 0, 0, 0x01, 0, 0, 0, 0, 0,
                       0xff, 0xff, 0xff, 0xff, 0, 0, 1, 0, 0, 0, 0, 1, 0x80, 0, 0, 0, 0, 0, 0, 0, 0,
                       0, 0x10, 0);
 }

@@ -57,6 +57,17 @@ START_TEST(read12_reads)
 }
 END_TEST
 
+START_TEST(orwrite_sets_bits_and_clears_none)
+{
+    memset(disk + 5 * 512, 0x81, 1024);
+    data_out_fill(0x18, 1024);
+    ck_assert_good(0x8b, 0x08, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 2, 0, 0);
+    expect_request(BLOCK_OR_WRITE, BLOCK_FUA, 5 * 512, 1024);
+    ck_assert(disk_is(5 * 512, 0x99, 1024));
+    ck_assert_uint_eq(command.expected_bytes, 1024);
+}
+END_TEST
+
 START_TEST(read16_reads)
 {
     ck_assert_good(0x88, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 2, 0, 0);
@@ -134,7 +145,7 @@ END_TEST
 START_TEST(read_of_the_longest_transfer_is_accepted)
 {
     export.size_bytes = 64u << 20;
-    cdb_set(BYTES(0x88, 0, REPEAT8(0), 0, 0, 0x20, 0, 0, 0));
+    cdb_set(BYTES(0x88, 0, REPEAT8(0), 0, 0, 0x40, 0, 0, 0));
     ck_assert_int_eq(scsi_command(&command, &pool), SCSI_BLOCK);
     ck_assert_uint_eq(command.block.length_bytes, SCSI_TRANSFER_BYTES_MAX);
     scsi_drop(&command);
@@ -144,7 +155,7 @@ END_TEST
 START_TEST(read_beyond_the_longest_transfer_is_refused)
 {
     export.size_bytes = 64u << 20;
-    ck_assert_check(0x88, 0, REPEAT8(0), 0, 0, 0x20, 1, 0, 0);
+    ck_assert_check(0x88, 0, REPEAT8(0), 0, 0, 0x40, 1, 0, 0);
     ck_assert_bad_cdb(10, 7);
 }
 END_TEST
@@ -502,6 +513,7 @@ static void read_tests(TCase *tcase)
     tcase_add_test(tcase, read6_lba_is_not_fua);
     tcase_add_test(tcase, read10_gives_what_the_disk_has);
     tcase_add_test(tcase, read12_reads);
+    tcase_add_test(tcase, orwrite_sets_bits_and_clears_none);
     tcase_add_test(tcase, read16_reads);
     tcase_add_test(tcase, read_of_nothing_is_good);
     tcase_add_test(tcase, read_with_dpo_is_a_read);

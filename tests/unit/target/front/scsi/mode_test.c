@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MODE SENSE and MODE SELECT: pages, headers, block descriptors, and that nothing changes. */
+/* MODE SENSE and MODE SELECT: pages, headers, block descriptors, and what can be changed. */
 #include "tests/unit/target/front/scsi/fixture.h"
 
 #define CACHING    0x08, 0x12, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
@@ -56,10 +56,12 @@ START_TEST(sense6_default_values_are_the_current_ones)
 }
 END_TEST
 
-START_TEST(sense6_nothing_is_changeable)
+START_TEST(sense6_sense_format_and_protection_are_changeable)
 {
     ck_assert_good(0x1a, 0x08, 0x4a, 0, 0xff, 0);
-    ck_assert_data_in(15, 0, 0x10, 0, 0x0a, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    ck_assert_data_in(15, 0, 0x10, 0, 0x0a, 0x0a, 0x04, 0, 0x08, 0, 0, 0, 0, 0, 0, 0);
+    ck_assert_good(0x1a, 0x08, 0x48, 0, 0xff, 0);
+    ck_assert_data_in(23, 0, 0x10, 0, 0x08, 0x12, REPEAT8(0), REPEAT8(0), 0, 0);
 }
 END_TEST
 
@@ -250,6 +252,76 @@ START_TEST(select10_short_descriptor_marked_long_is_refused)
 }
 END_TEST
 
+#define CONTROL_WITH(sense, protection)                                                            \
+    0, 0, 0, 0, 0x0a, 0x0a, 0x02 | (sense), 0x10, protection, 0, 0, 0, 0, 0, 0, 0
+
+START_TEST(sense_data_may_have_descriptors)
+{
+    ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0x04, 0))), SCSI_GOOD);
+    ck_assert_check(0x28, 0, 0xff, 0, 0, 0, 0, 0, 1, 0);
+    static const uint8_t want[] = {0x72, 0x05, 0x21, 0, 0, 0, 0, 0};
+    ck_assert_uint_eq(command.sense_bytes, sizeof(want));
+    ck_assert_mem_eq(command.sense, want, sizeof(want));
+    ck_assert_good(0x1a, 0x08, 0x0a, 0, 0xff, 0);
+    ck_assert_uint_eq(command.data_in.bytes[4 + 2], 0x06);
+    ck_assert_good(0x1a, 0x08, 0x8a, 0, 0xff, 0);
+    ck_assert_uint_eq(command.data_in.bytes[4 + 2], 0x02);
+    ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0, 0))), SCSI_GOOD);
+    ck_assert_check(0x28, 0, 0xff, 0, 0, 0, 0, 0, 1, 0);
+    ck_assert_sense(0x05, 0x2100);
+}
+END_TEST
+
+START_TEST(protection_refuses_writes_after_a_flush)
+{
+    ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0, 0x08))), SCSI_GOOD);
+    ck_assert_uint_eq(steps, 1);
+    ck_assert_int_eq(requests[0].op, BLOCK_FLUSH);
+    data_out_fill(1, 512);
+    ck_assert_check(0x2a, 0, 0, 0, 0, 0, 0, 0, 1, 0);
+    ck_assert_sense(0x07, 0x2702);
+    ck_assert_good(0x1a, 0x08, 0x08, 0, 0xff, 0);
+    ck_assert_uint_eq(command.data_in.bytes[2], 0x90);
+    ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0, 0))), SCSI_GOOD);
+    ck_assert_uint_eq(steps, 0);
+    data_out_fill(1, 512);
+    ck_assert_good(0x2a, 0, 0, 0, 0, 0, 0, 0, 1, 0);
+}
+END_TEST
+
+START_TEST(bad_page_behind_a_good_one_changes_nothing)
+{
+    ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0x04, 0), 0x05, 0)), SCSI_CHECK_CONDITION);
+    ck_assert_bad_parameter(16, 6);
+    ck_assert(!unit.descriptor_sense);
+}
+END_TEST
+
+START_TEST(change_is_told_to_the_others)
+{
+    ck_assert(scsi_nexus_attach(&unit, NEXUS));
+    ck_assert(scsi_nexus_attach(&unit, NEXUS + 1));
+    ck_assert_check(0x00, 0, 0, 0, 0, 0);
+    ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0, 0))), SCSI_GOOD);
+    ck_assert_uint_eq(unit.nexus[1].attention_count, 1);
+    unit.nexus[1].attention_count = 0;
+    ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0x04, 0))), SCSI_GOOD);
+    ck_assert_good(0x00, 0, 0, 0, 0, 0);
+    command.nexus_id = NEXUS + 1;
+    ck_assert_check(0x00, 0, 0, 0, 0, 0);
+    ck_assert_mem_eq(command.sense, ((const uint8_t[]){0x72, 0x06, 0x2a, 0x01}), 4);
+}
+END_TEST
+
+START_TEST(reset_brings_the_defaults_back)
+{
+    ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0x04, 0x08))), SCSI_GOOD);
+    scsi_unit_reset(&unit, NEXUS, SCSI_UA_LUN_RESET);
+    ck_assert_good(0x1a, 0x08, 0x0a, 0, 0xff, 0);
+    ck_assert_data_in(15, 0, 0x10, 0, CONTROL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("scsi mode");
@@ -262,8 +334,13 @@ int main(void)
     tcase_add_test(tcase, sense6_all_subpages_are_the_pages);
     tcase_add_test(tcase, sense6_cut_tells_the_whole_length);
     tcase_add_test(tcase, sense6_default_values_are_the_current_ones);
-    tcase_add_test(tcase, sense6_nothing_is_changeable);
+    tcase_add_test(tcase, sense6_sense_format_and_protection_are_changeable);
     tcase_add_test(tcase, sense6_saved_values_do_not_exist);
+    tcase_add_test(tcase, sense_data_may_have_descriptors);
+    tcase_add_test(tcase, protection_refuses_writes_after_a_flush);
+    tcase_add_test(tcase, bad_page_behind_a_good_one_changes_nothing);
+    tcase_add_test(tcase, change_is_told_to_the_others);
+    tcase_add_test(tcase, reset_brings_the_defaults_back);
     tcase_add_test(tcase, sense6_unknown_page_is_refused);
     tcase_add_test(tcase, sense6_unknown_subpage_is_refused);
     tcase_add_test(tcase, sense6_read_only_is_write_protected);

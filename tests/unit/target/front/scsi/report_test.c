@@ -53,7 +53,7 @@ START_TEST(all_opcodes_have_eight_bytes_each)
     const uint8_t *bytes = command.data_in.bytes;
     static const uint8_t first[] = {0x00, 0, 0, 0, 0, 0, 0, 6, 0x03, 0, 0, 0, 0, 0, 0, 6};
     ck_assert_uint_eq(command.data_in.length_bytes, 4 + u16_at(bytes + 2));
-    ck_assert_uint_eq(u16_at(bytes + 2), 37 * 8);
+    ck_assert_uint_eq(u16_at(bytes + 2), 39 * 8);
     ck_assert_mem_eq(bytes + 4, first, sizeof(first));
 }
 END_TEST
@@ -63,7 +63,7 @@ START_TEST(all_opcodes_with_timeouts_have_twenty)
     ck_assert_good(0xa3, 0x0c, 0x80, 0, 0, 0, LENGTH, 0, 0);
     const uint8_t *bytes = command.data_in.bytes;
     static const uint8_t first[] = {0x00, 0, 0, 0, 0, 0x02, 0, 6, 0, 10, 0, 0, REPEAT8(0)};
-    ck_assert_uint_eq(u16_at(bytes + 2), 37 * 20);
+    ck_assert_uint_eq(u16_at(bytes + 2), 39 * 20);
     ck_assert_mem_eq(bytes + 4, first, sizeof(first));
 }
 END_TEST
@@ -178,6 +178,27 @@ START_TEST(other_options_are_refused)
 }
 END_TEST
 
+START_TEST(groups_is_one_optimized_port)
+{
+    ck_assert_good(0xa3, 0x0a, 0, 0, 0, 0, LENGTH, 0, 0);
+    ck_assert_data_in(0, 0, 0, 12, 0x00, 0x01, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1);
+}
+END_TEST
+
+START_TEST(groups_with_extended_header)
+{
+    ck_assert_good(0xa3, 0x2a, 0, 0, 0, 0, LENGTH, 0, 0);
+    ck_assert_data_in(0, 0, 0, 16, 0x10, 0, 0, 0, 0x00, 0x01, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1);
+}
+END_TEST
+
+START_TEST(groups_in_another_format_are_refused)
+{
+    ck_assert_check(0xa3, 0x4a, 0, 0, 0, 0, LENGTH, 0, 0);
+    ck_assert_bad_cdb(1, 6);
+}
+END_TEST
+
 START_TEST(functions_short)
 {
     ck_assert_good(0xa3, 0x0d, 0, 0, 0, 0, LENGTH, 0, 0);
@@ -224,6 +245,9 @@ int main(void)
     tcase_add_test(tcase, action_option_without_service_actions_is_refused);
     tcase_add_test(tcase, either_option_takes_both_kinds);
     tcase_add_test(tcase, other_options_are_refused);
+    tcase_add_test(tcase, groups_is_one_optimized_port);
+    tcase_add_test(tcase, groups_with_extended_header);
+    tcase_add_test(tcase, groups_in_another_format_are_refused);
     tcase_add_test(tcase, functions_short);
     tcase_add_test(tcase, functions_extended);
     tcase_add_test(tcase, functions_with_little_room_is_refused);
