@@ -138,7 +138,11 @@ void address_format(const struct sockaddr_storage *sockaddr, socklen_t length,
     } else if (sockaddr->ss_family == AF_INET6) {
         struct sockaddr_in6 in;
         memcpy(&in, sockaddr, sizeof(in));
-        inet_format(AF_INET6, &in.sin6_addr, in.sin6_port, text);
+        /* An IPv4 client of a socket for both is told as what it is. */
+        if (IN6_IS_ADDR_V4MAPPED(&in.sin6_addr))
+            inet_format(AF_INET, in.sin6_addr.s6_addr + 12, in.sin6_port, text);
+        else
+            inet_format(AF_INET6, &in.sin6_addr, in.sin6_port, text);
     } else if (sockaddr->ss_family == AF_UNIX) {
         struct sockaddr_un un = {0};
         size_t given = length < sizeof(un) ? length : sizeof(un);

@@ -102,6 +102,14 @@ START_TEST(path_may_be_as_long_as_the_kernel_takes)
 }
 END_TEST
 
+START_TEST(ipv4_client_of_an_ipv6_socket_is_told_as_ipv4)
+{
+    ck_assert_int_eq(address_parse(&address, "[::ffff:10.1.2.3]:80", 0, &error), 0);
+    address_format(&address.sockaddr, address.length, text);
+    ck_assert_str_eq(text, "10.1.2.3:80");
+}
+END_TEST
+
 START_TEST(nameless_socket_has_a_text)
 {
     int fds[2];
@@ -130,6 +138,7 @@ int main(void)
     tcase_add_test(tests, name_of_this_machine_resolves);
     tcase_add_test(tests, too_long_a_text_is_refused);
     tcase_add_test(tests, path_may_be_as_long_as_the_kernel_takes);
+    tcase_add_test(tests, ipv4_client_of_an_ipv6_socket_is_told_as_ipv4);
     tcase_add_test(tests, nameless_socket_has_a_text);
     tcase_add_test(tests, what_is_no_socket_is_unknown);
     suite_add_tcase(suite, tests);

@@ -154,6 +154,32 @@ START_TEST(list_names_what_there_is)
 }
 END_TEST
 
+static int no_file(void *arg, const char *path, uint8_t *bytes, uint32_t size, uint32_t *length,
+                   struct error *error)
+{
+    (void)arg;
+    (void)bytes;
+    (void)size;
+    (void)length;
+    return error_set(error, "%s", path);
+}
+
+START_TEST(export_that_no_rule_admits_to_is_not_there)
+{
+    struct error error;
+    char text[] = "[volume vol]\naddresses = 10.0.0.0/8\n";
+    struct access *access = access_new(text, no_file, NULL, &error);
+    client.exports.access = access;
+    client_ask(&client, OPTION "00000003 00000000", ANSWER "00000003 00000001 00000000");
+    ask_error(OPTION "00000006 00000009 00000003 766f6c 0000", NBD_OPT_INFO, NBD_REP_ERR_UNKNOWN);
+    client.session.client.address = access_address_of("10.0.0.1:5");
+    client_ask(&client, OPTION "00000003 00000000",
+               ANSWER "00000003 00000002 00000007 00000003 766f6c" ANSWER
+                      "00000003 00000001 00000000");
+    access_free(access);
+}
+END_TEST
+
 START_TEST(list_with_data_is_invalid)
 {
     ask_error(OPTION "00000003 00000001 00", NBD_OPT_LIST, NBD_REP_ERR_INVALID);
@@ -423,6 +449,7 @@ static void add_haggling(TCase *tcase)
     tcase_add_test(tcase, abort_is_acknowledged_and_closes);
     tcase_add_test(tcase, list_names_what_there_is);
     tcase_add_test(tcase, list_with_data_is_invalid);
+    tcase_add_test(tcase, export_that_no_rule_admits_to_is_not_there);
     tcase_add_test(tcase, info_tells_and_stays_in_the_handshake);
     tcase_add_test(tcase, go_tells_and_opens);
     tcase_add_test(tcase, info_tells_name_block_sizes_and_description_when_asked);
