@@ -130,7 +130,8 @@ static int start_replica(struct error *error)
 {
     const struct replica_settings settings = {.store = {.directory = process.config.pool,
                                                         .engine = process.config.engine,
-                                                        .requests_max = STORE_REQUESTS},
+                                                        .requests_max = STORE_REQUESTS,
+                                                        .may_wait = true},
                                               .tls = process.tls};
     process.replica = replica_new(&settings, &process.loop, &process.sender, &process.bufs, error);
     return process.replica ? 0 : -1;

@@ -240,8 +240,10 @@ static int replicas_build(struct error *error)
         engine = STORE_ENGINE_URING;
     else if (strcmp(config->engine, "threads") == 0)
         engine = STORE_ENGINE_THREADS;
-    struct replica_settings settings = {
-        .store = {.directory = config->pool, .engine = engine, .requests_max = STORE_REQUESTS}};
+    struct replica_settings settings = {.store = {.directory = config->pool,
+                                                  .engine = engine,
+                                                  .requests_max = STORE_REQUESTS,
+                                                  .may_wait = config->replicas.count == 0}};
     target.replica = replica_new(&settings, &target.loop, &target.sender, &target.bufs, error);
     if (!target.replica)
         return -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What performs the steps of requests. Two of them: io_uring, and a few threads (private to the
- * room).
+ * What performs the steps of requests: io_uring or a few threads, and beside either of them the
+ * writer, for plain writes (private to the room).
  */
 #ifndef STRAKE_STORE_ENGINE_H
 #define STRAKE_STORE_ENGINE_H
@@ -23,5 +23,12 @@ struct engine {
 /* NULL with the reason: what this kernel, or this container's policy, refuses. */
 struct engine *uring_new(struct loop *loop, uint32_t requests_max, struct error *error);
 struct engine *threads_new(struct loop *loop, struct error *error);
+/*
+ * Takes only steps that are plain writes (step_is_plain_write). With `may_wait` the loop makes them
+ * itself where that is faster, unless `others`, which outlives it, are under way: steps that could
+ * keep them waiting.
+ */
+struct engine *writer_new(struct loop *loop, bool may_wait, const uint32_t *others,
+                          struct error *error);
 
 #endif

@@ -14,7 +14,9 @@ struct store {
     struct loop *loop; /* of the caller */
     struct directory directory;
     struct uuid boot;
-    struct engine *engine; /* owned */
+    struct engine *engine; /* owned: io_uring or threads */
+    struct engine *writer; /* owned: plain writes */
+    uint32_t slow_steps;   /* of `engine`, under way: all but reads */
     char engine_name[STORE_ENGINE_NAME_BYTES];
     struct jobs jobs;
     struct list answered; /* requests that needed no step */

@@ -223,3 +223,8 @@ bool step_end(struct store_req *req)
     req->step = plan(req);
     return false;
 }
+
+bool step_is_plain_write(const struct store_step *step)
+{
+    return step->kind == STEP_WRITE && !(step->flags & RWF_DSYNC);
+}

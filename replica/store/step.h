@@ -20,4 +20,7 @@ MUST_USE bool step_begin(struct store_req *req);
 /* req->step.result is there. True when the request is finished; else req->step is the next. */
 MUST_USE bool step_end(struct store_req *req);
 
+/* A write into the page cache and no further. */
+bool step_is_plain_write(const struct store_step *step);
+
 #endif

@@ -65,16 +65,32 @@ static void answer_all(struct loop_task *task)
     }
 }
 
-static void on_step_done(struct store_req *req)
+static void start_step(struct store *store, struct store_req *req)
+{
+    if (step_is_plain_write(&req->step)) {
+        store->writer->start(store->writer, req);
+        return;
+    }
+    store->slow_steps += req->step.kind != STEP_READ;
+    store->engine->start(store->engine, req);
+}
+
+static void go_on(struct store_req *req)
 {
     struct store *store = req->volume->store;
     if (!step_end(req)) {
-        store->engine->start(store->engine, req);
+        start_step(store, req);
         return;
     }
     store->in_flight--;
     req->volume->in_flight--;
     req->done(req);
+}
+
+static void on_step_done(struct store_req *req)
+{
+    req->volume->store->slow_steps -= req->step.kind != STEP_READ;
+    go_on(req);
 }
 
 struct store *store_open(const struct store_settings *settings, struct loop *loop,
@@ -94,12 +110,18 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
     if (!store->engine)
         goto fail_directory;
     store->engine->done = on_step_done;
+    store->writer = writer_new(loop, settings->may_wait, &store->slow_steps, error);
+    if (!store->writer)
+        goto fail_engine;
+    store->writer->done = go_on;
     int rc = jobs_open(&store->jobs, &store->directory, loop);
     if (rc) {
         (void)error_set_errno(error, rc, "pool %s: cannot start its worker", settings->directory);
-        goto fail_engine;
+        goto fail_writer;
     }
     return store;
+fail_writer:
+    store->writer->free(store->writer);
 fail_engine:
     store->engine->free(store->engine);
 fail_directory:
@@ -112,7 +134,9 @@ fail:
 void store_close(struct store *store)
 {
     ASSERT(store->volumes_open == 0 && store->in_flight == 0);
+    ASSERT(store->slow_steps == 0);
     jobs_close(&store->jobs);
+    store->writer->free(store->writer);
     store->engine->free(store->engine);
     loop_task_cancel(&store->answer);
     directory_close(&store->directory);
@@ -227,7 +251,7 @@ void store_submit(struct store *store, struct store_req *req)
     store->in_flight++;
     req->volume->in_flight++;
     if (!step_begin(req)) {
-        store->engine->start(store->engine, req);
+        start_step(store, req);
         return;
     }
     list_append(&store->answered, &req->node);

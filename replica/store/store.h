@@ -2,8 +2,8 @@
 /*
  * The door of the store room: a pool (one directory on one file system) of volumes' data, through
  * io_uring or, where that is refused, through a few threads of pread and pwrite with the same
- * semantics. Never blocks the loop once it is open. Knows files and bytes; what they mean is the
- * service's business.
+ * semantics; plain writes by a thread of their own. Never blocks the loop once it is open, unless
+ * the owner allows it. Knows files and bytes; what they mean is the service's business.
  *
  *   POOL/pool               marker: format version and the pool's identity
  *   POOL/lock               held by the process that serves the pool; names it
@@ -40,6 +40,12 @@ struct store_settings {
     const char *directory; /* must exist; made into a pool if it is empty */
     enum store_engine engine;
     uint32_t requests_max; /* in flight, all volumes together */
+    /*
+     * The process has nothing to do that does not depend on this disk. Then the loop makes small
+     * writes into the page cache itself, which spares two changes of threads; that it has to wait
+     * there for the disk is unlikely, and not impossible.
+     */
+    bool may_wait;
 };
 
 enum store_op {

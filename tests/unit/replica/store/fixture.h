@@ -24,6 +24,7 @@ enum {
 static char fixture_root[64]; /* of this program: removed at the end, also after aborted tests */
 static char fixture_path[80];
 static enum store_engine fixture_engine;
+static bool fixture_may_wait;
 static struct loop fixture_loop;
 static struct store *fixture_store;
 static struct store_volume *fixture_volume;
@@ -55,8 +56,10 @@ static inline int fixture_suite_run(Suite *suite)
 /* NULL with the reason. */
 static inline struct store *fixture_try_open(struct error *error)
 {
-    const struct store_settings settings = {
-        .directory = fixture_path, .engine = fixture_engine, .requests_max = 64};
+    const struct store_settings settings = {.directory = fixture_path,
+                                            .engine = fixture_engine,
+                                            .requests_max = 64,
+                                            .may_wait = fixture_may_wait};
     return store_open(&settings, &fixture_loop, error);
 }
 

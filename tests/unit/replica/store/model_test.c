@@ -33,16 +33,26 @@ static void seed(uint64_t fallback)
     printf("STRAKE_SEED=%llu\n", (unsigned long long)random_state);
 }
 
+static void setup_with(enum store_engine engine, bool may_wait)
+{
+    fixture_engine = engine;
+    fixture_may_wait = may_wait;
+    fixture_setup_volume();
+}
+
 static void setup_uring(void)
 {
-    fixture_engine = STORE_ENGINE_URING;
-    fixture_setup_volume();
+    setup_with(STORE_ENGINE_URING, false);
+}
+
+static void setup_patient(void)
+{
+    setup_with(STORE_ENGINE_URING, true);
 }
 
 static void setup_threads(void)
 {
-    fixture_engine = STORE_ENGINE_THREADS;
-    fixture_setup_volume();
+    setup_with(STORE_ENGINE_THREADS, false);
 }
 
 static uint8_t model[FIXTURE_SIZE_BYTES];
@@ -218,6 +228,7 @@ int main(void)
 {
     Suite *suite = suite_create("model");
     add_tests(suite, "io_uring", setup_uring);
+    add_tests(suite, "io_uring, patient", setup_patient);
     add_tests(suite, "threads", setup_threads);
     return fixture_suite_run(suite);
 }

@@ -10,16 +10,26 @@ enum { LENGTH = 64u << 10 };
 static uint8_t bytes[LENGTH];
 static uint8_t back[LENGTH];
 
+static void setup_with(enum store_engine engine, bool may_wait)
+{
+    fixture_engine = engine;
+    fixture_may_wait = may_wait;
+    fixture_setup_volume();
+}
+
 static void setup_uring(void)
 {
-    fixture_engine = STORE_ENGINE_URING;
-    fixture_setup_volume();
+    setup_with(STORE_ENGINE_URING, false);
+}
+
+static void setup_patient(void)
+{
+    setup_with(STORE_ENGINE_URING, true);
 }
 
 static void setup_threads(void)
 {
-    fixture_engine = STORE_ENGINE_THREADS;
-    fixture_setup_volume();
+    setup_with(STORE_ENGINE_THREADS, false);
 }
 
 static bool all(const uint8_t *at, size_t length, uint8_t value)
@@ -252,6 +262,7 @@ int main(void)
 {
     Suite *suite = suite_create("store");
     add_tests(suite, "io_uring", setup_uring);
+    add_tests(suite, "io_uring, patient", setup_patient);
     add_tests(suite, "threads", setup_threads);
     return fixture_suite_run(suite);
 }
