@@ -149,9 +149,10 @@ static uint64_t kio_delay(struct sim *sim, const struct sim_replica *replica,
 {
     bool syncs = kind == SERVICE_SYNC || kind == SERVICE_META || kind == SERVICE_DRL;
     uint64_t us = syncs ? 200 + sim_below(sim, 1500) : 20 + sim_below(sim, 200);
+    us *= replica->slow_factor ? replica->slow_factor : 1;
     if (!sim->quiet && sim_chance(sim, 30))
         us += sim_below(sim, 100000);
-    return us * SIM_US * (replica->slow_factor ? replica->slow_factor : 1);
+    return us * SIM_US;
 }
 
 static void kio_submit(struct sim *sim, struct sim_replica *replica, struct service_io *io)
@@ -196,6 +197,7 @@ static void replica_effect(struct sim *sim, struct sim_replica *replica,
 {
     switch (effect->kind) {
     case SERVICE_DO_REPLY:
+        white_check_reply(sim, replica, &effect->frame);
         net_to_target(sim, effect->link, replica->idx, &effect->frame);
         break;
     case SERVICE_DO_IO:
@@ -218,6 +220,7 @@ static void replica_drain(struct sim *sim, struct sim_replica *replica)
     while (service_next(replica->service, &effect))
         replica_effect(sim, replica, &effect);
     service_check(replica->service);
+    white_check_log(sim, replica);
 }
 
 static void replica_step(struct sim *sim, struct sim_replica *replica,

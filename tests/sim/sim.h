@@ -127,6 +127,11 @@ void oracle_check_durable(struct sim *sim);
 /* All members hold the same. */
 void oracle_check_equal(struct sim *sim);
 
+/* white.c */
+void white_check_reply(struct sim *sim, const struct sim_replica *replica,
+                       const struct frame *frame);
+void white_check_log(struct sim *sim, const struct sim_replica *replica);
+
 /* faults.c */
 void faults_draw(struct sim *sim);
 void faults_begin(struct sim *sim, uint64_t until_ns);
