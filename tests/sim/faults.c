@@ -32,6 +32,32 @@ void faults_draw(struct sim *sim)
     faults->mean_ns = (20 + sim_below(sim, 400)) * SIM_MS;
 }
 
+void faults_mix(struct sim *sim)
+{
+    static const struct sim_faults mixes[] = {
+        [SIM_MIX_SPLIT] = {.cut = 4,
+                           .silence = 8,
+                           .partition = 12,
+                           .take_over = 6,
+                           .kill_target = 4,
+                           .kill_replica = 2,
+                           .slow = 2},
+        [SIM_MIX_DISK] = {.cut = 2,
+                          .kill_replica = 2,
+                          .power = 2,
+                          .eio = 4,
+                          .enospc = 2,
+                          .sync = 6,
+                          .rot = 3,
+                          .slow = 4},
+        [SIM_MIX_CRASH] = {.cut = 6, .kill_replica = 8, .power = 8, .kill_target = 6, .slow = 2},
+    };
+    if (sim->mix == SIM_MIX_DRAWN)
+        return;
+    sim->faults = mixes[sim->mix];
+    sim->faults.mean_ns = (10 + sim_below(sim, 150)) * SIM_MS;
+}
+
 static struct sim_replica *victim(struct sim *sim)
 {
     return &sim->replicas[sim_below(sim, sim->replica_count)];

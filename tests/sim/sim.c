@@ -55,6 +55,11 @@ void sim_trace(struct sim *sim, const char *format, ...)
     printf("\n");
 }
 
+static const char *const mix_names[] = {[SIM_MIX_DRAWN] = "",
+                                        [SIM_MIX_SPLIT] = "split",
+                                        [SIM_MIX_DISK] = "disk",
+                                        [SIM_MIX_CRASH] = "crash"};
+
 void sim_fail(struct sim *sim, const char *format, ...)
 {
     va_list args;
@@ -63,8 +68,8 @@ void sim_fail(struct sim *sim, const char *format, ...)
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
-    fprintf(stderr, " (at %.3f ms)\nreplay: strake-sim --seed %" PRIu64 " --trace\n",
-            (double)sim->now_ns / 1e6, sim->seed);
+    fprintf(stderr, " (at %.3f ms)\nreplay: strake-sim --seed %" PRIu64 "%s%s --trace\n",
+            (double)sim->now_ns / 1e6, sim->seed, sim->mix ? " --mix " : "", mix_names[sim->mix]);
     exit(1);
 }
 
@@ -301,18 +306,20 @@ static void sim_release(struct sim *sim)
     free(sim->heap);
 }
 
-static void sim_run(uint64_t seed, bool trace)
+static void sim_run(uint64_t seed, enum sim_mix mix, bool trace)
 {
     struct sim *sim = calloc(1, sizeof(*sim));
     ASSERT(sim);
     sim->seed = seed;
     sim->random = seed * 0x2545f4914f6cdd1du + 1;
     sim->trace = trace;
+    sim->mix = mix;
     buf_pool_init(&sim->bufs, 1u << 30);
     sim_config(sim);
     for (uint8_t i = 0; i < sim->replica_count; i++)
         replica_init(sim, i);
     faults_draw(sim);
+    faults_mix(sim);
     target_start(sim, 0);
     faults_begin(sim, SIM_FAULTS_NS);
     sim_run_until(sim, SIM_FAULTS_NS);
@@ -331,8 +338,17 @@ static void sim_run(uint64_t seed, bool trace)
 static int usage(void)
 {
     fprintf(stderr, "usage: strake-sim [--seed N] [--seeds FROM COUNT] [--fresh COUNT] "
-                    "[--seconds N] [--trace]\n");
+                    "[--seconds N] [--mix split|disk|crash] [--trace]\n");
     return 2;
+}
+
+static enum sim_mix mix_of(const char *name)
+{
+    for (enum sim_mix mix = SIM_MIX_SPLIT; mix <= SIM_MIX_CRASH; mix++) {
+        if (strcmp(name, mix_names[mix]) == 0)
+            return mix;
+    }
+    return SIM_MIX_DRAWN;
 }
 
 int main(int argc, char **argv)
@@ -342,6 +358,7 @@ int main(int argc, char **argv)
     uint64_t fresh = 0;
     time_t end = 0;
     bool trace = false;
+    enum sim_mix mix = SIM_MIX_DRAWN;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--trace") == 0) {
             trace = true;
@@ -355,15 +372,19 @@ int main(int argc, char **argv)
             fresh = strtoull(argv[++i], NULL, 0);
         } else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc) {
             end = time(NULL) + (time_t)strtoull(argv[++i], NULL, 0);
+        } else if (strcmp(argv[i], "--mix") == 0 && i + 1 < argc) {
+            mix = mix_of(argv[++i]);
+            if (mix == SIM_MIX_DRAWN)
+                return usage();
         } else {
             return usage();
         }
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (uint64_t seed = from; seed < from + count; seed++)
-        sim_run(seed, trace);
+        sim_run(seed, mix, trace);
     uint64_t first = (uint64_t)time(NULL) * 1000;
     for (uint64_t i = 0; i < fresh && (end == 0 || time(NULL) < end); i++)
-        sim_run(first + i, trace);
+        sim_run(first + i, mix, trace);
     return 0;
 }

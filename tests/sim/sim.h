@@ -34,6 +34,9 @@ struct sim_faults {
     uint64_t mean_ns;
 };
 
+/* A mix of faults that come often, for what is seldom seen otherwise. */
+enum sim_mix { SIM_MIX_DRAWN, SIM_MIX_SPLIT, SIM_MIX_DISK, SIM_MIX_CRASH };
+
 struct sim {
     uint64_t seed;
     uint64_t random;
@@ -55,6 +58,7 @@ struct sim {
     uint64_t silent[SIM_TARGETS][SIM_REPLICAS_MAX][2]; /* until; [0] to the replica */
     uint64_t conn_ids;
     uint64_t uuids;
+    enum sim_mix mix;
     struct sim_faults faults;
     struct sim_oracle oracle;
     uint64_t done_ops;
@@ -134,6 +138,8 @@ void white_check_log(struct sim *sim, const struct sim_replica *replica);
 
 /* faults.c */
 void faults_draw(struct sim *sim);
+/* Instead of what was drawn, if a mix was asked for. */
+void faults_mix(struct sim *sim);
 void faults_begin(struct sim *sim, uint64_t until_ns);
 void faults_end(struct sim *sim);
 /* If every target found out that it was taken over, there is one more. */
