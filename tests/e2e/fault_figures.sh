@@ -3,7 +3,7 @@
 # Measures what faults cost: how soon another target answers, how long writes stall, how much is
 # copied after an absence.
 . "$(dirname "$0")/../lib/cluster.sh"
-. "$(dirname "$0")/../lib/faults.sh" 10 "$@"
+. "$(dirname "$0")/../lib/faults.sh" 8 "$@"
 need ss
 cluster_start 3
 volume_create v1 256M >/dev/null
@@ -23,7 +23,7 @@ while True:
 print(int(time.time() * 1000))
 PY
 }
-for round in 1 2 3; do
+for round in 1 2; do
   fio --name=load --ioengine=nbd --uri="$(load_uri)" --rw=randwrite --bs=16k --iodepth=16 \
     --size=256M --time_based --runtime=20 --output=/dev/null >/dev/null 2>&1 &
   fio=$!
@@ -42,7 +42,7 @@ done
 
 say "one replica is stopped"
 fio --name=load --ioengine=nbd --uri="$(load_uri)" --rw=randwrite --bs=16k --iodepth=16 \
-  --size=256M --time_based --runtime=12 --output-format=json --output="$DIR/fio.json" &
+  --size=256M --time_based --runtime=9 --output-format=json --output="$DIR/fio.json" &
 fio=$!
 sleep 2
 kill -STOP "${REPLICA_PID[3]}"

@@ -3,7 +3,7 @@
 # At random moments the target, replicas, or all of them are killed and started again, under load:
 # no answer is ever taken back. STRAKE_FAULT_SEED repeats a sequence of faults.
 . "$(dirname "$0")/../lib/cluster.sh"
-. "$(dirname "$0")/../lib/faults.sh" 30 "$@"
+. "$(dirname "$0")/../lib/faults.sh" 20 "$@"
 seed=${STRAKE_FAULT_SEED:-$RANDOM}
 say "seed $seed, $FAULT_SECONDS s"
 RANDOM=$seed

@@ -3,7 +3,7 @@
 # The link to one replica carries a few Mbit/s, the load is far more: the target's memory stays
 # bounded, no write takes longer than the configured bound, and the replica returns by itself.
 . "$(dirname "$0")/../lib/cluster.sh"
-. "$(dirname "$0")/../lib/faults.sh" 10 "$@"
+. "$(dirname "$0")/../lib/faults.sh" 6 "$@"
 need tc
 need fio
 TARGET_ARGS=(--slow 2000 --grace 500)
