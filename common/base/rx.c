@@ -4,8 +4,14 @@
 
 #include <string.h>
 
-/* Below this much room a receive would be too small to be worth its system call. */
-enum { RX_ROOM_BYTES_MIN = 16u << 10 };
+enum {
+    /* Below this much room a receive would be too small to be worth its system call. */
+    RX_ROOM_BYTES_MIN = 16u << 10,
+    /* What is longer is no usual message: the next buffer is not made for another such. */
+    RX_USUAL_BYTES_MAX = 2 * PAYLOAD_BYTES_MAX,
+    /* Received beyond a long message: headers that its length does not count. */
+    RX_BEYOND_BYTES = 256,
+};
 
 void rx_init(struct rx *rx, struct buf_pool *pool)
 {
@@ -22,6 +28,8 @@ bool rx_need(struct rx *rx, uint32_t length_bytes)
 {
     ASSERT(length_bytes <= BUF_BYTES_MAX);
     rx->want_bytes = length_bytes;
+    if (length_bytes > rx->usual_bytes && length_bytes <= RX_USUAL_BYTES_MAX)
+        rx->usual_bytes = length_bytes;
     return rx_length(rx) >= length_bytes;
 }
 
@@ -41,11 +49,18 @@ struct slice rx_take(struct rx *rx, uint32_t length_bytes)
     return slice;
 }
 
+/* How much must fit behind begin: what is wanted, or the long message that is likely to come. */
+static uint32_t rx_wanted(const struct rx *rx)
+{
+    bool long_ones = rx->usual_bytes > BUF_BYTES_MIN && rx->usual_bytes > rx->want_bytes;
+    return long_ones ? rx->usual_bytes : rx->want_bytes;
+}
+
 /* True when the wanted bytes, and a receive worth its while, fit behind what is there. */
-static bool rx_fits(const struct rx *rx)
+static bool rx_fits(const struct rx *rx, uint32_t wanted_bytes)
 {
     uint32_t length = rx_length(rx);
-    uint32_t missing = rx->want_bytes > length ? rx->want_bytes - length : 0;
+    uint32_t missing = wanted_bytes > length ? wanted_bytes - length : 0;
     uint32_t room = rx->buf->capacity_bytes - rx->end;
     if (missing > room)
         return false;
@@ -55,13 +70,13 @@ static bool rx_fits(const struct rx *rx)
 uint8_t *rx_space(struct rx *rx, uint32_t *room_bytes)
 {
     uint32_t length = rx_length(rx);
+    uint32_t wanted = rx_wanted(rx);
     if (rx->buf && length == 0 && rx->buf->refs == 1) {
         rx->begin = 0;
         rx->end = 0;
     }
-    if (!rx->buf || !rx_fits(rx)) {
-        uint32_t capacity = rx->want_bytes > length ? rx->want_bytes : length + 1;
-        struct buf *fresh = buf_get(rx->pool, capacity);
+    if (!rx->buf || !rx_fits(rx, wanted)) {
+        struct buf *fresh = buf_get(rx->pool, wanted > length ? wanted : length + 1);
         ASSERT(rx->buf || length == 0);
         if (length)
             memcpy(fresh->bytes, rx->buf->bytes + rx->begin, length);
@@ -69,8 +84,13 @@ uint8_t *rx_space(struct rx *rx, uint32_t *room_bytes)
         rx->buf = fresh;
         rx->begin = 0;
         rx->end = length;
+        rx->usual_bytes /= 2;
     }
     *room_bytes = rx->buf->capacity_bytes - rx->end;
+    /* More of the next long message would only be moved to a buffer of its own. */
+    if (wanted > BUF_BYTES_MIN && wanted > length &&
+        *room_bytes > wanted - length + RX_BEYOND_BYTES)
+        *room_bytes = wanted - length + RX_BEYOND_BYTES;
     ASSERT(*room_bytes > 0);
     return rx->buf->bytes + rx->end;
 }

@@ -3,7 +3,8 @@
  * Bytes received and not yet consumed, for a session that is pulled: the shell fills, the session
  * looks, skips and takes. What the session asks for is contiguous, and a payload is taken as a
  * slice of the very buffer it was received into, so it is copied only where it straddled two
- * buffers.
+ * buffers. After a long message another one is expected, and received alone into a buffer that
+ * holds it, so that a flow of them does not straddle.
  */
 #ifndef STRAKE_BASE_RX_H
 #define STRAKE_BASE_RX_H
@@ -18,6 +19,7 @@ struct rx {
     uint32_t begin;        /* first unconsumed byte in buf */
     uint32_t end;          /* one past the last received byte in buf */
     uint32_t want_bytes;   /* what the session waits for, counted from begin */
+    uint32_t usual_bytes;  /* how long messages lately were, as far as they were long */
 };
 
 void rx_init(struct rx *rx, struct buf_pool *pool);

@@ -170,6 +170,45 @@ START_TEST(room_is_worth_a_receive)
 }
 END_TEST
 
+/* A flow of long messages, each asked for whole and taken. */
+START_TEST(long_messages_do_not_straddle)
+{
+    enum { LONG = 130000, ROUNDS = 5 };
+    struct slice taken[ROUNDS];
+    for (int i = 0; i < ROUNDS; i++) {
+        (void)!rx_need(&rx, LONG);
+        while (!rx_need(&rx, LONG)) {
+            uint32_t room;
+            struct buf *before = rx.buf;
+            (void)rx_space(&rx, &room);
+            /* Never moved once more than the beginning of it is there. */
+            ck_assert(rx.buf == before || rx_length(&rx) <= 256);
+            rx_filled(&rx, room);
+        }
+        taken[i] = rx_take(&rx, LONG);
+    }
+    for (int i = 0; i < ROUNDS; i++)
+        slice_release(&taken[i]);
+}
+END_TEST
+
+START_TEST(short_messages_after_a_long_one_share_small_buffers)
+{
+    receive(0, 40);
+    ck_assert(!rx_need(&rx, 1u << 20));
+    receive(0, (1u << 20) - 40);
+    rx_skip(&rx, 1u << 20);
+    rx_trim(&rx);
+    for (int i = 0; i < 6; i++) {
+        receive(0, 100);
+        rx_skip(&rx, rx_length(&rx));
+        rx_trim(&rx);
+    }
+    receive(0, 100);
+    ck_assert_uint_eq(pool.used_bytes, BUF_BYTES_MIN);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rx");
@@ -187,6 +226,8 @@ int main(void)
     tcase_add_test(tcase, largest_message_fits);
     tcase_add_test(tcase, trim_lets_an_idle_buffer_go);
     tcase_add_test(tcase, room_is_worth_a_receive);
+    tcase_add_test(tcase, long_messages_do_not_straddle);
+    tcase_add_test(tcase, short_messages_after_a_long_one_share_small_buffers);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }
