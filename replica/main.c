@@ -2,6 +2,7 @@
 /* strake-replica: built bottom-up, run, and taken down in reverse. */
 #include "common/base/log.h"
 #include "common/net/listener.h"
+#include "common/net/notify.h"
 #include "replica/config.h"
 #include "replica/front/replica.h"
 
@@ -42,26 +43,6 @@ static int complain(int status, const char *text, const char *hint)
     return status;
 }
 
-/* Tells the service manager, if there is one: a datagram to $NOTIFY_SOCKET. */
-static void notify(const char *text)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    size_t length = path ? strlen(path) : 0;
-    if (length == 0 || length >= sizeof(to.sun_path))
-        return;
-    memcpy(to.sun_path, path, length);
-    if (to.sun_path[0] == '@')
-        to.sun_path[0] = '\0';
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-    if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to, size) < 0)
-        log_warn("service manager at %s: not told (%s)", path, strerror(errno));
-    close(fd);
-}
-
 static void on_replica_stopped(void *arg)
 {
     (void)arg;
@@ -83,7 +64,7 @@ static void on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
     if (process.stopping)
         _exit(EXIT_FAILURE); /* asked twice */
     log_info("stopping (%s)", strsignal(watcher->signum));
-    notify("STOPPING=1");
+    notify_manager("STOPPING=1");
     process.stopping = true;
     listener_close(&process.listener);
     loop_timer_start(&process.deadline, STOP_S * (uint64_t)1000000000);
@@ -154,7 +135,7 @@ static void tell_ready(void)
     uuid_format(replica_pool_uuid(process.replica), uuid);
     log_info("ready: listening on %s, pool %s, disk by %s, %u volumes", address, uuid,
              replica_engine_name(process.replica), replica_volume_count(process.replica));
-    notify("READY=1");
+    notify_manager("READY=1");
 }
 
 static int run(const struct address *address, struct error *error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* strake-target: the rooms are built bottom-up, run, and are taken down in reverse. */
 #include "common/base/log.h"
+#include "common/net/notify.h"
 #include "replica/front/replica.h"
 #include "target/config.h"
 #include "target/control/control.h"
@@ -39,28 +40,6 @@ static struct target {
     bool clean; /* everything stopped as it should */
 } target;
 
-/* ---- the service manager ---- */
-
-/* Tells it, if there is one: a datagram to $NOTIFY_SOCKET. */
-static void notify(const char *text)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    size_t length = path ? strlen(path) : 0;
-    if (length == 0 || length >= sizeof(to.sun_path))
-        return;
-    memcpy(to.sun_path, path, length);
-    if (to.sun_path[0] == '@')
-        to.sun_path[0] = '\0';
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-    if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to, size) < 0)
-        log_warn("service manager at %s: not told (%s)", path, strerror(errno));
-    close(fd);
-}
-
 /* ---- the end ---- */
 
 static void on_replica_stopped(void *arg)
@@ -97,7 +76,7 @@ static void on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
     if (target.stopping)
         _exit(EXIT_FAILURE);
     log_info("stopping (%s)", strsignal(watcher->signum));
-    notify("STOPPING=1");
+    notify_manager("STOPPING=1");
     target.stopping = true;
     loop_timer_start(&target.deadline, STOP_S * (uint64_t)1000000000);
     front_stop(target.front, on_front_stopped, NULL);
@@ -280,7 +259,7 @@ static void ready(void)
             log_info("%s: listens at %s", iscsi ? "iscsi" : "nbd", address);
     }
     log_info("ready, version %s, control socket %s", STRAKE_VERSION, target.config.control);
-    notify("READY=1");
+    notify_manager("READY=1");
 }
 
 /* Only after a clean stop: otherwise things may still hold on to each other, and the end is near.
