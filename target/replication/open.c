@@ -151,6 +151,12 @@ void open_settle(struct repl *repl)
     if (repl->raise_ns <= repl->now_ns)
         open_raise(repl);
     open_newest(repl);
+    /* Who promised a higher epoch is asked again in ours; a proposal before that would leave it
+     * unasked for good. */
+    if (repl->raise_ns != REPL_NEVER_NS) {
+        repl->why = "another target's epoch is in the way";
+        return;
+    }
     if (!majority(repl, repl->up)) {
         repl->majority_ns = REPL_NEVER_NS;
         repl->why = "waits for a majority of its replicas";

@@ -296,7 +296,7 @@ void oracle_check_planes(struct sim *sim)
         return;
     target = &sim->targets[serving];
     repl_status(target->repl, &status);
-    if (status.state == REPL_SERVING && status.epoch < sim->served_epoch)
+    if (status.epoch < sim->served_epoch)
         return;
     for (uint32_t i = 0; i < status.member_count; i++) {
         const struct service *service = whole(&sim->replicas[i]);
