@@ -38,6 +38,8 @@ int volume_request_check(const struct volume *volume, const struct block_req *re
     uint64_t size = volume_config(volume)->size_bytes;
     if (req->op == BLOCK_FLUSH)
         return 0;
+    if (req->op == BLOCK_STATUS || req->op == BLOCK_SET_ROW)
+        return -EOPNOTSUPP;
     if (req->offset_bytes > size || req->length_bytes > size - req->offset_bytes)
         return -EINVAL;
     if (req->op == BLOCK_COMPARE_WRITE && !part_fits_one(req))
@@ -125,6 +127,9 @@ void part_next(struct volume_op *vop, struct buf_pool *bufs)
         vop->op.kind = REPL_FLUSH;
         vop->part_bytes = 0;
         break;
+    case BLOCK_STATUS:
+    case BLOCK_SET_ROW:
+        UNREACHABLE();
     }
 }
 

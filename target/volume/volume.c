@@ -250,6 +250,9 @@ static void volume_count(struct volume *volume, const struct block_req *req)
     case BLOCK_FLUSH:
         counters->flushes++;
         break;
+    case BLOCK_STATUS:
+    case BLOCK_SET_ROW:
+        break;
     }
 }
 

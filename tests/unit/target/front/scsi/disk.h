@@ -54,6 +54,10 @@ static inline void disk_execute(struct block_req *block)
         break;
     case BLOCK_FLUSH:
         break;
+    case BLOCK_STATUS:
+    case BLOCK_SET_ROW:
+        block->status = -EOPNOTSUPP;
+        break;
     }
 }
 
