@@ -131,6 +131,12 @@ static void check(const struct store_req *req)
     }
 }
 
+/* Whether its end says that something is on stable storage. */
+static bool is_durable(const struct store_req *req)
+{
+    return req->fua || req->op == STORE_SYNC || req->op == STORE_META || req->op == STORE_DRL;
+}
+
 bool step_begin(struct store_req *req)
 {
     check(req);
@@ -150,6 +156,8 @@ bool step_begin(struct store_req *req)
     if (req->length_bytes == 0 && req->op != STORE_SYNC)
         return true;
     req->step = plan(req);
+    if (is_durable(req))
+        volume_sync_begins(req->volume);
     return false;
 }
 
@@ -181,7 +189,7 @@ static bool learn_refusal(struct store_req *req)
     return true;
 }
 
-bool step_end(struct store_req *req)
+static bool end(struct store_req *req)
 {
     const struct store_step *step = &req->step;
     if ((step->result == -EINTR || step->result == -EAGAIN) && req->retries < RETRIES_MAX) {
@@ -222,6 +230,14 @@ bool step_end(struct store_req *req)
     }
     req->step = plan(req);
     return false;
+}
+
+bool step_end(struct store_req *req)
+{
+    bool ended = end(req);
+    if (ended && is_durable(req))
+        volume_sync_ended(req->volume);
+    return ended;
 }
 
 bool step_is_plain_write(const struct store_step *step)

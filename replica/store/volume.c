@@ -20,6 +20,7 @@ enum {
     MAP_CRC_BYTES = 48, /* what the header's checksum covers */
     MAP_HEADER_USED_BYTES = 52,
     MAP_SYNC_FAILED_AT = 52,
+    MAP_SYNCING_AT = 53,
     /* Writes of a killed process may still be under way in the kernel for a while. */
     LOCK_WAIT_MS = 30000,
 };
@@ -58,6 +59,29 @@ void volume_sync_failed(struct store_volume *volume)
 {
     volume->sync_failed = true;
     volume->map[MAP_SYNC_FAILED_AT] = 1;
+}
+
+void volume_sync_begins(struct store_volume *volume)
+{
+    if (volume->syncs++ == 0)
+        volume->map[MAP_SYNCING_AT] = 1;
+}
+
+void volume_sync_ended(struct store_volume *volume)
+{
+    ASSERT(volume->syncs > 0);
+    if (--volume->syncs == 0)
+        volume->map[MAP_SYNCING_AT] = 0;
+}
+
+/* The predecessor was killed while it made something durable: how that ended. A failure it knew of
+ * itself is asked for too, so that it is told now and not to somebody later. */
+static void ask_former_sync(struct store_volume *volume)
+{
+    uint8_t *failed = volume->map + MAP_SYNC_FAILED_AT;
+    if ((volume->map[MAP_SYNCING_AT] || *failed) && syncfs(volume->data_fd) < 0)
+        *failed = 1;
+    volume->map[MAP_SYNCING_AT] = 0;
 }
 
 static int open_locked(int dir_fd, const char *name, int flags, int *fd, struct error *error)
@@ -144,6 +168,8 @@ static int open_map(struct store_volume *volume, int dir_fd, bool *same_boot, st
     *same_boot = rc == 0 && header_is_ours(volume);
     if (rc == 0 && !*same_boot)
         rc = clear_planes(volume, fd, error);
+    if (rc == 0 && *same_boot)
+        ask_former_sync(volume);
     if (fd >= 0)
         close(fd);
     return rc;

@@ -9,9 +9,20 @@
  *       40     8  bytes of one plane, big-endian
  *       48     4  CRC32C of bytes 0 to 47, big-endian
  *       52     1  1: a sync has failed under this boot id, and nobody has repaired that
+ *       53     1  1: something is being made durable
  *     4096        the planes
  *
  * A header that is not whole, or of another boot or volume, makes the planes worthless.
+ *
+ * Byte 53 is for the successor of a killed process. Linux tells an error of writing back to each
+ * open file description once. One that came before the successor opened the file it is told too,
+ * but only if nobody was told before; and a sync that outlived its process was told, and found
+ * nobody listening: the pages are clean since, and the successor's own sync ends well. The file
+ * system's own record of such errors, which syncfs() gives out likewise once, is not touched by
+ * syncs of files. So where the byte is set syncfs() is asked, and an error is a sync that failed,
+ * for this volume; its absence shows that the last sync ended well, and a killed process costs
+ * nothing. (Errors of other files of the file system count too: better once too often. Not found
+ * is a device that refused a flush to the dead process and obeyed the next.)
  */
 #ifndef STRAKE_STORE_VOLUME_H
 #define STRAKE_STORE_VOLUME_H
@@ -33,6 +44,7 @@ struct store_volume {
     bool no_punch;      /* the file system cannot make holes */
     bool no_zero_range; /* nor zeros that keep their space */
     bool sync_failed;
+    uint32_t syncs; /* under way: what is durable at its end */
     uint32_t in_flight;
 };
 
@@ -43,6 +55,9 @@ static inline uint64_t volume_map_bytes(uint64_t plane_bytes)
     return MAP_HEADER_BYTES + STORE_PLANE_COUNT * plane_bytes;
 }
 
+/* Something is being made durable, or no longer. */
+void volume_sync_begins(struct store_volume *volume);
+void volume_sync_ended(struct store_volume *volume);
 /* Remembers, also in the mapping, that what is on disk is no longer known. */
 void volume_sync_failed(struct store_volume *volume);
 

@@ -36,6 +36,8 @@ struct sim_disk {
     uint8_t *planes; /* the mapping: three planes and the failed byte */
     uint64_t drl_bytes;
     uint64_t plane_bytes;
+    bool syncing;    /* the mapping's byte: something was being made durable */
+    bool sync_error; /* the file system's own record of a failed sync, told once (syncfs) */
 };
 
 /* ---- replica host ---- */
@@ -49,6 +51,7 @@ struct sim_replica {
     struct pool ios;
     struct sim_kio *kios; /* I/O that the kernel runs */
     uint32_t orphans;     /* of them, of dead processes */
+    uint32_t syncs;       /* of them, what makes something durable, of the process */
     bool restarting;
     bool stopping;      /* a sync failed: it ends soon */
     bool full;          /* ENOSPC */

@@ -101,6 +101,7 @@ static int kio_sync(struct sim *sim, struct sim_kio *kio)
         else
             disk->durable_seq[block] = kio->seqs[block];
     }
+    disk->sync_error = disk->sync_error || fails;
     return fails ? -EIO : 0;
 }
 
@@ -125,6 +126,12 @@ static int kio_run(struct sim *sim, struct sim_kio *kio)
     UNREACHABLE();
 }
 
+static bool kio_is_durable(const struct sim_kio *kio)
+{
+    return kio->fua || kio->kind == SERVICE_SYNC || kio->kind == SERVICE_META ||
+           kio->kind == SERVICE_DRL;
+}
+
 static void kio_done(struct sim *sim, struct sim_event *event)
 {
     struct sim_kio *kio = event->a;
@@ -135,6 +142,8 @@ static void kio_done(struct sim *sim, struct sim_event *event)
         return;
     }
     int status = kio_run(sim, kio);
+    if (io && kio_is_durable(kio) && --replica->syncs == 0)
+        replica->disk.syncing = false;
     if (io && io->bytes && memcmp(io->bytes, kio->bytes, META_BYTES) != 0)
         sim_fail(sim, "replica %u: a record changed while it was written", replica->idx);
     kio_free(kio);
@@ -168,6 +177,10 @@ static void kio_submit(struct sim *sim, struct sim_replica *replica, struct serv
                             .block = (uint32_t)(io->offset_bytes / BLOCK_BYTES),
                             .count = (uint32_t)(io->length_bytes / BLOCK_BYTES)};
     replica->kios = kio;
+    if (kio_is_durable(kio)) {
+        replica->syncs++;
+        replica->disk.syncing = true;
+    }
     if (io->kind == SERVICE_WRITE) {
         kio->ids = calloc(kio->count, sizeof(*kio->ids));
         for (uint32_t i = 0; i < kio->count; i++)
@@ -289,6 +302,13 @@ void replica_start(struct sim *sim, struct sim_replica *replica)
         .same_boot = true, /* the service compares boot identities itself */
     };
     replica->stopping = false;
+    replica->syncs = 0;
+    /* What the store does when it opens a volume (replica/store/volume.h). */
+    if (disk->syncing && disk->sync_error)
+        *found.planes.failed = 1;
+    if (*found.planes.failed)
+        disk->sync_error = false;
+    disk->syncing = false;
     replica->service = service_new(&found, &replica->boot, &replica->ios, &sim->bufs, &why);
     if (!replica->service)
         sim_fail(sim, "replica %u does not start: %s", replica->idx, why);
@@ -370,6 +390,7 @@ void replica_power(struct sim *sim, struct sim_replica *replica)
     memcpy(disk->cached_seq, disk->durable_seq, sizeof(disk->cached_seq));
     memset(disk->planes, (int)sim_below(sim, 256), 3 * disk->plane_bytes);
     disk->planes[3 * disk->plane_bytes] = 0;
+    disk->syncing = disk->sync_error = false;
     replica->boot = sim_uuid(sim);
 }
 

@@ -269,6 +269,18 @@ START_TEST(failed_durable_write_is_final)
 }
 END_TEST
 
+START_TEST(what_is_being_made_durable_is_marked_in_the_mapping)
+{
+    begin(STORE_SYNC, 0, 0);
+    ck_assert_uint_eq(volume.map[53], 1);
+    ck_assert(end(0));
+    ck_assert_uint_eq(volume.map[53], 0);
+    begin(STORE_WRITE, 0, 4096);
+    ck_assert_uint_eq(volume.map[53], 0);
+    ck_assert(end(4096));
+}
+END_TEST
+
 /* So that the failure itself can still be recorded. */
 START_TEST(metadata_may_be_written_after_a_failed_sync)
 {
@@ -313,6 +325,7 @@ int main(void)
     tcase_add_test(tcase, pages_go_to_their_place_durably);
     tcase_add_test(tcase, failed_sync_is_final);
     tcase_add_test(tcase, failed_durable_write_is_final);
+    tcase_add_test(tcase, what_is_being_made_durable_is_marked_in_the_mapping);
     tcase_add_test(tcase, metadata_may_be_written_after_a_failed_sync);
     tcase_add_test(tcase, full_disk_refuses_a_durable_write_without_finality);
     suite_add_tcase(suite, tcase);

@@ -165,6 +165,17 @@ START_TEST(repaired_volume_syncs_after_reopen)
 }
 END_TEST
 
+START_TEST(killed_in_a_sync_without_an_error_costs_nothing)
+{
+    store_volume_stamp(fixture_volume);
+    volume_sync_begins(fixture_volume);
+    fixture_reopen();
+    ck_assert(fixture_found.same_boot);
+    ck_assert_uint_eq(*fixture_found.failed, 0);
+    ck_assert_uint_eq(fixture_volume->map[53], 0);
+}
+END_TEST
+
 START_TEST(missing_data_is_named)
 {
     store_volume_close(fixture_volume);
@@ -249,6 +260,7 @@ int main(void)
     tcase_add_test(tcase, missing_map_is_made_anew);
     tcase_add_test(tcase, space_of_the_planes_is_reserved);
     tcase_add_test(tcase, failed_sync_is_remembered_until_the_next_boot);
+    tcase_add_test(tcase, killed_in_a_sync_without_an_error_costs_nothing);
     tcase_add_test(tcase, repaired_volume_syncs_after_reopen);
     tcase_add_test(tcase, missing_data_is_named);
     tcase_add_test(tcase, missing_region_log_is_named);
