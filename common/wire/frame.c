@@ -10,8 +10,8 @@
 #define FRAME_MAP_RANGE_BYTES_MAX ((uint64_t)FRAME_BODY_BYTES_MAX * 8 * (16u << 10))
 
 enum {
-    FRAME_TYPE_COUNT = FRAME_CLOSE + 1,
-    FRAME_STATUS_COUNT = FRAME_BUSY + 1,
+    FRAME_TYPE_COUNT = FRAME_SPACE + 1,
+    FRAME_STATUS_COUNT = FRAME_ABSENT + 1,
     FRAME_CRC_BYTES = 4,
     FRAME_HEADER_SUMMED_BYTES = FRAME_HEADER_BYTES - FRAME_CRC_BYTES,
     FRAME_TABLE_BYTES_MAX = PAYLOAD_BYTES_MAX / BLOCK_BYTES * FRAME_CRC_BYTES,
@@ -36,6 +36,7 @@ struct frame_rule {
     const char *name;
     bool has_session;
     bool has_range;
+    bool has_generation;
     bool has_no_reply;
     struct frame_side request;
     struct frame_side reply; /* with status 0; FRAME_REPLY is implied */
@@ -61,10 +62,12 @@ static const struct frame_rule frame_rules[FRAME_TYPE_COUNT] = {
     [FRAME_ZERO] = {.name = "ZERO",
                     .has_session = true,
                     .has_range = true,
+                    .has_generation = true,
                     .request = {.flags = FRAME_FUA | FRAME_NO_HOLE}},
     [FRAME_READ] = {.name = "READ",
                     .has_session = true,
                     .has_range = true,
+                    .has_generation = true,
                     .reply = {.payload = FRAME_PART_MUST}},
     [FRAME_FLUSH] = {.name = "FLUSH", .has_session = true},
     [FRAME_CHECKPOINT] = {.name = "CHECKPOINT", .has_session = true},
@@ -80,12 +83,45 @@ static const struct frame_rule frame_rules[FRAME_TYPE_COUNT] = {
     [FRAME_HASH] = {.name = "HASH",
                     .has_session = true,
                     .has_range = true,
+                    .has_generation = true,
+                    .request = {.body = FRAME_PART_MUST},
                     .reply = {.body = FRAME_PART_MUST}},
     [FRAME_COPY] = {.name = "COPY",
                     .has_session = true,
                     .has_range = true,
+                    .has_generation = true,
                     .request = {.flags = FRAME_FUA, .payload = FRAME_PART_MUST}},
     [FRAME_CLOSE] = {.name = "CLOSE", .has_session = true},
+    [FRAME_COMMAND] = {.name = "COMMAND",
+                       .has_session = true,
+                       .request = {.body = FRAME_PART_MUST},
+                       .reply = {.body = FRAME_PART_MUST}},
+    [FRAME_LAST_COMMAND] = {.name = "LAST_COMMAND",
+                            .has_session = true,
+                            .reply = {.body = FRAME_PART_MAY}},
+    [FRAME_BOOK] = {.name = "BOOK",
+                    .has_session = true,
+                    .reply = {.flags = FRAME_MORE, .body = FRAME_PART_MUST}},
+    [FRAME_INSTALL] = {.name = "INSTALL",
+                       .has_session = true,
+                       .request = {.flags = FRAME_MORE | FRAME_ALL, .body = FRAME_PART_MUST},
+                       .reply = {.body = FRAME_PART_MAY}},
+    [FRAME_SETTLE] = {.name = "SETTLE",
+                      .has_session = true,
+                      .has_generation = true,
+                      .reply = {.body = FRAME_PART_MUST}},
+    [FRAME_DIFF] = {.name = "DIFF",
+                    .has_session = true,
+                    .has_range = true,
+                    .has_generation = true,
+                    .request = {.body = FRAME_PART_MUST},
+                    .reply = {.body = FRAME_PART_MUST}},
+    [FRAME_DIGEST] = {.name = "DIGEST",
+                      .has_session = true,
+                      .has_generation = true,
+                      .request = {.flags = FRAME_ALL},
+                      .reply = {.body = FRAME_PART_MUST}},
+    [FRAME_SPACE] = {.name = "SPACE", .has_session = true, .reply = {.body = FRAME_PART_MUST}},
 };
 
 static const char *const frame_status_texts[FRAME_STATUS_COUNT] = {
@@ -99,6 +135,7 @@ static const char *const frame_status_texts[FRAME_STATUS_COUNT] = {
     [FRAME_INVALID] = "the request breaks a rule",
     [FRAME_EXISTS] = "taken by something else",
     [FRAME_BUSY] = "busy",
+    [FRAME_ABSENT] = "no such generation here",
 };
 
 const char *frame_type_name(uint8_t type)
@@ -131,7 +168,8 @@ static const char *frame_request_invalid(const struct frame_rule *rule, const st
         return "a range has no end";
     if (rule->request.payload == FRAME_PART_MUST && frame->length_bytes != payload_bytes)
         return "a range and its payload differ in length";
-    if (frame->type == FRAME_READ && frame->length_bytes > PAYLOAD_BYTES_MAX)
+    if ((frame->type == FRAME_READ || frame->type == FRAME_HASH) &&
+        frame->length_bytes > PAYLOAD_BYTES_MAX)
         return "a read is too long";
     if (frame->type == FRAME_GETMAP && frame->length_bytes > FRAME_MAP_RANGE_BYTES_MAX)
         return "a map's range is too long";
@@ -150,6 +188,8 @@ const char *frame_invalid(const struct frame *frame, uint32_t payload_bytes)
         return "unknown status";
     if (rule->has_session != (frame->session != 0))
         return rule->has_session ? "session 0 is no volume's" : "a frame of the connection alone";
+    if (frame->generation && !rule->has_generation)
+        return "a generation this frame cannot have";
     struct frame_side side = is_reply ? rule->reply : rule->request;
     if (is_reply)
         side.flags |= FRAME_REPLY;
@@ -196,6 +236,7 @@ static void frame_header_encode(uint8_t header[FRAME_HEADER_BYTES], const struct
     write_u64(&w, frame->request);
     write_u64(&w, frame->offset_bytes);
     write_u64(&w, frame->length_bytes);
+    write_u64(&w, frame->generation);
     write_u32(&w, lengths->body_crc);
     ASSERT(writer_length(&w) == FRAME_HEADER_SUMMED_BYTES);
     write_u32(&w, crc32c(0, header, FRAME_HEADER_SUMMED_BYTES));
@@ -220,6 +261,7 @@ static const char *frame_header_decode(const uint8_t header[FRAME_HEADER_BYTES],
     frame->request = read_u64(&r);
     frame->offset_bytes = read_u64(&r);
     frame->length_bytes = read_u64(&r);
+    frame->generation = read_u64(&r);
     lengths->body_crc = read_u32(&r);
     uint32_t crc = read_u32(&r);
     ASSERT(!r.bad && reader_left(&r) == 0);

@@ -7,7 +7,7 @@
  *
  *   offset bytes
  *        0     4  magic "STRK"
- *        4     1  protocol version (1)
+ *        4     1  protocol version (2)
  *        5     1  type (enum frame_type)
  *        6     2  flags (enum frame_flag)
  *        8     4  session: which volume on this connection; 0 is the connection itself
@@ -17,9 +17,10 @@
  *       24     8  request: matches a reply to what it answers
  *       32     8  offset in the volume, bytes
  *       40     8  length in the volume, bytes, or an argument
- *       48     4  CRC32C of the body and the checksum table
- *       52     4  CRC32C of bytes 0 to 51
- *       56        body, then 4 bytes of CRC32C for each 4 KiB of payload, then the payload
+ *       48     8  generation of the volume; 0 is the head
+ *       56     4  CRC32C of the body and the checksum table
+ *       60     4  CRC32C of bytes 0 to 59
+ *       64        body, then 4 bytes of CRC32C for each 4 KiB of payload, then the payload
  *
  * The payload's checksums are the ones that were computed where the data entered the target; they
  * are stored with the data and travel with it ever after. Any checksum that does not match costs
@@ -36,8 +37,8 @@
 #include <stdint.h>
 
 enum {
-    FRAME_VERSION = 1,
-    FRAME_HEADER_BYTES = 56,
+    FRAME_VERSION = 2,
+    FRAME_HEADER_BYTES = 64,
     FRAME_BODY_BYTES_MAX = 64u << 10,
 };
 
@@ -45,8 +46,9 @@ enum {
  * Requests flow from target to replica; a reply has its request's type, request number and session,
  * and FRAME_REPLY. The bodies are structs of message.h. What may be together (frame_invalid):
  * only what is named here has a body or a payload, and must have it; "range" is an offset and a
- * length in the volume, multiples of 4096, length above 0. A reply with a status has no payload,
- * and a body or not.
+ * length in the volume, multiples of 4096, length above 0. A generation is what READ, COPY, ZERO,
+ * HASH, DIFF, SETTLE and DIGEST may name; 0 elsewhere. A reply with a status has no payload, and a
+ * body or not.
  */
 enum frame_type {
     /* Session 0: the connection and the catalogue. */
@@ -66,16 +68,30 @@ enum frame_type {
     FRAME_COMMIT = 46,     /* length: checkpoint number; no reply. Flag ALL */
     FRAME_GETMAP = 48,     /* range of at most 8 GiB; flag ALL. Reply body: a bit per 16 KiB of what
                               may differ, lowest bit first; what is past its end is zero */
-    FRAME_HASH = 50,       /* range; reply body: one hash for each 16 KiB */
-    FRAME_COPY = 52,       /* a resynchronisation write: like WRITE, but counts as copied */
+    FRAME_HASH = 50,  /* range of at most 1 MiB, body: message_hash_ask; reply body: HASH_BYTES for
+                         each 16 KiB. Also of what is not complete here */
+    FRAME_COPY = 52,  /* a resynchronisation write: like WRITE, but counts as copied */
     FRAME_CLOSE = 54, /* the session ends cleanly. A reply unasked, with STALE: it was taken over */
+    /* Generations and the book (generation.h). */
+    FRAME_COMMAND = 56,      /* body: message_command; reply body: lineage */
+    FRAME_LAST_COMMAND = 58, /* reply body: the last command applied here; none: there was none */
+    FRAME_BOOK = 60,         /* length: cursor, 0 first; reply body: a chunk of the book. MORE */
+    FRAME_INSTALL = 62,      /* body: a chunk; MORE on all but the last, whose reply has a lineage.
+                                ALL: nothing that is here counts as complete */
+    FRAME_SETTLE = 64,       /* the generation is complete here, durably; reply body: lineage */
+    FRAME_DIFF = 66, /* range of any length, body: message_diff_ask; reply body: runs, length: what
+                        they cover. Also of what is not complete here */
+    FRAME_DIGEST = 68, /* reply body: message_digest. ALL: reads everything again */
+    FRAME_SPACE = 70,  /* reply body: message_space */
 };
 
 enum frame_flag {
     FRAME_REPLY = 1u << 0,
     FRAME_FUA = 1u << 1,     /* WRITE, ZERO, COPY: durable before the reply */
-    FRAME_MORE = 1u << 2,    /* LIST replies: another frame follows */
-    FRAME_ALL = 1u << 3,     /* COMMIT: every data member is in sync; GETMAP: all planes */
+    FRAME_MORE = 1u << 2,    /* LIST replies, INSTALL: another frame follows; BOOK replies: there
+                                is more to be asked for */
+    FRAME_ALL = 1u << 3,     /* COMMIT: every data member is in sync; GETMAP: all planes; INSTALL,
+                                DIGEST: see there */
     FRAME_TARGET = 1u << 4,  /* OPEN: as a resynchronisation target, not as a member in sync */
     FRAME_NO_HOLE = 1u << 5, /* ZERO: keep the space allocated */
 };
@@ -92,6 +108,7 @@ enum frame_status {
     FRAME_INVALID = 7, /* the request breaks a rule */
     FRAME_EXISTS = 8,  /* CREATE: the identity is taken by something else */
     FRAME_BUSY = 9,
+    FRAME_ABSENT = 10, /* no such generation, or it is not complete here */
 };
 
 struct frame {
@@ -102,6 +119,7 @@ struct frame {
     uint64_t request;
     uint64_t offset_bytes;
     uint64_t length_bytes;
+    uint64_t generation;
     const uint8_t *body; /* lent by whoever hands the frame over, for the duration of the call */
     uint32_t body_bytes;
     struct slice payload; /* lent likewise; its checksum slots are filled; see frame_done */

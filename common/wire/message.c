@@ -9,13 +9,15 @@ enum {
     UUID_AND_KIND_BYTES = UUID_BYTES + 2, /* a member */
     CONFIG_FIXED_BYTES =
         UUID_BYTES + VOLUME_NAME_BYTES + 8 + 4 + 8 + 8 + UUID_BYTES + 8 + 8 + 1 + 1 + 1,
-    OPENED_FIXED_BYTES = 8 + UUID_BYTES + 1 + 1 + 4 * 8,
+    OPENED_FIXED_BYTES = 8 + UUID_BYTES + 1 + 1 + 4 * 8 + LINEAGE_BYTES,
+    CREATE_FIXED_BYTES = 2 * UUID_BYTES + 8,
     CONFIG_SIZE_BITS = 63, /* volumes are shorter than 2^63 bytes: offsets fit the kernel's */
 };
 
 STATIC_ASSERT(CONFIG_FIXED_BYTES + MEMBERS_MAX * UUID_AND_KIND_BYTES <= CONFIG_BYTES_MAX,
               "the longest configuration keeps its limit");
-STATIC_ASSERT(OPENED_FIXED_BYTES + CONFIG_BYTES_MAX <= MESSAGE_BYTES_MAX,
+STATIC_ASSERT(OPENED_FIXED_BYTES + CONFIG_BYTES_MAX <= MESSAGE_BYTES_MAX &&
+                  CREATE_FIXED_BYTES + CONFIG_BYTES_MAX <= MESSAGE_BYTES_MAX,
               "the longest message keeps its limit");
 
 static void bool_encode(struct writer *w, bool value)
@@ -160,12 +162,18 @@ void message_volume_decode(struct reader *r, struct message_volume *volume)
 void message_create_encode(struct writer *w, const struct message_create *create)
 {
     uuid_encode(w, &create->member);
+    uuid_encode(w, &create->origin);
+    write_u64(w, create->origin_generation);
     config_encode(w, &create->config);
 }
 
 void message_create_decode(struct reader *r, struct message_create *create)
 {
     uuid_decode(r, &create->member);
+    uuid_decode(r, &create->origin);
+    create->origin_generation = read_u64(r);
+    if (uuid_is_zero(&create->origin) != (create->origin_generation == 0))
+        r->bad = true;
     config_decode(r, &create->config);
 }
 
@@ -219,6 +227,7 @@ void message_opened_encode(struct writer *w, const struct message_opened *opened
     write_u64(w, opened->base_checkpoint);
     write_u64(w, opened->doubt_bytes);
     write_u64(w, opened->dirty_bytes);
+    lineage_encode(w, &opened->lineage);
     config_encode(w, &opened->config);
 }
 
@@ -232,6 +241,7 @@ void message_opened_decode(struct reader *r, struct message_opened *opened)
     opened->base_checkpoint = read_u64(r);
     opened->doubt_bytes = read_u64(r);
     opened->dirty_bytes = read_u64(r);
+    lineage_decode(r, &opened->lineage);
     config_decode(r, &opened->config);
 }
 

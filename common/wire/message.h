@@ -9,6 +9,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/uuid.h"
+#include "common/wire/generation.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +19,7 @@ enum {
     VOLUME_NAME_BYTES = 64,   /* with the final zero; visible ASCII */
     SOFTWARE_BYTES = 32,      /* likewise */
     CONFIG_BYTES_MAX = 1024,  /* an encoded configuration is never longer */
-    MESSAGE_BYTES_MAX = 1280, /* nor is any message */
+    MESSAGE_BYTES_MAX = 1280, /* nor is any message of this file */
 };
 
 enum member_kind { MEMBER_DATA = 0, MEMBER_WITNESS = 1 };
@@ -63,6 +64,8 @@ struct message_volume {
 
 struct message_create {
     struct uuid member; /* the identity the new replica gets */
+    struct uuid origin; /* a clone's: the volume it begins as, in the same pool; else zero */
+    uint64_t origin_generation; /* and the generation of it, a sealed one; 0: no origin */
     struct config config;
 };
 
@@ -93,7 +96,8 @@ struct message_opened {
     uint64_t base_checkpoint; /* the last one known to be durable at every data member */
     uint64_t doubt_bytes;     /* may differ between members in sync: recovery looks at these */
     uint64_t dirty_bytes;     /* of all planes: those and what members that are away may miss */
-    struct config config;     /* the one accepted here */
+    struct lineage lineage;
+    struct config config; /* the one accepted here */
 };
 
 /* Each encode writes exactly what decode reads; decode leaves r->bad set on anything malformed. */

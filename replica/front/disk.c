@@ -7,23 +7,28 @@
 STATIC_ASSERT((int)STORE_META_BYTES == (int)META_BYTES, "one record, one page");
 STATIC_ASSERT((int)STORE_DRL_PAGE_BYTES == (int)DRL_PAGE_BYTES, "one page of the log");
 
-static enum store_op op_of(enum service_io_kind kind)
+static const enum store_op ops[] = {
+    [SERVICE_READ] = STORE_READ,       [SERVICE_WRITE] = STORE_WRITE,
+    [SERVICE_ZERO] = STORE_ZERO,       [SERVICE_SYNC] = STORE_SYNC,
+    [SERVICE_META] = STORE_META,       [SERVICE_DRL] = STORE_DRL,
+    [SERVICE_COMMAND] = STORE_COMMAND, [SERVICE_LAST_COMMAND] = STORE_LAST_COMMAND,
+    [SERVICE_BOOK] = STORE_BOOK,       [SERVICE_INSTALL] = STORE_INSTALL,
+    [SERVICE_SETTLE] = STORE_SETTLE,   [SERVICE_DIFF] = STORE_DIFF,
+    [SERVICE_DIGEST] = STORE_DIGEST,   [SERVICE_SPACE] = STORE_SPACE,
+};
+
+/* What the service tells apart; all else is an error of the disk. */
+static int status_of(int status)
 {
-    switch (kind) {
-    case SERVICE_READ:
-        return STORE_READ;
-    case SERVICE_WRITE:
-        return STORE_WRITE;
-    case SERVICE_ZERO:
-        return STORE_ZERO;
-    case SERVICE_SYNC:
-        return STORE_SYNC;
-    case SERVICE_META:
-        return STORE_META;
-    case SERVICE_DRL:
-        return STORE_DRL;
-    }
-    UNREACHABLE();
+    bool known = status == 0 || status == -ENOSPC || status == -EILSEQ || status == -ENOENT ||
+                 status == -EINVAL || status == -EBUSY;
+    return known ? status : -EIO;
+}
+
+static bool has_reply(enum service_io_kind kind)
+{
+    return kind == SERVICE_LAST_COMMAND || kind == SERVICE_BOOK || kind == SERVICE_DIFF ||
+           kind == SERVICE_DIGEST || kind == SERVICE_SPACE;
 }
 
 static void disk_done(struct store_req *req)
@@ -31,9 +36,10 @@ static void disk_done(struct store_req *req)
     struct disk_io *disk = CONTAINER_OF(req, struct disk_io, req);
     struct volume *volume = disk->volume;
     struct replica *replica = volume->replica;
-    disk->io.status = req->status;
-    if (req->status != 0 && req->status != -ENOSPC)
-        disk->io.status = -EIO;
+    disk->io.status = status_of(req->status);
+    disk->io.length_bytes = req->length_bytes;
+    disk->io.reply = req->reply;
+    disk->io.lineage = req->lineage;
     if (req->op == STORE_READ && req->status == 0)
         slice_crc_fill(&disk->io.data);
     ASSERT(volume->io_count > 0 && replica->io_count > 0);
@@ -52,14 +58,23 @@ void disk_start(struct volume *volume, struct service_io *io)
         ASSERT(io->length_bytes <= PAYLOAD_BYTES_MAX);
         io->data = slice_get(volume->replica->bufs, (uint32_t)io->length_bytes);
     }
+    if (has_reply(io->kind) && !io->reply.buf)
+        io->reply = slice_get(volume->replica->bufs, FRAME_BODY_BYTES_MAX);
     disk->volume = volume;
     disk->req = (struct store_req){
-        .op = op_of(io->kind),
+        .op = ops[io->kind],
         .volume = volume->store,
         .fua = io->fua && (io->kind == SERVICE_WRITE || io->kind == SERVICE_ZERO),
         .no_hole = io->no_hole,
+        .more = io->more,
+        .all_incomplete = io->all_incomplete,
+        .verify = io->verify,
+        .partial = io->partial,
         .offset_bytes = io->offset_bytes,
         .length_bytes = io->length_bytes,
+        .generation = io->generation,
+        .from_generation = io->from_generation,
+        .reply = io->reply,
         .data = io->data,
         .bytes = io->bytes,
         .index = io->index,

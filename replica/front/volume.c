@@ -124,6 +124,7 @@ static struct service_found service_found_of(const struct store_found *found)
                    .away = found->planes + 2 * found->plane_bytes,
                    .bytes = found->plane_bytes,
                    .failed = found->failed},
+        .lineage = found->lineage,
         .same_boot = found->same_boot,
     };
 }

@@ -99,7 +99,7 @@ void data_request(struct service *service, struct service_io *io, const struct f
         sync_kick(service);
         return;
     }
-    if (!range_ok(service, io)) {
+    if (!range_ok(service, io) || frame->generation) {
         io_reply(service, io, FRAME_INVALID);
         return;
     }
@@ -207,5 +207,14 @@ void data_done(struct service *service, struct service_io *io)
             dirty_page_done(&service->dirty);
         io_put(service, io);
         break;
+    case SERVICE_COMMAND:
+    case SERVICE_LAST_COMMAND:
+    case SERVICE_BOOK:
+    case SERVICE_INSTALL:
+    case SERVICE_SETTLE:
+    case SERVICE_DIFF:
+    case SERVICE_DIGEST:
+    case SERVICE_SPACE:
+        UNREACHABLE();
     }
 }

@@ -86,6 +86,7 @@ struct service *service_new(const struct service_found *found, const struct uuid
         goto fail;
     }
     service->meta_durable = service->meta.seq;
+    service->lineage = found->lineage;
     service_start(service, &kept, boot, copies_equal);
     return service;
 
@@ -140,6 +141,14 @@ static void service_request(struct service *service, struct service_io *io,
         break;
     case FRAME_OPEN:
     case FRAME_HASH:
+    case FRAME_COMMAND:
+    case FRAME_LAST_COMMAND:
+    case FRAME_BOOK:
+    case FRAME_INSTALL:
+    case FRAME_SETTLE:
+    case FRAME_DIFF:
+    case FRAME_DIGEST:
+    case FRAME_SPACE:
     case FRAME_GREET:
     case FRAME_LIST:
     case FRAME_CREATE:

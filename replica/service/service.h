@@ -46,6 +46,16 @@ enum service_io_kind {
     SERVICE_SYNC,  /* all finished writes of the volume's data durable */
     SERVICE_META,  /* bytes/META_BYTES to copy `index`, durable when it ends */
     SERVICE_DRL,   /* bytes/DRL_PAGE_BYTES to page `index`, durable when it ends */
+    /* Generations and the book: `data` is the frame's body, `reply` the bytes of the reply's. */
+    SERVICE_COMMAND,      /* data; lineage. Survives the process at once, power loss by SYNC */
+    SERVICE_LAST_COMMAND, /* reply */
+    SERVICE_BOOK,         /* length_bytes: cursor; reply */
+    SERVICE_INSTALL,      /* data: chunks in order; all_incomplete. `more` unset: the book and the
+                             generations are replaced in one step; lineage */
+    SERVICE_SETTLE,       /* the generation is complete, durably; lineage */
+    SERVICE_DIFF,   /* generation, from_generation; reply; length_bytes becomes what it covers */
+    SERVICE_DIGEST, /* verify; reply */
+    SERVICE_SPACE,  /* reply */
 };
 
 /*
@@ -56,15 +66,27 @@ struct service_io {
     enum service_io_kind kind;
     bool fua;
     bool no_hole;
+    bool more;           /* INSTALL: another chunk follows */
+    bool all_incomplete; /* INSTALL: nothing that is here counts as complete */
+    bool verify;         /* DIGEST: everything is read again */
+    bool partial;        /* READ: also of a generation that is not complete here */
     uint64_t offset_bytes;
     uint64_t length_bytes;
-    struct slice data; /* WRITE: a reference held by the service; READ: the shell's at first, then
-                          the service's */
-    const uint8_t *bytes; /* META, DRL: valid until it is done */
+    uint64_t generation; /* READ, WRITE, ZERO, SETTLE, DIFF, DIGEST: 0 is the head. WRITE and ZERO
+                            of another: into one that is sealed and not complete here */
+    uint64_t from_generation; /* DIFF */
+    struct slice data;  /* WRITE: a reference held by the service; READ: the shell's at first, then
+                           the service's */
+    struct slice reply; /* a buffer of FRAME_BODY_BYTES_MAX of the shell, then the service's;
+                           filled, its length set */
+    struct lineage lineage; /* COMMAND, INSTALL, SETTLE: what the volume has become */
+    const uint8_t *bytes;   /* META, DRL: valid until it is done */
     uint32_t index;
     /*
-     * 0, -EIO, -ENOSPC (WRITE, ZERO), -EILSEQ (READ: checksum). A sync that failed, also as a part
-     * of a `fua` write, must be told as -EIO, whatever it was: it is the end of this replica.
+     * 0, -EIO, -ENOSPC (what writes), -EILSEQ (READ: checksum), -ENOENT (no such generation, or
+     * not complete), -EINVAL (a command or chunk that cannot be), -EBUSY (again later). A sync that
+     * failed, also as a part of a `fua` write, must be told as -EIO, whatever it was: it is the end
+     * of this replica.
      */
     int status;
     /* private */
@@ -95,6 +117,7 @@ struct service_found {
     uint8_t *drl; /* whole log image, drl_bytes; the service works on it in place */
     uint64_t drl_bytes;
     struct service_planes planes;
+    struct lineage lineage;
     bool same_boot; /* the planes are of this boot and process lineage: true to the last store */
 };
 

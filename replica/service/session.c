@@ -22,6 +22,7 @@ uint32_t session_opened_encode(const struct service *service, uint8_t *body, siz
         .base_checkpoint = meta->base_checkpoint,
         .doubt_bytes = dirty_count_bytes(&service->dirty, false),
         .dirty_bytes = dirty_count_bytes(&service->dirty, true),
+        .lineage = service->lineage,
         .config = meta->config,
     };
     struct writer w = writer_of(body, body_bytes);

@@ -44,6 +44,7 @@ struct service {
     uint32_t saying_count;
     bool failed; /* R7 */
 
+    struct lineage lineage;     /* of the volume at present, as the store told it last */
     struct meta meta;           /* as it should be */
     uint64_t meta_durable;      /* sequence number that both copies hold */
     uint64_t meta_writing;      /* the one under way */

@@ -100,6 +100,15 @@ static struct store_step plan(struct store_req *req)
     case STORE_META:
     case STORE_DRL:
         return plan_page(req);
+    case STORE_COMMAND:
+    case STORE_LAST_COMMAND:
+    case STORE_BOOK:
+    case STORE_INSTALL:
+    case STORE_SETTLE:
+    case STORE_DIFF:
+    case STORE_DIGEST:
+    case STORE_SPACE:
+        UNREACHABLE();
     }
     step.bytes = req->data.bytes + req->progress_bytes;
     step.offset_bytes = req->offset_bytes + req->progress_bytes;
@@ -128,6 +137,15 @@ static void check(const struct store_req *req)
     case STORE_DRL:
         ASSERT(req->bytes && req->index < volume->drl_bytes / STORE_DRL_PAGE_BYTES);
         break;
+    case STORE_COMMAND:
+    case STORE_LAST_COMMAND:
+    case STORE_BOOK:
+    case STORE_INSTALL:
+    case STORE_SETTLE:
+    case STORE_DIFF:
+    case STORE_DIGEST:
+    case STORE_SPACE:
+        UNREACHABLE();
     }
 }
 

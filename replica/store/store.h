@@ -25,6 +25,7 @@
 #include "common/base/list.h"
 #include "common/base/uuid.h"
 #include "common/net/loop.h"
+#include "common/wire/lineage.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,6 +56,15 @@ enum store_op {
     STORE_SYNC,  /* what was finished when this is submitted is on stable storage */
     STORE_META,  /* bytes -> copy `index`, durable */
     STORE_DRL,   /* bytes -> page `index`, durable */
+    /* Generations and the book: `data` and `reply` are bodies of the protocol's frames. */
+    STORE_COMMAND,      /* data: a command; lineage */
+    STORE_LAST_COMMAND, /* reply: the last command applied, or nothing */
+    STORE_BOOK,         /* length_bytes: cursor; reply: a chunk */
+    STORE_INSTALL,      /* data: a chunk; more, all_incomplete; lineage */
+    STORE_SETTLE,       /* generation: complete from now on, durably; lineage */
+    STORE_DIFF,         /* generation, from_generation, range; reply: runs; length_bytes: covered */
+    STORE_DIGEST,       /* generation, verify; reply */
+    STORE_SPACE,        /* reply */
 };
 
 /* The next system call of a request; private. */
@@ -78,12 +88,22 @@ struct store_req {
     struct store_volume *volume;
     bool fua; /* WRITE, ZERO: durable before done */
     bool no_hole;
+    bool more;
+    bool all_incomplete;
+    bool verify;
+    bool partial; /* READ: also of a generation that is not complete here */
     uint64_t offset_bytes;
     uint64_t length_bytes;
-    struct slice data; /* lent until done; READ: a buffer of at least length_bytes */
+    uint64_t generation; /* READ, WRITE, ZERO, SETTLE, DIFF, DIGEST; 0: the head */
+    uint64_t from_generation;
+    struct slice data;      /* lent until done; READ: a buffer of at least length_bytes */
+    struct slice reply;     /* a buffer lent until done; filled, its length set */
+    struct lineage lineage; /* COMMAND, INSTALL, SETTLE: what the volume has become */
     const uint8_t *bytes;
     uint32_t index;
-    int status; /* 0, -ENOSPC, or another -errno; of a sync that failed always -EIO */
+    /* 0, -ENOSPC, -EILSEQ (READ: checksum), -ENOENT (no such generation, or not complete), -EINVAL
+     * (a command or chunk that cannot be), or another -errno; of a sync that failed always -EIO. */
+    int status;
     void (*done)(struct store_req *req);
     /* private */
     struct list node;
@@ -106,6 +126,7 @@ struct store_found {
     uint64_t drl_bytes;
     uint8_t *planes; /* shared mapping: plane_count planes of plane_bytes each, one after another */
     uint64_t plane_bytes;
+    struct lineage lineage;
     /* The mapping was stamped under this boot id and its header is whole; else it is all zeros. */
     bool same_boot;
     uint8_t *failed; /* in the mapping: set to 1 when a sync fails; who repaired it clears it */

@@ -192,6 +192,7 @@ static int open_files(struct store_volume *volume, int dir_fd, struct store_foun
     found->drl_bytes = volume->drl_bytes;
     found->planes = volume->map + MAP_HEADER_BYTES;
     found->plane_bytes = volume->plane_bytes;
+    found->lineage.head_generation = 1;
     found->failed = volume->map + MAP_SYNC_FAILED_AT;
     return 0;
 }

@@ -82,7 +82,7 @@ static void op_done(struct repl *repl, struct repl_op *op, int status)
     op->resend = 0;
     op->phase = OP_DONE;
     op->status = status;
-    if (op->kind != REPL_FLUSH)
+    if (op->kind < REPL_FLUSH)
         range_lock_release(&repl->lock, &op->range);
     repl->slots[op->slot] = NULL;
     repl->free_slots[repl->free_count++] = op->slot;
@@ -101,6 +101,11 @@ void op_submit(struct repl *repl, struct repl_op *op)
     op->error = 0;
     op->serial = 0;
     list_init(&op->node);
+    if (op->kind >= REPL_COMMAND) {
+        op->phase = OP_LOCKING;
+        op_done(repl, op, -EINVAL);
+        return;
+    }
     if (op->kind == REPL_FLUSH) {
         op_ready(repl, op);
         if (repl->cache_lost_flush)

@@ -137,6 +137,14 @@ static void on_reply(struct repl *repl, uint8_t peer, const struct frame *frame)
     case FRAME_OPEN:
     case FRAME_COMMIT:
     case FRAME_HASH:
+    case FRAME_COMMAND:
+    case FRAME_LAST_COMMAND:
+    case FRAME_BOOK:
+    case FRAME_INSTALL:
+    case FRAME_SETTLE:
+    case FRAME_DIFF:
+    case FRAME_DIGEST:
+    case FRAME_SPACE:
     case FRAME_CLOSE:
     case FRAME_GREET:
     case FRAME_LIST:

@@ -35,60 +35,14 @@
 #ifndef STRAKE_REPLICATION_REPLICATION_H
 #define STRAKE_REPLICATION_REPLICATION_H
 
-#include "common/base/buf.h"
-#include "common/base/list.h"
 #include "common/wire/frame.h"
-#include "common/wire/message.h"
-#include "target/replication/range.h"
+#include "target/replication/operation.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
     REPL_OPS_MAX = 1024, /* outstanding client operations a volume; more wait with the volume */
-};
-
-enum repl_op_kind {
-    REPL_READ,
-    REPL_WRITE,
-    REPL_UPDATE, /* reads the range, lends it to REPL_DO_MERGE, then writes what the owner made of
-                    it */
-    REPL_ZERO,
-    REPL_FLUSH,
-};
-
-/* A client's operation, embedded by its owner. The core holds it, `node` included, from SUBMIT
- * until COMPLETE (but `node` is the owner's between MERGE and MERGED). */
-struct repl_op {
-    enum repl_op_kind kind;
-    bool fua;
-    bool no_hole;          /* ZERO */
-    uint64_t offset_bytes; /* multiple of 4096 */
-    uint64_t length_bytes; /* multiple of 4096; READ, WRITE, UPDATE: at most PAYLOAD_BYTES_MAX */
-    /*
-     * WRITE: the payload, checksums filled, owner's reference. READ: the result, one reference for
-     * the owner at COMPLETE. UPDATE: what was read, at MERGE; the owner replaces it by what is to
-     * be written (checksums filled) before MERGED.
-     */
-    struct slice data;
-    /*
-     * At COMPLETE: 0; -EIO: every replica that could serve it failed; -ENOSPC; -ESHUTDOWN: the
-     * volume stops or was fenced, and a write may or may not have taken effect.
-     */
-    int status;
-    struct list node;
-    /* private */
-    struct repl_range range;
-    uint64_t serial;
-    uint64_t sent_ns;
-    uint16_t slot;
-    uint8_t phase;
-    bool merged;      /* UPDATE: what is to be written is there */
-    uint8_t sent;     /* peers it was sent to in their present session */
-    uint8_t answered; /* peers that answered it since it was dispatched */
-    uint8_t failed;   /* of these, with an error */
-    uint8_t resend;   /* peers it is to be sent to again */
-    int error;        /* what the last failing peer said */
 };
 
 struct repl_settings {

@@ -122,6 +122,15 @@ static int kio_run(struct sim *sim, struct sim_kio *kio)
     case SERVICE_DRL:
         memcpy(disk->drl + (size_t)kio->index * DRL_PAGE_BYTES, kio->bytes, DRL_PAGE_BYTES);
         return 0;
+    case SERVICE_COMMAND:
+    case SERVICE_LAST_COMMAND:
+    case SERVICE_BOOK:
+    case SERVICE_INSTALL:
+    case SERVICE_SETTLE:
+    case SERVICE_DIFF:
+    case SERVICE_DIGEST:
+    case SERVICE_SPACE:
+        break;
     }
     UNREACHABLE();
 }
@@ -299,6 +308,7 @@ void replica_start(struct sim *sim, struct sim_replica *replica)
         .drl = replica->drl_image,
         .drl_bytes = disk->drl_bytes,
         .planes = planes_of(disk, disk->planes),
+        .lineage = {.head_generation = 1},
         .same_boot = true, /* the service compares boot identities itself */
     };
     replica->stopping = false;

@@ -64,6 +64,12 @@ static void target_done(struct sim *sim, struct sim_target *target, struct sim_o
         if (op->op.status == 0)
             oracle_flushed(sim, op->start_ns);
         break;
+    case REPL_COMMAND:
+    case REPL_DIFF:
+    case REPL_BOOK:
+    case REPL_DIGEST:
+    case REPL_SPACE:
+        UNREACHABLE();
     }
     slice_release(&op->op.data);
     free(op);

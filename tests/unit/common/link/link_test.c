@@ -494,7 +494,7 @@ START_TEST(stranger_costs_its_connection)
     int fds[2];
     char rest;
     static const char hello[] =
-        "GET / HTTP/1.1\r\nHost: example.org\r\nUser-Agent: a\r\nAccept: *\r\n";
+        "GET / HTTP/1.1\r\nHost: example.org\r\nUser-Agent: a\r\nAccept: */*;q=0.8\r\n\r\n";
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     link_accept(b.link, &loop, &sender, &bufs, fds[1]);
     ck_assert_int_eq((int)write(fds[0], hello, sizeof(hello)), (int)sizeof(hello));

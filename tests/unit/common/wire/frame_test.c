@@ -95,7 +95,7 @@ START_TEST(header_is_as_the_table_says)
 {
     static const uint8_t golden[] = {
         'S',  'T',  'R',  'K',                          /* magic */
-        1,    34,   0,    0,                            /* version, ACCEPT, no flag */
+        2,    34,   0,    0,                            /* version, ACCEPT, no flag */
         0,    0,    0,    7,                            /* session */
         0,    0,    0,    5,                            /* body length */
         0,    0,    0,    0,                            /* payload length */
@@ -103,6 +103,7 @@ START_TEST(header_is_as_the_table_says)
         1,    2,    3,    4,    5,    6,    7,    8,    /* request */
         0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, /* offset */
         0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, /* length */
+        0,    0,    0,    0,    0,    0,    0,    0,    /* generation */
         0x9a, 0x71, 0xbb, 0x4c,                         /* CRC32C of "hello" */
     };
     encode(&accept_frame);
@@ -115,10 +116,10 @@ END_TEST
 START_TEST(header_ends_with_its_own_checksum)
 {
     encode(&accept_frame);
-    uint32_t crc = crc32c(0, wire, 52);
+    uint32_t crc = crc32c(0, wire, 60);
     const uint8_t expected[] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8),
                                 (uint8_t)crc};
-    ck_assert_mem_eq(wire + 52, expected, 4);
+    ck_assert_mem_eq(wire + 60, expected, 4);
 }
 END_TEST
 
@@ -155,6 +156,20 @@ START_TEST(frame_with_a_body_comes_back)
     ck_assert_mem_eq(got.body, "hello", 5);
     ck_assert_uint_eq(got.payload.length_bytes, 0);
     ck_assert_uint_eq(rx_length(&rx), 0);
+    frame_done(&got);
+}
+END_TEST
+
+START_TEST(generation_comes_back)
+{
+    struct frame frame = {
+        .type = FRAME_READ, .session = 1, .length_bytes = 4096, .generation = 0x3132333435363738};
+    struct frame got;
+    const char *why;
+    encode(&frame);
+    receive(wire, wire_bytes);
+    ck_assert_int_eq(frame_decode(&rx, &got, &why), FRAME_DECODE_OK);
+    ck_assert_uint_eq(got.generation, frame.generation);
     frame_done(&got);
 }
 END_TEST
@@ -280,8 +295,8 @@ static const char *forged_why(uint32_t at, uint8_t value)
     const char *why = NULL;
     encode(&accept_frame);
     wire[at] = value;
-    struct writer w = writer_of(wire + 52, 4);
-    write_u32(&w, crc32c(0, wire, 52));
+    struct writer w = writer_of(wire + 60, 4);
+    write_u32(&w, crc32c(0, wire, 60));
     receive(wire, wire_bytes);
     ck_assert_int_eq(frame_decode(&rx, &got, &why), FRAME_DECODE_BAD);
     return why;
@@ -295,7 +310,7 @@ END_TEST
 
 START_TEST(another_version_is_refused)
 {
-    ck_assert_str_eq(forged_why(4, 2), "unknown protocol version");
+    ck_assert_str_eq(forged_why(4, 1), "unknown protocol version");
 }
 END_TEST
 
@@ -335,7 +350,7 @@ static const struct {
     {{.type = FRAME_FLUSH, .session = 1}, 4096, "a payload where none belongs"},
     {{.type = FRAME_FLUSH, .session = 1, .status = FRAME_IO}, 0, "a request has a status"},
     {{.type = FRAME_FLUSH, .session = 1, .flags = FRAME_REPLY, .status = FRAME_IO}, 0, NULL},
-    {{.type = FRAME_FLUSH, .session = 1, .flags = FRAME_REPLY, .status = 10}, 0, "unknown status"},
+    {{.type = FRAME_FLUSH, .session = 1, .flags = FRAME_REPLY, .status = 11}, 0, "unknown status"},
     {{.type = FRAME_OPEN, .session = 1, .flags = FRAME_TARGET, .body_bytes = 9}, 0, NULL},
     {{.type = FRAME_OPEN, .session = 1, .flags = FRAME_REPLY}, 0, "the body is missing"},
     {{.type = FRAME_OPEN, .session = 1, .flags = FRAME_REPLY, .status = FRAME_STALE}, 0, NULL},
@@ -382,7 +397,51 @@ static const struct {
     {{.type = FRAME_GETMAP, .session = 1, .length_bytes = (8ull << 30) + 4096},
      0,
      "a map's range is too long"},
-    {{.type = FRAME_HASH, .session = 1, .length_bytes = 4096}, 0, NULL},
+    {{.type = FRAME_HASH, .session = 1, .length_bytes = 4096, .body_bytes = 16}, 0, NULL},
+    {{.type = FRAME_HASH, .session = 1, .length_bytes = 4096}, 0, "the body is missing"},
+    {{.type = FRAME_HASH, .session = 1, .length_bytes = 2u << 20, .body_bytes = 16},
+     0,
+     "a read is too long"},
+    {{.type = FRAME_READ, .session = 1, .length_bytes = 4096, .generation = 7}, 0, NULL},
+    {{.type = FRAME_COPY, .session = 1, .length_bytes = 4096, .generation = 7}, 4096, NULL},
+    {{.type = FRAME_ZERO, .session = 1, .length_bytes = 4096, .generation = 7}, 0, NULL},
+    {{.type = FRAME_READ, .session = 1, .flags = FRAME_REPLY, .generation = 7}, 4096, NULL},
+    {{.type = FRAME_WRITE, .session = 1, .length_bytes = 4096, .generation = 7},
+     4096,
+     "a generation this frame cannot have"},
+    {{.type = FRAME_FLUSH, .session = 1, .generation = 7},
+     0,
+     "a generation this frame cannot have"},
+    {{.type = FRAME_COMMAND, .session = 1, .body_bytes = 9}, 0, NULL},
+    {{.type = FRAME_COMMAND, .session = 1}, 0, "the body is missing"},
+    {{.type = FRAME_COMMAND, .session = 1, .flags = FRAME_REPLY, .body_bytes = 9}, 0, NULL},
+    {{.type = FRAME_LAST_COMMAND, .session = 1}, 0, NULL},
+    {{.type = FRAME_LAST_COMMAND, .session = 1, .flags = FRAME_REPLY}, 0, NULL},
+    {{.type = FRAME_BOOK, .session = 1, .length_bytes = 12345}, 0, NULL},
+    {{.type = FRAME_BOOK, .session = 1, .flags = FRAME_REPLY | FRAME_MORE, .body_bytes = 9},
+     0,
+     NULL},
+    {{.type = FRAME_INSTALL, .session = 1, .flags = FRAME_MORE | FRAME_ALL, .body_bytes = 9},
+     0,
+     NULL},
+    {{.type = FRAME_INSTALL, .session = 1, .flags = FRAME_REPLY}, 0, NULL},
+    {{.type = FRAME_INSTALL, .session = 1, .flags = FRAME_REPLY | FRAME_ALL},
+     0,
+     "a flag this frame cannot have"},
+    {{.type = FRAME_SETTLE, .session = 1, .generation = 3}, 0, NULL},
+    {{.type = FRAME_DIFF,
+      .session = 1,
+      .length_bytes = 1ull << 44,
+      .generation = 3,
+      .body_bytes = 8},
+     0,
+     NULL},
+    {{.type = FRAME_DIFF, .session = 1, .generation = 3, .body_bytes = 8}, 0, "a range is empty"},
+    {{.type = FRAME_DIGEST, .session = 1, .flags = FRAME_ALL, .generation = 3}, 0, NULL},
+    {{.type = FRAME_SPACE, .session = 1}, 0, NULL},
+    {{.type = FRAME_SPACE, .session = 1, .generation = 3},
+     0,
+     "a generation this frame cannot have"},
 };
 
 START_TEST(rule_holds)
@@ -403,7 +462,7 @@ START_TEST(names_exist_for_all_and_for_strangers)
     ck_assert_str_eq(frame_type_name(255), "unknown");
     ck_assert_str_eq(frame_status_text(FRAME_STALE), "a newer target took over");
     ck_assert_str_eq(frame_status_text(FRAME_BUSY), "busy");
-    ck_assert_str_eq(frame_status_text(10), "unknown status");
+    ck_assert_str_eq(frame_status_text(11), "unknown status");
 }
 END_TEST
 
@@ -416,6 +475,7 @@ int main(void)
     tcase_add_test(tests, header_ends_with_its_own_checksum);
     tcase_add_test(tests, checksum_table_stands_before_the_payload);
     tcase_add_test(tests, frame_with_a_body_comes_back);
+    tcase_add_test(tests, generation_comes_back);
     tcase_add_loop_test(tests, payload_comes_back_with_its_checksums, 0, 3);
     tcase_add_test(tests, longest_body_comes_back);
     tcase_add_test(tests, frames_behind_each_other_keep_their_own_checksums);

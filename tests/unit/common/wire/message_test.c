@@ -225,6 +225,36 @@ START_TEST(create_comes_back)
 }
 END_TEST
 
+START_TEST(create_of_a_clone_comes_back)
+{
+    struct message_create create = {.member = uuid_of(0xb1),
+                                    .origin = uuid_of(0xc1),
+                                    .origin_generation = 12,
+                                    .config = config_of_two()};
+    struct message_create got;
+    struct writer w = writer_of(wire, sizeof(wire));
+    message_create_encode(&w, &create);
+    struct reader r = reader_of(wire, writer_length(&w));
+    message_create_decode(&r, &got);
+    ck_assert(!r.bad);
+    ck_assert(uuid_equal(&got.origin, &create.origin));
+    ck_assert_uint_eq(got.origin_generation, 12);
+}
+END_TEST
+
+START_TEST(create_with_half_an_origin_is_malformed)
+{
+    struct message_create create = {
+        .member = uuid_of(0xb1), .origin_generation = 12, .config = config_of_two()};
+    struct message_create got;
+    struct writer w = writer_of(wire, sizeof(wire));
+    message_create_encode(&w, &create);
+    struct reader r = reader_of(wire, writer_length(&w));
+    message_create_decode(&r, &got);
+    ck_assert(r.bad);
+}
+END_TEST
+
 START_TEST(delete_carries_a_tombstone_and_nothing_else)
 {
     struct message_delete del = {.config = config_of_two()};
@@ -284,6 +314,13 @@ START_TEST(opened_comes_back)
                                     .base_checkpoint = 7,
                                     .doubt_bytes = 5,
                                     .dirty_bytes = 9,
+                                    .lineage = {.command = 11,
+                                                .command_identity = uuid_of(5),
+                                                .head_generation = 4,
+                                                .head_base = 3,
+                                                .incomplete_generation = 2,
+                                                .incomplete_base = 1,
+                                                .kept_generation = 4},
                                     .config = config_of_two()};
     struct message_opened got;
     struct writer w = writer_of(wire, sizeof(wire));
@@ -299,6 +336,12 @@ START_TEST(opened_comes_back)
     ck_assert_uint_eq(got.base_checkpoint, 7);
     ck_assert_uint_eq(got.doubt_bytes, 5);
     ck_assert_uint_eq(got.dirty_bytes, 9);
+    ck_assert(lineage_same(&got.lineage, &opened.lineage));
+    ck_assert_uint_eq(got.lineage.head_generation, 4);
+    ck_assert_uint_eq(got.lineage.head_base, 3);
+    ck_assert_uint_eq(got.lineage.incomplete_generation, 2);
+    ck_assert_uint_eq(got.lineage.incomplete_base, 1);
+    ck_assert_uint_eq(got.lineage.kept_generation, 4);
     ck_assert_uint_eq(got.config.member_count, 2);
 }
 END_TEST
@@ -417,6 +460,8 @@ int main(void)
     tcase_add_test(tests, greet_with_versions_the_wrong_way_round_is_malformed);
     tcase_add_test(tests, volumes_come_back_one_after_another);
     tcase_add_test(tests, create_comes_back);
+    tcase_add_test(tests, create_of_a_clone_comes_back);
+    tcase_add_test(tests, create_with_half_an_origin_is_malformed);
     tcase_add_test(tests, delete_carries_a_tombstone_and_nothing_else);
     tcase_add_test(tests, health_comes_back);
     tcase_add_test(tests, open_comes_back);

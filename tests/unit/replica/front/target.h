@@ -127,8 +127,10 @@ static uint8_t out[MESSAGE_BYTES_MAX];
 
 static inline struct frame greeting(void)
 {
-    const struct message_greet greet = {
-        .version_min = 1, .version_max = 1, .process = controller, .software = "test"};
+    const struct message_greet greet = {.version_min = FRAME_VERSION,
+                                        .version_max = FRAME_VERSION,
+                                        .process = controller,
+                                        .software = "test"};
     struct writer w = writer_of(out, sizeof(out));
     message_greet_encode(&w, &greet);
     return (struct frame){
