@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* What is kept for reuse beyond this goes back to the heap: idle processes stay small. */
-#define BUF_CACHED_BYTES_MAX ((uint64_t)32 << 20)
+#define BUF_CACHED_BYTES_MAX ((uint64_t)BUF_BYTES_MAX + BUF_SLACK_BYTES)
 
 void buf_pool_init(struct buf_pool *pool, uint64_t limit_bytes)
 {
@@ -34,10 +34,15 @@ void buf_pool_release(struct buf_pool *pool)
     *pool = (struct buf_pool){0};
 }
 
+static uint32_t buf_class_bytes(uint32_t class_idx)
+{
+    return ((uint32_t)BUF_BYTES_MIN << class_idx) + BUF_SLACK_BYTES;
+}
+
 static struct buf *buf_new(struct buf_pool *pool, uint32_t class_idx)
 {
     struct buf *buf = calloc(1, sizeof(*buf));
-    uint32_t capacity = (uint32_t)BUF_BYTES_MIN << class_idx;
+    uint32_t capacity = buf_class_bytes(class_idx);
     ASSERT(buf);
     *buf = (struct buf){.pool = pool, .class_idx = class_idx, .capacity_bytes = capacity};
     buf->crc = calloc(capacity / BLOCK_BYTES + 1, sizeof(*buf->crc));
@@ -50,7 +55,7 @@ struct buf *buf_get(struct buf_pool *pool, uint32_t capacity_bytes)
 {
     ASSERT(capacity_bytes <= BUF_BYTES_MAX);
     uint32_t class_idx = 0;
-    while (((uint32_t)BUF_BYTES_MIN << class_idx) < capacity_bytes)
+    while (buf_class_bytes(class_idx) < capacity_bytes)
         class_idx++;
     struct buf *buf = pool->free[class_idx];
     if (buf) {

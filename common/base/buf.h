@@ -24,6 +24,7 @@ enum {
     PAYLOAD_BYTES_MAX = 1u << 20, /* the longest payload of one replicated operation */
     BUF_BYTES_MIN = 64u << 10,    /* smallest capacity */
     BUF_CLASS_COUNT = 10,         /* 64 KiB, 128 KiB, ... 32 MiB */
+    BUF_SLACK_BYTES = 4096,       /* more in each: a payload is received with its headers */
     BUF_BYTES_MAX = BUF_BYTES_MIN << (BUF_CLASS_COUNT - 1),
 };
 

@@ -9,8 +9,8 @@ enum {
     RX_ROOM_BYTES_MIN = 16u << 10,
     /* What is longer is no usual message: the next buffer is not made for another such. */
     RX_USUAL_BYTES_MAX = 2 * PAYLOAD_BYTES_MAX,
-    /* Received beyond a long message: headers that its length does not count. */
-    RX_BEYOND_BYTES = 256,
+    /* Received beyond a long message's own length: the headers before and after it. */
+    RX_BEYOND_BYTES = 512,
 };
 
 void rx_init(struct rx *rx, struct buf_pool *pool)
@@ -53,7 +53,7 @@ struct slice rx_take(struct rx *rx, uint32_t length_bytes)
 static uint32_t rx_wanted(const struct rx *rx)
 {
     bool long_ones = rx->usual_bytes > BUF_BYTES_MIN && rx->usual_bytes > rx->want_bytes;
-    return long_ones ? rx->usual_bytes : rx->want_bytes;
+    return long_ones ? rx->usual_bytes + RX_BEYOND_BYTES : rx->want_bytes;
 }
 
 /* True when the wanted bytes, and a receive worth its while, fit behind what is there. */
@@ -88,9 +88,8 @@ uint8_t *rx_space(struct rx *rx, uint32_t *room_bytes)
     }
     *room_bytes = rx->buf->capacity_bytes - rx->end;
     /* More of the next long message would only be moved to a buffer of its own. */
-    if (wanted > BUF_BYTES_MIN && wanted > length &&
-        *room_bytes > wanted - length + RX_BEYOND_BYTES)
-        *room_bytes = wanted - length + RX_BEYOND_BYTES;
+    if (wanted > BUF_BYTES_MIN && wanted > length && *room_bytes > wanted - length)
+        *room_bytes = wanted - length;
     ASSERT(*room_bytes > 0);
     return rx->buf->bytes + rx->end;
 }

@@ -21,6 +21,9 @@ enum {
     STREAM_KEEPALIVE_INTERVAL_S = 5,
     STREAM_KEEPALIVE_COUNT = 3,
     STREAM_DEAD_MS = 30000,
+    /* A longer rest of a message is waited for in the kernel, and received in one call. */
+    STREAM_REST_BYTES_MIN = 32u << 10,
+    STREAM_REST_BYTES_MAX = 256u << 10,
 };
 
 static bool stream_is_open(const struct stream *stream)
@@ -104,12 +107,32 @@ static void stream_watch(struct stream *stream)
         ev_io_start(stream->loop->ev, &stream->readable);
 }
 
+/*
+ * The owner waits for the rest of a long message: so may the kernel, instead of waking us for each
+ * piece of it. An end or an error of the connection wakes at once all the same.
+ */
+static void stream_expect(struct stream *stream)
+{
+    uint32_t there = rx_length(&stream->rx);
+    uint32_t rest = stream->rx.want_bytes > there ? stream->rx.want_bytes - there : 0;
+    if (rest < STREAM_REST_BYTES_MIN || stream->tls)
+        rest = 1;
+    else if (rest > STREAM_REST_BYTES_MAX)
+        rest = STREAM_REST_BYTES_MAX;
+    int bytes = (int)rest;
+    if (rest == stream->expected_bytes ||
+        setsockopt(stream->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes)))
+        return;
+    stream->expected_bytes = rest;
+}
+
 /* False when the owner closed the stream. */
 static bool stream_deliver(struct stream *stream)
 {
     if (!stream_tell(stream, stream->on_bytes))
         return false;
     rx_trim(&stream->rx);
+    stream_expect(stream);
     return true;
 }
 
@@ -324,7 +347,7 @@ static void stream_init(struct stream *stream, struct loop *loop, struct stream_
                         struct buf_pool *bufs, int fd)
 {
     ASSERT(!stream_is_open(stream));
-    *stream = (struct stream){.loop = loop, .sender = sender, .fd = fd};
+    *stream = (struct stream){.loop = loop, .sender = sender, .fd = fd, .expected_bytes = 1};
     rx_init(&stream->rx, bufs);
     tx_init(&stream->tx, bufs);
     list_init(&stream->send_node);

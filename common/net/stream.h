@@ -37,7 +37,8 @@ struct stream {
     bool connecting;
     bool closing; /* close once tx is empty */
     /* private */
-    bool owes_sent; /* tx had bytes since the last on_sent */
+    bool owes_sent;          /* tx had bytes since the last on_sent */
+    uint32_t expected_bytes; /* with fewer the kernel does not wake us */
     struct stream_sender *sender;
     struct tls *tls; /* owned; NULL: plain */
     struct ev_io readable;

@@ -224,6 +224,21 @@ struct export *front_export_add(struct front *front, struct volume *volume)
     return export;
 }
 
+void front_export_hold(struct export *export)
+{
+    scsi_reservations_await(export->unit);
+}
+
+void front_export_reservations(struct front *front, struct export *export, const uint8_t *bytes,
+                               size_t length)
+{
+    STATIC_ASSERT(sizeof(FRONT_RESERVATIONS_ROW) == sizeof(SCSI_RESERVATIONS_ROW), "one row");
+    if (!scsi_reservations_load(export->unit, bytes, length))
+        log_warn("volume %s: its SCSI reservations are not understood, and dropped", export->name);
+    iscsi_node_wake_export(&front->node, export);
+    conn_pump_ready(front);
+}
+
 void front_export_remove(struct front *front, struct export *export, void (*done)(void *arg),
                          void *arg)
 {

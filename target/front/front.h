@@ -55,6 +55,16 @@ struct export *front_export_add(struct front *front, struct volume *volume);
  */
 void front_export_remove(struct front *front, struct export *export, void (*done)(void *arg),
                          void *arg);
+/*
+ * SCSI reservations that outlive the target are the row FRONT_RESERVATIONS_ROW of the volume's
+ * book. Whoever adds an export whose book is not read yet calls _hold at once: iSCSI commands that
+ * a reservation might forbid wait until front_export_reservations gives what the row has (nothing:
+ * there is none).
+ */
+#define FRONT_RESERVATIONS_ROW "reservations"
+void front_export_hold(struct export *export);
+void front_export_reservations(struct front *front, struct export *export, const uint8_t *bytes,
+                               size_t length);
 struct exports *front_exports(struct front *front);
 struct front_counters front_counters(const struct front *front);
 /* For people: "127.0.0.1:3260", NULL past the last. */

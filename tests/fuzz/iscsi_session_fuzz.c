@@ -259,7 +259,7 @@ static void disk_do(struct block_req *request, bool fails)
     request->status = fails ? -EIO : 0;
     if (fails)
         return;
-    ASSERT(request->op == BLOCK_FLUSH ||
+    ASSERT(request->op == BLOCK_FLUSH || request->op == BLOCK_SET_ROW ||
            request->offset_bytes + request->length_bytes <= DISK_BYTES);
     if (request->op == BLOCK_READ) {
         request->data = slice_get(&bufs, (uint32_t)request->length_bytes);

@@ -4,10 +4,10 @@
 # For scripts that run in the guest (see run): attach and detach volumes by the kernel's iSCSI and
 # NBD initiators, put load on a file system and tell whether anybody saw an error.
 #
-#   iscsi_attach PORTAL IQN    discovery, login; sets $device
+#   iscsi_attach PORTAL IQN    by strake attach; sets $device
 #   iscsi_detach PORTAL IQN
-#   nbd_attach HOST PORT EXPORT   sets $device; it rides out a restarted server
-#   nbd_detach
+#   nbd_attach HOST PORT EXPORT   likewise
+#   nbd_detach EXPORT
 #   load_once DIR MIB SEED     writes files in DIR and verifies them
 #   load_verify DIR MIB SEED   verifies them once more, without writing
 #   load_for SECONDS DIR MIB   load_once again and again; sets $seed to the last one's
@@ -16,8 +16,8 @@
 #
 # Environment, which run passes on:
 #   GUEST_REPLACEMENT_TIMEOUT  iSCSI, default 120 s: a disk without its target fails requests then
-#   GUEST_NBD_TIMEOUT          default 10 s: a request unanswered for so long is sent again on a new
-#                              connection
+#   GUEST_NBD_OPTIONS          of strake attach
+#   GUEST_STRAKE               the command line, built without sanitizers
 set -euo pipefail
 
 guest_dir=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -88,39 +88,41 @@ iscsi_disk_of() {
   return 1
 }
 
-iscsi_attach() {
-  iscsid_start
-  iscsiadm -m discovery -t sendtargets -p "$1" | grep -F "$2" ||
-    fail "discovery at $1 does not show $2"
-  iscsiadm -m node -T "$2" -p "$1" --login || fail "login to $2 at $1"
-  wait_until 20 iscsi_disk_of "$2" || fail "no disk of $2"
+strake() {
+  "${GUEST_STRAKE:?}" "$@"
+}
+
+# volume_attach WAY URI: sets $device; it rides out a restarted target
+volume_attach() {
+  device=$(strake attach "--$1" "$2" "${@:3}") || fail "cannot attach $2"
+  [[ -b $device ]] || fail "$device is no block device"
   say "$2 is $device, $(blockdev --getsize64 "$device") bytes"
 }
 
+volume_detach() {
+  local log=/run/strake/attach/$1.log
+  [[ ! -e $log ]] || sed 's/^/GUEST: keeper: /' "$log"
+  strake detach "$1" || fail "cannot detach $1"
+  [[ -z $(ls /run/strake/attach/*.json 2>/dev/null) ]] || fail "something is left of $1"
+}
+
+iscsi_attach() {
+  iscsid_start
+  volume_attach iscsi "iscsi://$1/$2" --timeout "${GUEST_REPLACEMENT_TIMEOUT:-120}"
+}
+
 iscsi_detach() {
-  iscsiadm -m node -T "$2" -p "$1" --logout || fail "logout from $2"
+  volume_detach "${2##*:}"
 }
 
 nbd_attach() {
-  local number
   [[ -e /sys/block/nbd0 ]] || busybox modprobe nbd nbds_max=4
-  [[ -x /run/nbd_attach ]] || gcc -O1 -Wall -o /run/nbd_attach "$guest_dir/nbd_attach.c"
-  for number in 0 1 2 3; do
-    [[ -e /sys/block/nbd$number/pid ]] || break
-  done
-  nbd_keeper=$(/run/nbd_attach "$1" "$2" "$3" "$number" "${GUEST_NBD_TIMEOUT:-10}") ||
-    fail "cannot attach $3 at $1:$2"
-  device=/dev/nbd$number
-  say "export '$3' is $device, $(blockdev --getsize64 "$device") bytes"
+  # shellcheck disable=SC2086  # the options are words
+  volume_attach nbd "nbd://$1:$2/$3" ${GUEST_NBD_OPTIONS:-}
 }
 
 nbd_detach() {
-  kill "$nbd_keeper"
-  wait_until 10 nbd_gone || fail "$device does not detach"
-}
-
-nbd_gone() {
-  ! [[ -e /sys/block/${device#/dev/}/pid ]]
+  volume_detach "${1:-default}"
 }
 
 # fio_run DIR MIB SEED OPTIONS...: half the data past the page cache, half through it.

@@ -18,6 +18,7 @@ set -euo pipefail
 PATH="$BIN:/usr/sbin:/sbin:$PATH"
 DIR=$(mktemp -d "${TMPDIR:-/tmp}/strake-test.XXXXXX")
 export STRAKE_CONTROL="$DIR/target.sock"
+export GUEST_STRAKE="$BIN/strake-guest"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}"
 declare -A REPLICA_PORT REPLICA_PID REPLICA_HOST REPLICA_EXEC
 TARGET_PID=""

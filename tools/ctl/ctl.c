@@ -88,6 +88,39 @@ const struct ctl_command ctl_commands[] = {
          "replicas that are away goes when they come back.\n\n"
          "Example: strake volume delete scratch",
      .run = volume_delete_run},
+    {.name = "attach",
+     .args = {"VOLUME"},
+     .options = {{"iscsi", NULL},
+                 {"nbd", NULL},
+                 {"fuse", NULL},
+                 {"connections", "N"},
+                 {"read-only", NULL},
+                 {"timeout", "S"},
+                 {"foreground", NULL}},
+     .summary = "make a volume a block device of this machine, and print its path",
+     .help =
+         "VOLUME: a name that the target at the control socket knows, or, for a target elsewhere,\n"
+         "nbd://HOST/NAME or iscsi://PORTAL/IQN. The way is the first of these that works here:\n"
+         "--iscsi  the kernel's initiator, by open-iscsi; needs root\n"
+         "--nbd    the kernel's NBD client; needs root. A small process connects it again when\n"
+         "         the target was away. --connections: 2 if the target allows several; with one,\n"
+         "         a request waits for as long as it takes, with more it is sent again on another\n"
+         "         connection after 15 s\n"
+         "--fuse   a file, by nbdfuse; without root. A target that was killed means errors: "
+         "detach\n"
+         "         and attach again\n"
+         "Requests wait --timeout seconds (600) for a target that is away, then fail.\n"
+         "--foreground (NBD): stay, connect again when needed, and detach on SIGTERM unless the\n"
+         "device is in use; for a service manager.\n"
+         "A volume that is attached already stays so, and its device is printed.\n\n"
+         "Example: strake attach scratch",
+     .run = attach_run},
+    {.name = "detach",
+     .args = {"VOLUME|DEVICE"},
+     .summary = "undo attach",
+     .help = "Refused while the device is in use. What was written to it is flushed first.\n\n"
+             "Example: strake detach /dev/nbd0",
+     .run = detach_run},
     {.name = "session list",
      .summary = "the clients' connections",
      .help = "Example: strake session list",

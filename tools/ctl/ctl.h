@@ -21,7 +21,7 @@ enum {
     CTL_UNREACHABLE = 3, /* no target answers at the control socket */
 };
 
-enum { CTL_ARGS_MAX = 2, CTL_OPTIONS_MAX = 4, CTL_PATH_BYTES = 256, CTL_SIZE_TEXT_BYTES = 32 };
+enum { CTL_ARGS_MAX = 2, CTL_OPTIONS_MAX = 8, CTL_PATH_BYTES = 256, CTL_SIZE_TEXT_BYTES = 32 };
 
 struct ctl_option {
     const char *name;  /* without the dashes; NULL ends the list */
@@ -83,11 +83,17 @@ uint64_t json_u64_of(const json_t *object, const char *key);
 
 void print_sessions(const json_t *sessions);
 
+/* attach.c */
+int attach_run(struct ctl *ctl);
+int detach_run(struct ctl *ctl);
+
 /* session.c */
 int session_list_run(struct ctl *ctl);
 int session_drop_run(struct ctl *ctl);
 
 /* volume.c */
+/* A count given as an option: a whole number, small. CTL_OK, or it was said why not. */
+MUST_USE int count_of(const char *option, const char *text, json_int_t *count);
 int volume_create_run(struct ctl *ctl);
 int volume_list_run(struct ctl *ctl);
 int volume_show_run(struct ctl *ctl);

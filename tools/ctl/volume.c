@@ -25,8 +25,7 @@ static int volume_answer(const struct ctl *ctl, json_t *volume)
     return CTL_OK;
 }
 
-/* A count given as an option: a whole number, small. */
-static int count_of(const char *option, const char *text, json_int_t *count)
+int count_of(const char *option, const char *text, json_int_t *count)
 {
     size_t length = strlen(text);
     if (length == 0 || length > 9 || strspn(text, "0123456789") != length)

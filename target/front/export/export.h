@@ -23,6 +23,12 @@ enum {
 struct access;    /* access.h: who may use them */
 struct scsi_unit; /* target/front/scsi: what SCSI remembers of a logical unit */
 
+/*
+ * What SCSI has put in the way of everybody who is no initiator of its own: reservations and the
+ * software write protection hold for clients of other protocols, too.
+ */
+enum export_guard { EXPORT_OPEN, EXPORT_NO_WRITES, EXPORT_NO_ACCESS };
+
 struct export
 {
     char name[EXPORT_NAME_BYTES]; /* lower-case letters, digits, '.', '-': also legal in an IQN */
@@ -30,11 +36,12 @@ struct export
     uint64_t size_bytes;          /* multiple of 4096 */
     uint32_t block_bytes;         /* logical block: 512 or 4096 */
     bool read_only;
-    bool gone;              /* deleted: answers -ESHUTDOWN, sessions leave */
-    uint32_t session_count; /* how many sessions use it */
-    struct volume *volume;  /* where requests go; the front's business alone */
-    struct scsi_unit *unit; /* owned by the front, lent to scsi */
-    struct list node;       /* in exports */
+    enum export_guard guard; /* of scsi */
+    bool gone;               /* deleted: answers -ESHUTDOWN, sessions leave */
+    uint32_t session_count;  /* how many sessions use it */
+    struct volume *volume;   /* where requests go; the front's business alone */
+    struct scsi_unit *unit;  /* owned by the front, lent to scsi */
+    struct list node;        /* in exports */
 };
 
 struct exports {

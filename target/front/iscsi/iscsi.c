@@ -51,7 +51,7 @@ struct iscsi_conn *iscsi_conn_new(struct iscsi_node *node, const struct iscsi_ar
     memcpy(conn->random, arrival->random, sizeof(conn->random));
     snprintf(conn->local, sizeof(conn->local), "%s", arrival->local);
     conn->portal = arrival->portal;
-    conn->client.initiator = conn->initiator;
+    conn->client.initiator = conn->port.initiator;
     conn->client.address = access_address_of(arrival->peer);
     negotiation_init(&conn->keys);
     list_init(&conn->session_node);
@@ -60,6 +60,7 @@ struct iscsi_conn *iscsi_conn_new(struct iscsi_node *node, const struct iscsi_ar
     list_init(&conn->tasks);
     list_init(&conn->queue);
     list_init(&conn->r2t_wait);
+    list_init(&conn->waiting);
     struct reader r = reader_of(conn->random + ISCSI_RANDOM_STAT_SN, 4);
     conn->stat_sn = read_u32(&r);
     conn->exp_stat_sn = conn->stat_sn;
@@ -139,11 +140,40 @@ static void dispatch(struct iscsi_conn *conn, struct tx *tx, const struct frame 
     }
 }
 
+/* What that aborts may be the next one in the list. */
+static struct iscsi_task *task_that_preempts(const struct iscsi_conn *conn)
+{
+    LIST_FOR_EACH (node, &conn->waiting) {
+        struct iscsi_task *task = CONTAINER_OF(node, struct iscsi_task, wait);
+        if (task->state == TASK_PREEMPTS)
+            return task;
+    }
+    return NULL;
+}
+
+/* Commands that wait for what other sessions' commands do, or for the volume's book. */
+static void waiting_resume(struct iscsi_conn *conn, struct tx *tx)
+{
+    struct iscsi_task *preempts;
+    while ((preempts = task_that_preempts(conn)) != NULL)
+        iscsi_tmf_preempt(preempts);
+    LIST_FOR_EACH_SAFE (node, &conn->waiting) {
+        struct iscsi_task *task = CONTAINER_OF(node, struct iscsi_task, wait);
+        if (task->state == TASK_PREEMPTED && iscsi_tmf_export_aborts(conn))
+            continue;
+        if (task->state == TASK_HELD && !scsi_unit_known(task->scsi.unit))
+            continue;
+        iscsi_task_resume(task, tx);
+    }
+}
+
 /* What waits for something else than bytes. */
 static void pending(struct iscsi_conn *conn, struct tx *tx)
 {
     if (!conn->why && conn->export && conn->export->gone)
         iscsi_conn_fail(conn, "the export is gone");
+    if (!conn->why && !list_empty(&conn->waiting))
+        waiting_resume(conn, tx);
     if (!conn->why && conn->tmf_count > 0)
         iscsi_tmf_answer(conn, tx);
     if (!conn->why && conn->state == CONN_S6_IN_LOGOUT)
@@ -165,6 +195,7 @@ enum session_next iscsi_next(struct iscsi_conn *conn, struct rx *rx, struct tx *
             ASSERT(task->state == TASK_QUEUED);
             task->state = TASK_SUBMITTED;
             conn->submitted_count++;
+            scsi_submitting(&task->scsi, conn->node->bufs);
             *out = &task->scsi.block;
             return SESSION_REQUEST;
         }
@@ -242,6 +273,15 @@ void iscsi_node_drop_export(struct iscsi_node *node, const struct export *export
     }
 }
 
+void iscsi_node_wake_export(struct iscsi_node *node, const struct export *export)
+{
+    LIST_FOR_EACH (at, &node->sessions) {
+        struct iscsi_conn *conn = CONTAINER_OF(at, struct iscsi_conn, session_node);
+        if (conn->export == export)
+            iscsi_conn_wake(conn);
+    }
+}
+
 const char *iscsi_why(const struct iscsi_conn *conn)
 {
     return conn->why ? conn->why : "";
@@ -249,7 +289,7 @@ const char *iscsi_why(const struct iscsi_conn *conn)
 
 const char *iscsi_peer_name(const struct iscsi_conn *conn)
 {
-    return conn->initiator;
+    return conn->port.initiator;
 }
 
 const struct export *iscsi_export(const struct iscsi_conn *conn)

@@ -97,6 +97,8 @@ struct iscsi_conn *iscsi_node_superseded(struct iscsi_node *node);
 struct iscsi_conn *iscsi_node_ready(struct iscsi_node *node);
 /* All sessions of the export become superseded: it is dropped, or goes away. */
 void iscsi_node_drop_export(struct iscsi_node *node, const struct export *export);
+/* What its sessions' commands waited for may be there: iscsi_node_ready will name them. */
+void iscsi_node_wake_export(struct iscsi_node *node, const struct export *export);
 /*
  * Keepalive: called every few seconds with a monotonic time; sends a NOP-In on a silent connection.
  * False when the initiator has been silent too long (or login takes too long): close.

@@ -74,7 +74,7 @@ static struct login_refusal first_check(struct iscsi_conn *conn, const struct pd
     struct login *login = &conn->login;
     iscsi_conn_step(conn, CONN_EV_LOGIN);
     login->stage = stage_current(request->head.flags);
-    login->isid = request->isid;
+    conn->port.isid = request->isid;
     login->cid = request->cid;
     conn->exp_cmd_sn = request->head.cmd_sn;
     conn->max_cmd_sn = request->head.cmd_sn - 1;
@@ -94,7 +94,7 @@ static struct login_refusal header_check(const struct iscsi_conn *conn,
     uint8_t flags = request->head.flags;
     if (conn->login.pdus > ISCSI_LOGIN_PDUS_MAX)
         return (struct login_refusal){LOGIN_INITIATOR_ERROR, "login takes too many requests"};
-    if (request->isid != conn->login.isid || request->cid != conn->login.cid)
+    if (request->isid != conn->port.isid || request->cid != conn->login.cid)
         return (struct login_refusal){LOGIN_INVALID_REQUEST, "ISID or CID changed during login"};
     if (stage_current(flags) != conn->login.stage)
         return (struct login_refusal){LOGIN_INVALID_REQUEST, "a login request of the wrong stage"};
@@ -111,14 +111,14 @@ static struct login_refusal name_keep(struct iscsi_conn *conn)
     uint32_t length = conn->keys.text_bytes[KEY_INITIATOR_NAME];
     if (!name || length == 0)
         return (struct login_refusal){LOGIN_MISSING_PARAMETER, "InitiatorName is missing"};
-    if (length >= sizeof(conn->initiator))
+    if (length >= sizeof(conn->port.initiator))
         return (struct login_refusal){LOGIN_INITIATOR_ERROR, "InitiatorName is too long"};
     for (uint32_t i = 0; i < length; i++) {
         if ((uint8_t)name[i] <= ' ' || name[i] == 0x7f)
             return (struct login_refusal){LOGIN_INITIATOR_ERROR, "InitiatorName is none"};
     }
-    memcpy(conn->initiator, name, length);
-    conn->initiator[length] = 0;
+    memcpy(conn->port.initiator, name, length);
+    conn->port.initiator[length] = 0;
     return login_fine;
 }
 
@@ -149,7 +149,7 @@ static struct login_refusal names_check(struct iscsi_conn *conn, const struct pd
         negotiation_put(answer, "TargetAddress", redirect);
     if (refusal.why)
         return refusal;
-    if (request->tsih != 0 && iscsi_session_exists(conn, request->isid, request->tsih))
+    if (request->tsih != 0 && iscsi_session_exists(conn, request->tsih))
         return (struct login_refusal){LOGIN_TOO_MANY_CONNECTIONS,
                                       "a second connection of a session"};
     if (request->tsih != 0)

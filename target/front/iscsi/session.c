@@ -12,10 +12,10 @@ static struct iscsi_conn *session_of(struct list *node)
 }
 
 /* The same initiator port at the same target. */
-static bool same_port(const struct iscsi_conn *a, const struct iscsi_conn *b, uint64_t isid)
+static bool same_port(const struct iscsi_conn *a, const struct iscsi_conn *b)
 {
-    return a != b && !a->superseded && a->export == b->export && a->login.isid == isid &&
-           strcmp(a->initiator, b->initiator) == 0;
+    return a != b && !a->superseded && a->export == b->export &&
+           scsi_port_equal(&a->port, &b->port);
 }
 
 void iscsi_session_choose(struct iscsi_conn *conn, struct export *export)
@@ -25,11 +25,11 @@ void iscsi_session_choose(struct iscsi_conn *conn, struct export *export)
     export->session_count++;
 }
 
-bool iscsi_session_exists(const struct iscsi_conn *conn, uint64_t isid, uint16_t tsih)
+bool iscsi_session_exists(const struct iscsi_conn *conn, uint16_t tsih)
 {
     LIST_FOR_EACH (node, &conn->node->sessions) {
         const struct iscsi_conn *other = session_of(node);
-        if (same_port(other, conn, isid) && other->login.tsih == tsih)
+        if (same_port(other, conn) && other->login.tsih == tsih)
             return true;
     }
     return false;
@@ -69,13 +69,13 @@ bool iscsi_session_begin(struct iscsi_conn *conn)
     }
     ASSERT(conn->export && conn->export->unit && conn->nexus_id == 0);
     LIST_FOR_EACH (at, &node->sessions) {
-        if (same_port(session_of(at), conn, conn->login.isid))
+        if (same_port(session_of(at), conn))
             iscsi_session_supersede(session_of(at), "the initiator logged in anew");
     }
     do {
         node->next_nexus_id = node->next_nexus_id == UINT32_MAX ? 1 : node->next_nexus_id + 1;
     } while (nexus_used(node, node->next_nexus_id));
-    if (!scsi_nexus_attach(conn->export->unit, node->next_nexus_id))
+    if (!scsi_nexus_attach(conn->export->unit, node->next_nexus_id, &conn->port))
         return false;
     conn->nexus_id = node->next_nexus_id;
     conn->login.tsih = node->next_tsih;

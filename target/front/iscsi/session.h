@@ -8,7 +8,7 @@
 /* The export that the login names; it is kept until iscsi_session_end. */
 void iscsi_session_choose(struct iscsi_conn *conn, struct export *export);
 /* True when the initiator has a session of this ISID and TSIH with the export. */
-bool iscsi_session_exists(const struct iscsi_conn *conn, uint64_t isid, uint16_t tsih);
+bool iscsi_session_exists(const struct iscsi_conn *conn, uint16_t tsih);
 /*
  * The login is complete: takes the place of the session of the same initiator, ISID and export, if
  * there is one, and gets a TSIH. False when the export has no room for another initiator.

@@ -5,7 +5,7 @@
  *
  * Invariants:
  * 1. A task is in conn->tasks and findable by its ITT from receipt of the command until its answer
- *    is sent; `wait` is in conn->queue or conn->r2t_wait, or in none.
+ *    is sent; `wait` is in conn->queue, conn->r2t_wait or conn->waiting, or in none.
  * 2. A task that the front holds (TASK_SUBMITTED) is freed by iscsi_reply or iscsi_drop alone.
  * 3. An aborted task is submitted; it gets no answer.
  * 4. exp_cmd_sn - 1 <= max_cmd_sn in serial arithmetic, and max_cmd_sn never goes back.
@@ -58,6 +58,9 @@ enum task_state {
     TASK_RECEIVING, /* data-out is awaited */
     TASK_QUEUED,    /* its block request waits to be handed out */
     TASK_SUBMITTED, /* the front has its block request */
+    TASK_HELD,      /* it is not known yet whether reservations forbid it */
+    TASK_PREEMPTS,  /* what it is to abort is not aborted */
+    TASK_PREEMPTED, /* that is, but not all of it is over */
 };
 
 struct iscsi_task {
@@ -65,7 +68,7 @@ struct iscsi_task {
     struct iscsi_conn *conn;
     struct iscsi_task *hash_next;
     struct list node; /* in conn->tasks */
-    struct list wait; /* in conn->queue or conn->r2t_wait */
+    struct list wait; /* in conn->queue, conn->r2t_wait or conn->waiting */
     enum task_state state;
     bool immediate;
     bool aborted;
@@ -100,7 +103,6 @@ struct login {
     bool declared; /* our MaxRecvDataSegmentLength was told */
     uint8_t stage; /* CSG */
     uint32_t pdus;
-    uint64_t isid;
     uint16_t tsih;
     uint16_t cid;
 };
@@ -116,10 +118,10 @@ struct iscsi_conn {
 
     struct login login;
     struct auth auth;
-    struct access_client client; /* names `initiator` */
+    struct scsi_port port;       /* who it is */
+    struct access_client client; /* names port.initiator */
     struct negotiation keys;
     struct slice text_in; /* owned: a text continued over several PDUs, or empty */
-    char initiator[IQN_BYTES];
     bool discovery;
     bool header_digest;
     bool data_digest;
@@ -140,6 +142,7 @@ struct iscsi_conn {
     struct list tasks;
     struct list queue;    /* TASK_QUEUED */
     struct list r2t_wait; /* TASK_RECEIVING, not yet asked for */
+    struct list waiting;  /* TASK_HELD, _PREEMPTS or _PREEMPTED */
     uint32_t task_count;  /* not immediate */
     uint32_t immediate_count;
     uint32_t submitted_count;

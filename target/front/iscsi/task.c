@@ -202,12 +202,22 @@ static void task_respond(struct iscsi_task *task, struct tx *tx)
 
 static void task_step(struct iscsi_task *task, enum scsi_next next, struct tx *tx)
 {
-    if (next == SCSI_DONE) {
+    switch (next) {
+    case SCSI_DONE:
         task_respond(task, tx);
         return;
+    case SCSI_BLOCK:
+        task->state = TASK_QUEUED;
+        list_append(&task->conn->queue, &task->wait);
+        return;
+    case SCSI_ABORT:
+        task->state = TASK_PREEMPTS;
+        break;
+    case SCSI_WAIT:
+        task->state = TASK_HELD;
+        break;
     }
-    task->state = TASK_QUEUED;
-    list_append(&task->conn->queue, &task->wait);
+    list_append(&task->conn->waiting, &task->wait);
 }
 
 void iscsi_task_execute(struct iscsi_task *task, struct tx *tx)
@@ -215,6 +225,15 @@ void iscsi_task_execute(struct iscsi_task *task, struct tx *tx)
     ASSERT(task->state == TASK_RECEIVING && !task->soliciting);
     ASSERT(list_empty(&task->wait));
     task_step(task, scsi_command(&task->scsi, task->conn->node->bufs), tx);
+}
+
+void iscsi_task_resume(struct iscsi_task *task, struct tx *tx)
+{
+    struct buf_pool *bufs = task->conn->node->bufs;
+    bool held = task->state == TASK_HELD;
+    ASSERT(held || task->state == TASK_PREEMPTED);
+    list_remove(&task->wait);
+    task_step(task, held ? scsi_command(&task->scsi, bufs) : scsi_finish(&task->scsi, bufs), tx);
 }
 
 void iscsi_task_fail(struct iscsi_task *task, enum task_fault fault, struct tx *tx)

@@ -22,6 +22,8 @@ struct iscsi_task *iscsi_task_find(const struct iscsi_conn *conn, uint32_t itt);
 struct iscsi_task *iscsi_task_new(struct iscsi_conn *conn, const struct pdu_command *command);
 /* All its data-out is there (or none is wanted): answers it, or queues its block request. */
 void iscsi_task_execute(struct iscsi_task *task, struct tx *tx);
+/* What it waited for, in conn->waiting, is there. */
+void iscsi_task_resume(struct iscsi_task *task, struct tx *tx);
 /* The block request is done. */
 void iscsi_task_finish(struct iscsi_task *task, struct tx *tx);
 /* Its data-out did not come as it must: it is answered so, the connection goes on. */

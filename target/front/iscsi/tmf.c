@@ -58,13 +58,53 @@ static void task_abort(struct iscsi_task *task)
         iscsi_task_free(task);
 }
 
-/* True when there were any. */
-static bool tasks_abort(struct iscsi_conn *conn)
+/* All but `spared`, or NULL. True when there were any. */
+static bool tasks_abort(struct iscsi_conn *conn, const struct iscsi_task *spared)
 {
-    bool any = !list_empty(&conn->tasks);
-    LIST_FOR_EACH_SAFE (node, &conn->tasks)
+    bool any = false;
+    LIST_FOR_EACH_SAFE (node, &conn->tasks) {
+        if (task_in(node) == spared)
+            continue;
         task_abort(task_in(node));
+        any = true;
+    }
     return any;
+}
+
+static bool any_aborted(const struct iscsi_conn *conn)
+{
+    LIST_FOR_EACH (node, &conn->tasks) {
+        if (task_in(node)->aborted)
+            return true;
+    }
+    return false;
+}
+
+bool iscsi_tmf_export_aborts(const struct iscsi_conn *conn)
+{
+    LIST_FOR_EACH (node, &conn->node->sessions) {
+        const struct iscsi_conn *other = session_of(node);
+        if (other->export == conn->export && any_aborted(other))
+            return true;
+    }
+    return false;
+}
+
+void iscsi_tmf_preempt(struct iscsi_task *task)
+{
+    struct iscsi_conn *conn = task->conn;
+    struct scsi_unit *unit = conn->export->unit;
+    ASSERT(task->state == TASK_PREEMPTS);
+    LIST_FOR_EACH (node, &conn->node->sessions) {
+        struct iscsi_conn *other = session_of(node);
+        if (other->export != conn->export || !scsi_port_aborts(unit, &other->port) ||
+            !tasks_abort(other, task) || other == conn)
+            continue;
+        scsi_port_attention(unit, &other->port, SCSI_UA_COMMANDS_CLEARED);
+        iscsi_conn_wake(other);
+    }
+    scsi_ports_aborted(unit);
+    task->state = TASK_PREEMPTED;
 }
 
 /*
@@ -76,7 +116,7 @@ static bool export_abort(struct iscsi_conn *conn)
     bool others = false;
     LIST_FOR_EACH (node, &conn->node->sessions) {
         struct iscsi_conn *other = session_of(node);
-        if (other->export != conn->export || !tasks_abort(other) || other == conn)
+        if (other->export != conn->export || !tasks_abort(other, NULL) || other == conn)
             continue;
         iscsi_conn_wake(other);
         others = true;
@@ -96,15 +136,6 @@ static void target_leave(struct iscsi_conn *conn)
     iscsi_conn_fail(conn, why);
 }
 
-static bool any_aborted(const struct iscsi_conn *conn)
-{
-    LIST_FOR_EACH (node, &conn->tasks) {
-        if (task_in(node)->aborted)
-            return true;
-    }
-    return false;
-}
-
 /* True when something the function aborted is still at the disk. */
 static bool tmf_waits(const struct iscsi_conn *conn, const struct tmf *tmf)
 {
@@ -114,12 +145,7 @@ static bool tmf_waits(const struct iscsi_conn *conn, const struct tmf *tmf)
     }
     if (tmf->function == TMF_ABORT_TASK_SET)
         return any_aborted(conn);
-    LIST_FOR_EACH (node, &conn->node->sessions) {
-        const struct iscsi_conn *other = session_of(node);
-        if (other->export == conn->export && any_aborted(other))
-            return true;
-    }
-    return false;
+    return iscsi_tmf_export_aborts(conn);
 }
 
 void iscsi_tmf_answer(struct iscsi_conn *conn, struct tx *tx)
@@ -140,7 +166,8 @@ void iscsi_tmf_task_over(struct iscsi_node *node, const struct export *export)
 {
     LIST_FOR_EACH (at, &node->sessions) {
         struct iscsi_conn *conn = session_of(at);
-        if (conn->export == export && conn->tmf_count > 0)
+        bool waits = conn->tmf_count > 0 || !list_empty(&conn->waiting);
+        if (conn->export == export && waits)
             iscsi_conn_wake(conn);
     }
 }
@@ -171,7 +198,7 @@ static enum tmf_answer tmf_begin(struct iscsi_conn *conn, const struct pdu_tmf *
     case TMF_ABORT_TASK_SET:
         if (!lun_ok)
             return TMF_NO_LUN;
-        (void)tasks_abort(conn);
+        (void)tasks_abort(conn, NULL);
         return TMF_COMPLETE;
     case TMF_CLEAR_TASK_SET:
         if (!lun_ok)

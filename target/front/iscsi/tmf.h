@@ -9,6 +9,10 @@
 void iscsi_tmf_request(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame);
 /* Answers those of the connection whose commands' fate is known by now. */
 void iscsi_tmf_answer(struct iscsi_conn *conn, struct tx *tx);
+/* Aborts what a PREEMPT AND ABORT is to abort: it is PREEMPTED then. */
+void iscsi_tmf_preempt(struct iscsi_task *task);
+/* True when some command of the export that was aborted is still at the disk. */
+bool iscsi_tmf_export_aborts(const struct iscsi_conn *conn);
 /* An aborted command of the export is over: who waits for it is woken. */
 void iscsi_tmf_task_over(struct iscsi_node *node, const struct export *export);
 

@@ -73,6 +73,8 @@ bool scsi_cdb_too_long(const struct scsi_op *op, const uint8_t cdb[SCSI_CDB_BYTE
     uint64_t blocks = scsi_cdb_decode(op, cdb).length;
     bool moves = op->moves == SCSI_MOVES_IN_BLOCKS || op->moves == SCSI_MOVES_OUT_BLOCKS ||
                  (op->moves == SCSI_MOVES_OUT_VERIFY && scsi_cdb_bytchk(cdb) != SCSI_BYTCHK_NONE);
+    if (op->moves == SCSI_MOVES_OUT_BYTES)
+        return blocks > SCSI_TRANSFER_BYTES_MAX;
     return moves && blocks > SCSI_TRANSFER_BYTES_MAX / block_bytes;
 }
 

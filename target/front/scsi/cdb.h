@@ -23,6 +23,11 @@ enum scsi_op_flag {
     SCSI_OP_ALWAYS = 1u << 0, /* also without a logical unit, past unit attentions (SAM-5 5.14) */
     SCSI_OP_RANGE = 1u << 1,  /* LBA and length are blocks of the medium */
     SCSI_OP_WRITES = 1u << 2, /* refused where the export is read-only */
+    /* What reservations of others do not forbid (guard.h); without any of these they do. */
+    SCSI_OP_FREE = 1u << 3,  /* passes them all */
+    SCSI_OP_LOOKS = 1u << 4, /* passes persistent ones */
+    SCSI_OP_READS = 1u << 5, /* passes the write exclusive ones of these */
+    SCSI_OP_KEYS = 1u << 6,  /* PERSISTENT RESERVE: passes these, and no other one */
 };
 
 /* A big-endian number in the CDB; no bytes: there is none. */

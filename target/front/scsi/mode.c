@@ -5,6 +5,7 @@
  */
 #include "target/front/scsi/mode.h"
 
+#include "target/front/scsi/guard.h"
 #include "target/front/scsi/medium.h"
 #include "target/front/scsi/reply.h"
 #include "target/front/scsi/sense.h"
@@ -291,6 +292,7 @@ static enum scsi_next mode_change(struct scsi_command *command, struct mode mode
         return scsi_good(command);
     unit->descriptor_sense = mode.descriptor_sense;
     unit->write_protected = mode.write_protected;
+    scsi_guard_update(unit);
     scsi_unit_attention(unit, command->nexus_id, SCSI_UA_MODE_CHANGED);
     return protects ? scsi_block_flush(command) : scsi_good(command);
 }

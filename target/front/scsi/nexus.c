@@ -2,7 +2,9 @@
 /* The nexuses of a logical unit and their unit attentions. */
 #include "target/front/scsi/nexus.h"
 
-static struct scsi_nexus *nexus_find(struct scsi_unit *unit, uint32_t nexus_id)
+#include "target/front/scsi/guard.h"
+
+struct scsi_nexus *scsi_nexus_find(struct scsi_unit *unit, uint32_t nexus_id)
 {
     for (int i = 0; i < SCSI_NEXUS_MAX; i++)
         if (unit->nexus[i].used && unit->nexus[i].id == nexus_id)
@@ -25,14 +27,14 @@ static void attention_add(struct scsi_nexus *nexus, uint16_t what)
     nexus->attention[nexus->attention_count++] = what;
 }
 
-bool scsi_nexus_attach(struct scsi_unit *unit, uint32_t nexus_id)
+bool scsi_nexus_attach(struct scsi_unit *unit, uint32_t nexus_id, const struct scsi_port *port)
 {
-    ASSERT(nexus_id != 0 && !nexus_find(unit, nexus_id));
+    ASSERT(nexus_id != 0 && port && !scsi_nexus_find(unit, nexus_id));
     for (int i = 0; i < SCSI_NEXUS_MAX; i++) {
         struct scsi_nexus *nexus = &unit->nexus[i];
         if (nexus->used)
             continue;
-        *nexus = (struct scsi_nexus){.used = true, .id = nexus_id};
+        *nexus = (struct scsi_nexus){.used = true, .id = nexus_id, .port = port};
         attention_add(nexus, SCSI_UA_POWER_ON);
         return true;
     }
@@ -41,9 +43,11 @@ bool scsi_nexus_attach(struct scsi_unit *unit, uint32_t nexus_id)
 
 void scsi_nexus_detach(struct scsi_unit *unit, uint32_t nexus_id)
 {
-    struct scsi_nexus *nexus = nexus_find(unit, nexus_id);
+    struct scsi_nexus *nexus = scsi_nexus_find(unit, nexus_id);
     if (nexus)
         *nexus = (struct scsi_nexus){0};
+    if (unit->reserved_nexus_id == nexus_id)
+        scsi_unit_unreserve(unit);
 }
 
 void scsi_unit_attention(struct scsi_unit *unit, uint32_t except_id, enum scsi_attention what)
@@ -56,9 +60,19 @@ void scsi_unit_attention(struct scsi_unit *unit, uint32_t except_id, enum scsi_a
     }
 }
 
+void scsi_port_attention(struct scsi_unit *unit, const struct scsi_port *port,
+                         enum scsi_attention what)
+{
+    for (int i = 0; i < SCSI_NEXUS_MAX; i++) {
+        struct scsi_nexus *nexus = &unit->nexus[i];
+        if (nexus->used && scsi_port_equal(nexus->port, port))
+            attention_add(nexus, (uint16_t)what);
+    }
+}
+
 uint16_t scsi_nexus_take(struct scsi_unit *unit, uint32_t nexus_id)
 {
-    struct scsi_nexus *nexus = nexus_find(unit, nexus_id);
+    struct scsi_nexus *nexus = scsi_nexus_find(unit, nexus_id);
     if (!nexus || nexus->attention_count == 0)
         return 0;
     uint16_t what = nexus->attention[0];

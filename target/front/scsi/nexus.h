@@ -5,6 +5,8 @@
 
 #include "target/front/scsi/scsi.h"
 
+/* NULL: not attached. */
+struct scsi_nexus *scsi_nexus_find(struct scsi_unit *unit, uint32_t nexus_id);
 /* The oldest attention of the nexus, which is told with it; 0: none, or not attached. */
 uint16_t scsi_nexus_take(struct scsi_unit *unit, uint32_t nexus_id);
 

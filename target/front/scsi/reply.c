@@ -6,8 +6,14 @@
 
 struct writer scsi_reply_begin(struct scsi_command *command, struct buf_pool *pool)
 {
+    return scsi_reply_begin_long(command, pool, SCSI_RESPONSE_BYTES_MAX);
+}
+
+struct writer scsi_reply_begin_long(struct scsi_command *command, struct buf_pool *pool,
+                                    uint32_t bytes)
+{
     ASSERT(!command->data_in.buf);
-    command->data_in = slice_get(pool, SCSI_RESPONSE_BYTES_MAX);
+    command->data_in = slice_get(pool, bytes);
     return writer_of(command->data_in.bytes, command->data_in.length_bytes);
 }
 

@@ -8,6 +8,9 @@
 
 /* Room for SCSI_RESPONSE_BYTES_MAX, in command->data_in. */
 struct writer scsi_reply_begin(struct scsi_command *command, struct buf_pool *pool);
+/* Room for `bytes`. */
+struct writer scsi_reply_begin_long(struct scsi_command *command, struct buf_pool *pool,
+                                    uint32_t bytes);
 /* GOOD, with at most `allocation_bytes` of what was written. Returns SCSI_DONE. */
 enum scsi_next scsi_reply_end(struct scsi_command *command, const struct writer *w,
                               uint64_t allocation_bytes);

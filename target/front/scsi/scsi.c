@@ -3,7 +3,9 @@
 #include "target/front/scsi/scsi.h"
 
 #include "target/front/scsi/cdb.h"
+#include "target/front/scsi/guard.h"
 #include "target/front/scsi/nexus.h"
+#include "target/front/scsi/row.h"
 #include "target/front/scsi/sense.h"
 #include "target/front/scsi/unit.h"
 
@@ -18,6 +20,7 @@ void scsi_unit_reset(struct scsi_unit *unit, uint32_t except_id, enum scsi_atten
 {
     unit->descriptor_sense = false;
     unit->write_protected = false;
+    scsi_unit_unreserve(unit);
     scsi_unit_attention(unit, except_id, what);
 }
 
@@ -31,7 +34,7 @@ static void block_data_release(struct scsi_command *command)
 
 static enum scsi_next answer(struct scsi_command *command, enum scsi_next next)
 {
-    if (next == SCSI_BLOCK)
+    if (next != SCSI_DONE)
         return next;
     block_data_release(command);
     slice_release(&command->scratch);
@@ -49,6 +52,14 @@ static enum scsi_next unsupported(struct scsi_command *command)
     return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_INVALID_OPCODE);
 }
 
+/* True when it must be known who reserved the unit before this can be carried out. */
+static bool must_wait(const struct scsi_command *command)
+{
+    const uint8_t anyway = SCSI_OP_ALWAYS | SCSI_OP_FREE | SCSI_OP_LOOKS;
+    return command->unit && command->op && !(command->op->flags & anyway) &&
+           !scsi_unit_known(command->unit);
+}
+
 /* The rules for all commands that touch the unit. True: none is broken. */
 static bool unit_allows(struct scsi_command *command, const struct scsi_cdb *cdb)
 {
@@ -57,6 +68,10 @@ static bool unit_allows(struct scsi_command *command, const struct scsi_cdb *cdb
     uint64_t blocks = scsi_unit_blocks(command->unit);
     if (export->gone) {
         (void)scsi_fail(command, SCSI_KEY_NOT_READY, SCSI_ASC_NOT_READY);
+        return false;
+    }
+    if (scsi_guard_forbids(command)) {
+        (void)scsi_conflict(command);
         return false;
     }
     if (op->flags & SCSI_OP_WRITES && (export->read_only || command->unit->write_protected)) {
@@ -80,6 +95,8 @@ static enum scsi_next begin(struct scsi_command *command, struct buf_pool *pool)
 {
     const struct scsi_op *op = command->op;
     bool always = op && op->flags & SCSI_OP_ALWAYS;
+    if (must_wait(command))
+        return SCSI_WAIT;
     if (!command->unit && !always)
         return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_LUN_NOT_SUPPORTED);
     uint16_t attention = always ? 0 : scsi_nexus_take(command->unit, command->nexus_id);
@@ -109,6 +126,12 @@ enum scsi_next scsi_command(struct scsi_command *command, struct buf_pool *pool)
     command->progress = 0;
     command->expected_bytes = scsi_transfer_of(command->unit, command->cdb).data_out_bytes;
     return answer(command, begin(command, pool));
+}
+
+void scsi_submitting(struct scsi_command *command, struct buf_pool *pool)
+{
+    if (command->block.op == BLOCK_SET_ROW)
+        scsi_row_fill(command, pool);
 }
 
 enum scsi_next scsi_finish(struct scsi_command *command, struct buf_pool *pool)

@@ -10,6 +10,7 @@
 
 #include "common/base/block.h"
 #include "target/front/export/export.h"
+#include "target/front/scsi/reservations.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,6 +38,9 @@ enum scsi_attention {
     SCSI_UA_BUS_RESET = 0x2902,
     SCSI_UA_LUN_RESET = 0x2903,
     SCSI_UA_MODE_CHANGED = 0x2a01,
+    SCSI_UA_RESERVATIONS_PREEMPTED = 0x2a03,
+    SCSI_UA_RESERVATIONS_RELEASED = 0x2a04,
+    SCSI_UA_REGISTRATIONS_PREEMPTED = 0x2a05,
     SCSI_UA_CAPACITY_CHANGED = 0x2a09,
     SCSI_UA_COMMANDS_CLEARED = 0x2f00,
 };
@@ -44,7 +48,8 @@ enum scsi_attention {
 /* One initiator port's view of a logical unit: what it must be told before its next command. */
 struct scsi_nexus {
     bool used;
-    uint32_t id; /* given by the iSCSI room, unique among living sessions, not 0 */
+    uint32_t id;                  /* given by the iSCSI room, unique among living sessions, not 0 */
+    const struct scsi_port *port; /* of the iSCSI room: the initiator's */
     uint8_t attention_count;
     uint16_t attention[4]; /* oldest first, enum scsi_attention */
 };
@@ -55,13 +60,22 @@ struct scsi_unit {
     const char *target_name; /* of the front: the iSCSI name told in VPD 83h; NULL: not told */
     struct scsi_nexus nexus[SCSI_NEXUS_MAX];
     /* What MODE SELECT changed, for all nexuses, until the unit is reset. */
-    bool descriptor_sense; /* D_SENSE: sense data in descriptor format */
-    bool write_protected;  /* SWP */
+    bool descriptor_sense;      /* D_SENSE: sense data in descriptor format */
+    bool write_protected;       /* SWP */
+    uint32_t reserved_nexus_id; /* who holds it by RESERVE (6) or (10); 0: nobody */
+    struct scsi_reservations reservations;
 };
 
 enum scsi_next {
     SCSI_DONE,  /* answered: status, sense, data_in and expected_bytes are set */
     SCSI_BLOCK, /* `block` is to be submitted; call scsi_finish when it is done */
+    /*
+     * All other commands of the ports for which scsi_port_aborts is true are to be aborted; call
+     * scsi_ports_aborted then, and scsi_finish when the last of those commands is over.
+     */
+    SCSI_ABORT,
+    /* Who may do what is not known yet: call scsi_command again when scsi_unit_known. */
+    SCSI_WAIT,
 };
 
 /* A command, embedded by the iSCSI room in its task. */
@@ -100,7 +114,7 @@ struct scsi_command {
 
     /* The room's own while the command runs. */
     const struct scsi_op *op;
-    struct slice scratch; /* owned: the repeated block of a WRITE SAME */
+    struct slice scratch; /* owned: the repeated block of a WRITE SAME, the value of a row */
     uint64_t progress;    /* how far a command of several requests has come, in its own terms */
 };
 
@@ -112,21 +126,47 @@ struct scsi_transfer {
 };
 
 void scsi_unit_init(struct scsi_unit *unit, struct export *export);
-/* A nexus comes (its first command meets POWER ON) and goes. False when the table is full. */
-MUST_USE bool scsi_nexus_attach(struct scsi_unit *unit, uint32_t nexus_id);
+/*
+ * A nexus comes (its first command meets POWER ON) and goes. `port` is lent until then. False when
+ * the table is full.
+ */
+MUST_USE bool scsi_nexus_attach(struct scsi_unit *unit, uint32_t nexus_id,
+                                const struct scsi_port *port);
 void scsi_nexus_detach(struct scsi_unit *unit, uint32_t nexus_id);
 /* Every nexus but `except_id` (0: none) is to be told. */
 void scsi_unit_attention(struct scsi_unit *unit, uint32_t except_id, enum scsi_attention what);
 
+/* The port, where it is attached, is to be told. */
+void scsi_port_attention(struct scsi_unit *unit, const struct scsi_port *port,
+                         enum scsi_attention what);
+
 /* The unit is reset: mode parameters are back at their defaults, and all but `except_id` are told.
  */
 void scsi_unit_reset(struct scsi_unit *unit, uint32_t except_id, enum scsi_attention what);
+
+/*
+ * Reservations that outlive the target are a row of the volume's book. Between _await and _load,
+ * which gives what the row has (nothing: no row), commands that a reservation might forbid wait.
+ * False: the row is not understood, and nothing is reserved.
+ */
+#define SCSI_RESERVATIONS_ROW "reservations"
+void scsi_reservations_await(struct scsi_unit *unit);
+MUST_USE bool scsi_reservations_load(struct scsi_unit *unit, const uint8_t *bytes, size_t length);
+static inline bool scsi_unit_known(const struct scsi_unit *unit)
+{
+    return !unit->reservations.unknown;
+}
+/* See SCSI_ABORT. */
+bool scsi_port_aborts(const struct scsi_unit *unit, const struct scsi_port *port);
+void scsi_ports_aborted(struct scsi_unit *unit);
 
 /* How many bytes the CDB asks to move, given the unit's block size. */
 struct scsi_transfer scsi_transfer_of(const struct scsi_unit *unit,
                                       const uint8_t cdb[SCSI_CDB_BYTES]);
 /* Begins a command. Small answers are built in a buffer of `pool`. */
 MUST_USE enum scsi_next scsi_command(struct scsi_command *command, struct buf_pool *pool);
+/* The block request is about to be submitted: what must be as new as can be is filled in. */
+void scsi_submitting(struct scsi_command *command, struct buf_pool *pool);
 /*
  * The block request is done. SCSI_BLOCK: `block` is the next one, submit it as well. SCSI_DONE:
  * status, sense and data_in are set from block.status.

@@ -79,6 +79,12 @@ enum scsi_next scsi_good(struct scsi_command *command)
     return SCSI_DONE;
 }
 
+enum scsi_next scsi_conflict(struct scsi_command *command)
+{
+    command->status = SCSI_RESERVATION_CONFLICT;
+    return SCSI_DONE;
+}
+
 enum scsi_next scsi_fail_sense(struct scsi_command *command, const struct scsi_sense *sense)
 {
     struct writer w = writer_of(command->sense, sizeof(command->sense));

@@ -32,11 +32,13 @@ enum scsi_asc {
     SCSI_ASC_INVALID_FIELD_IN_CDB = 0x2400,
     SCSI_ASC_LUN_NOT_SUPPORTED = 0x2500,
     SCSI_ASC_INVALID_PARAMETER = 0x2600, /* invalid field in parameter list */
+    SCSI_ASC_INVALID_RELEASE = 0x2604,   /* invalid release of persistent reservation */
     SCSI_ASC_WRITE_PROTECTED = 0x2700,
     SCSI_ASC_SOFTWARE_WRITE_PROTECTED = 0x2702, /* of the logical unit */
     SCSI_ASC_SPACE_ALLOCATION = 0x2707,         /* space allocation failed write protect */
     SCSI_ASC_SAVING_NOT_SUPPORTED = 0x3900,     /* saving parameters not supported */
     SCSI_ASC_INTERNAL_FAILURE = 0x4400,         /* internal target failure */
+    SCSI_ASC_REGISTRATION_RESOURCES = 0x5504,   /* insufficient registration resources */
 };
 
 struct scsi_sense {
@@ -56,6 +58,7 @@ enum { SCSI_SENSE_FIXED_BYTES = 18 };
 void scsi_sense_encode(const struct scsi_sense *sense, bool descriptors, struct writer *w);
 
 enum scsi_next scsi_good(struct scsi_command *command);
+enum scsi_next scsi_conflict(struct scsi_command *command); /* RESERVATION CONFLICT */
 enum scsi_next scsi_fail_sense(struct scsi_command *command, const struct scsi_sense *sense);
 enum scsi_next scsi_fail(struct scsi_command *command, enum scsi_key key, uint16_t asc);
 /* Invalid field in CDB, and which one: its first byte and, there, its highest bit. */

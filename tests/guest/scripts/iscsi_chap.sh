@@ -18,6 +18,7 @@ setting() {
     shift 2
   done
 }
+logout() { iscsiadm -m node -T "$iqn" -p "$portal" --logout || fail "logout"; }
 login() { iscsiadm -m node -T "$iqn" -p "$portal" --login >/run/login.log 2>&1; }
 
 setting node.session.initial_login_retry_max 1
@@ -29,7 +30,7 @@ setting node.session.auth.password "$secret"
 for algorithm in MD5 SHA1 SHA256 SHA3-256; do
   setting node.session.auth.chap_algs "$algorithm"
   login || fail "CHAP with $algorithm: $(</run/login.log)"
-  iscsi_detach "$portal" "$iqn"
+  logout
 done
 say "CHAP passed"
 
@@ -49,7 +50,7 @@ for digest in None CRC32C; do
       wait_until 20 iscsi_disk_of "$iqn" || fail "no disk of $iqn"
       dd if=/run/data of="$device" bs=1M oflag=direct status=none || fail "$what: write"
       dd if="$device" bs=1M count=4 iflag=direct status=none | cmp - /run/data || fail "$what: read"
-      iscsi_detach "$portal" "$iqn"
+      logout
     done
   done
 done

@@ -15,6 +15,6 @@ load_for "$seconds" /mnt "$mib"
 xfs_mount_again
 load_verify /mnt "$mib" "$seed"
 xfs_check
-nbd_detach
+nbd_detach "$name"
 dmesg_clean
 say "nbd_xfs_under_fault passed"

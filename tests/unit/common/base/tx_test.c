@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <string.h>
 
+enum { SMALLEST_BYTES = BUF_BYTES_MIN + BUF_SLACK_BYTES };
+
 static struct buf_pool pool;
 static struct tx tx;
 
@@ -146,12 +148,13 @@ END_TEST
 
 START_TEST(small_pieces_move_on_to_a_new_buffer)
 {
-    memset(tx_space(&tx, BUF_BYTES_MIN - 1), 'a', BUF_BYTES_MIN - 1);
+    memset(tx_space(&tx, BUF_BYTES_MIN), 'a', BUF_BYTES_MIN);
+    memset(tx_space(&tx, BUF_SLACK_BYTES - 1), 'a', BUF_SLACK_BYTES - 1);
     append("bc");
     ck_assert_uint_eq(tx.count, 2);
-    ck_assert_uint_eq(pool.used_bytes, 2 * BUF_BYTES_MIN);
-    tx_sent(&tx, BUF_BYTES_MIN - 1);
-    ck_assert_uint_eq(pool.used_bytes, BUF_BYTES_MIN);
+    ck_assert_uint_eq(pool.used_bytes, 2 * SMALLEST_BYTES);
+    tx_sent(&tx, SMALLEST_BYTES - 1);
+    ck_assert_uint_eq(pool.used_bytes, SMALLEST_BYTES);
     ck_assert_str_eq(queued(), "bc");
 }
 END_TEST

@@ -179,6 +179,23 @@ START_TEST(session_is_dropped_by_its_number)
 }
 END_TEST
 
+START_TEST(attach_takes_one_way_only)
+{
+    ck_assert_int_eq(run("attach v1 --iscsi --nbd"), CTL_USAGE);
+    ck_assert_int_eq(run("attach v1 --fuse --foreground"), CTL_USAGE);
+    ck_assert_int_eq(run("attach v1 --connections 0"), CTL_USAGE);
+    ck_assert_int_eq(run("attach v1 --timeout soon"), CTL_USAGE);
+    ck_assert_uint_eq(ask_count, 0);
+}
+END_TEST
+
+START_TEST(attach_asks_where_a_volume_is)
+{
+    ck_assert_int_eq(run("attach v1 --nbd"), CTL_FAILED); /* this one is nowhere */
+    ck_assert_str_eq(asked, "GET NAME=v1 -");
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("ctl");
@@ -193,6 +210,8 @@ int main(void)
     tcase_add_test(tcase, wrong_usage_asks_nothing);
     tcase_add_test(tcase, every_command_has_help);
     Suite *suite = suite_create("ctl");
+    tcase_add_test(tcase, attach_takes_one_way_only);
+    tcase_add_test(tcase, attach_asks_where_a_volume_is);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -197,9 +197,10 @@ END_TEST
 
 START_TEST(export_with_too_many_sessions_is_0302)
 {
+    static const struct scsi_port port = {.isid = 1, .initiator = "iqn.2001-04.com.example:crowd"};
     peer_open(&one);
     for (uint32_t i = 0; i < SCSI_NEXUS_MAX; i++)
-        ck_assert(scsi_nexus_attach(&unit, 1000 + i));
+        ck_assert(scsi_nexus_attach(&unit, 1000 + i, &port));
     refused(0x87, KEYS(login_keys), 0x0302);
 }
 END_TEST

@@ -168,6 +168,26 @@ START_TEST(read_only_export_may_be_read_and_flushed)
 }
 END_TEST
 
+START_TEST(write_protected_by_scsi_refuses_what_changes_it)
+{
+    export.guard = EXPORT_NO_WRITES;
+    struct nbd_header header = {.type = writers[_i], .length_bytes = 1};
+    ck_assert_int_eq(status_of(&header), -EPERM);
+    header.type = NBD_CMD_READ;
+    ck_assert_int_eq(status_of(&header), 0);
+}
+END_TEST
+
+START_TEST(reserved_by_scsi_may_only_be_flushed)
+{
+    export.guard = EXPORT_NO_ACCESS;
+    struct nbd_header header = {.type = NBD_CMD_READ, .length_bytes = 1};
+    ck_assert_int_eq(status_of(&header), -EPERM);
+    header = (struct nbd_header){.type = NBD_CMD_FLUSH};
+    ck_assert_int_eq(status_of(&header), 0);
+}
+END_TEST
+
 START_TEST(deleted_export_is_shut_down)
 {
     export.gone = true;
@@ -256,6 +276,9 @@ int main(void)
     tcase_add_test(tcase, zeroing_has_no_longest);
     tcase_add_loop_test(tcase, read_only_export_refuses_what_changes_it, 0, ARRAY_COUNT(writers));
     tcase_add_test(tcase, read_only_export_may_be_read_and_flushed);
+    tcase_add_loop_test(tcase, write_protected_by_scsi_refuses_what_changes_it, 0,
+                        ARRAY_COUNT(writers));
+    tcase_add_test(tcase, reserved_by_scsi_may_only_be_flushed);
     tcase_add_loop_test(tcase, deleted_export_is_shut_down, 0, ARRAY_COUNT(good));
     tcase_add_test(tcase, df_without_structured_replies_is_invalid);
     tcase_add_test(tcase, block_status_without_a_context_is_invalid);

@@ -13,6 +13,8 @@ enum { DISK_BYTES = 2u << 20 };
 
 static struct buf_pool pool;
 static uint8_t disk[DISK_BYTES];
+static uint8_t row[32 << 10]; /* of the book */
+static uint32_t row_bytes;
 
 static inline void compare_write(struct block_req *block)
 {
@@ -54,8 +56,14 @@ static inline void disk_execute(struct block_req *block)
         break;
     case BLOCK_FLUSH:
         break;
-    case BLOCK_STATUS:
     case BLOCK_SET_ROW:
+        ck_assert_uint_le(block->data.length_bytes, sizeof(row));
+        ck_assert_str_eq(block->key, "reservations");
+        row_bytes = block->data.length_bytes;
+        if (row_bytes)
+            memcpy(row, block->data.bytes, row_bytes);
+        break;
+    case BLOCK_STATUS:
         block->status = -EOPNOTSUPP;
         break;
     }

@@ -24,6 +24,7 @@ static inline void fixture_setup(uint32_t block_bytes)
     ck_assert(uuid_parse("00112233-4455-4677-8899-aabbccddeeff", &export.uuid));
     scsi_unit_init(&unit, &export);
     memset(disk, 0, sizeof(disk));
+    row_bytes = 0;
     command = (struct scsi_command){.unit = &unit, .nexus_id = NEXUS};
 }
 
@@ -35,6 +36,16 @@ static inline void setup_512(void)
 static inline void setup_4096(void)
 {
     fixture_setup(BLOCK_BYTES);
+}
+
+/* The initiator port of a nexus. */
+static inline const struct scsi_port *port_of(uint32_t nexus_id)
+{
+    static struct scsi_port ports[SCSI_NEXUS_MAX + 2];
+    ck_assert_uint_lt(nexus_id, ARRAY_COUNT(ports));
+    struct scsi_port *port = &ports[nexus_id];
+    *port = (struct scsi_port){.isid = nexus_id, .initiator = "iqn.2001-04.com.example:host"};
+    return port;
 }
 
 /* All buffers must be back, so each test ends with it. */
@@ -76,6 +87,7 @@ static inline enum scsi_status run_on(void)
     enum scsi_next next = scsi_command(&command, &pool);
     while (next == SCSI_BLOCK) {
         ck_assert_uint_lt(steps, STEPS_MAX);
+        scsi_submitting(&command, &pool);
         requests[steps++] = command.block;
         disk_execute(&command.block);
         next = scsi_finish(&command, &pool);

@@ -299,8 +299,8 @@ END_TEST
 
 START_TEST(change_is_told_to_the_others)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS));
-    ck_assert(scsi_nexus_attach(&unit, NEXUS + 1));
+    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
+    ck_assert(scsi_nexus_attach(&unit, NEXUS + 1, port_of(NEXUS + 1)));
     ck_assert_check(0x00, 0, 0, 0, 0, 0);
     ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0, 0))), SCSI_GOOD);
     ck_assert_uint_eq(unit.nexus[1].attention_count, 1);

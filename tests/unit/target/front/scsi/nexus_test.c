@@ -4,13 +4,13 @@
 
 static void attach(void)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS));
+    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
     ck_assert_check(0x00);
 }
 
 START_TEST(new_nexus_hears_power_on_once)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS));
+    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
     ck_assert_check(0x00);
     ck_assert_sense(0x06, 0x2900);
     ck_assert_good(0x00);
@@ -19,7 +19,7 @@ END_TEST
 
 START_TEST(inquiry_passes_and_leaves_it)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS));
+    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
     ck_assert_good(0x12, 0, 0, 0, 0xff, 0);
     ck_assert_check(0x00);
     ck_assert_sense(0x06, 0x2900);
@@ -28,7 +28,7 @@ END_TEST
 
 START_TEST(report_luns_passes_and_leaves_it)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS));
+    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
     ck_assert_good(0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0, 0);
     ck_assert_check(0x00);
     ck_assert_sense(0x06, 0x2900);
@@ -37,7 +37,7 @@ END_TEST
 
 START_TEST(attention_comes_before_an_unknown_command)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS));
+    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
     ck_assert_check(0xff);
     ck_assert_sense(0x06, 0x2900);
 }
@@ -45,7 +45,7 @@ END_TEST
 
 START_TEST(write_that_hears_it_writes_nothing)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS));
+    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
     data_out_fill(0xcd, 512);
     ck_assert_check(0x2a, 0, 0, 0, 0, 7, 0, 0, 1, 0);
     ck_assert_uint_eq(steps, 0);
@@ -87,7 +87,7 @@ END_TEST
 START_TEST(each_nexus_is_told)
 {
     attach();
-    ck_assert(scsi_nexus_attach(&unit, NEXUS + 1));
+    ck_assert(scsi_nexus_attach(&unit, NEXUS + 1, port_of(NEXUS + 1)));
     scsi_unit_attention(&unit, 0, SCSI_UA_LUN_RESET);
     ck_assert_check(0x00);
     ck_assert_sense(0x06, 0x2903);
@@ -123,16 +123,16 @@ END_TEST
 START_TEST(table_fills_and_empties)
 {
     for (uint32_t i = 1; i <= SCSI_NEXUS_MAX; i++)
-        ck_assert(scsi_nexus_attach(&unit, i));
-    ck_assert(!scsi_nexus_attach(&unit, SCSI_NEXUS_MAX + 1));
+        ck_assert(scsi_nexus_attach(&unit, i, port_of(i)));
+    ck_assert(!scsi_nexus_attach(&unit, SCSI_NEXUS_MAX + 1, port_of(SCSI_NEXUS_MAX + 1)));
     scsi_nexus_detach(&unit, 3);
-    ck_assert(scsi_nexus_attach(&unit, SCSI_NEXUS_MAX + 1));
+    ck_assert(scsi_nexus_attach(&unit, SCSI_NEXUS_MAX + 1, port_of(SCSI_NEXUS_MAX + 1)));
 }
 END_TEST
 
 START_TEST(detached_nexus_is_forgotten)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS));
+    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
     scsi_nexus_detach(&unit, NEXUS);
     scsi_nexus_detach(&unit, NEXUS);
     ck_assert_good(0x00);

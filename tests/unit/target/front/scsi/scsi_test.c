@@ -10,16 +10,6 @@ START_TEST(unknown_opcode_is_invalid)
 }
 END_TEST
 
-START_TEST(reservations_are_not_there)
-{
-    static const uint8_t opcodes[] = {0x16, 0x17, 0x56, 0x57, 0x5e, 0x5f};
-    for (size_t i = 0; i < sizeof(opcodes); i++) {
-        ck_assert_check(opcodes[i]);
-        ck_assert_sense(0x05, 0x2000);
-    }
-}
-END_TEST
-
 START_TEST(unknown_service_action_is_an_invalid_field)
 {
     ck_assert_check(0x9e, 0x1f);
@@ -190,7 +180,6 @@ int main(void)
     TCase *tcase = tcase_create("scsi");
     tcase_add_checked_fixture(tcase, setup_512, teardown);
     tcase_add_test(tcase, unknown_opcode_is_invalid);
-    tcase_add_test(tcase, reservations_are_not_there);
     tcase_add_test(tcase, unknown_service_action_is_an_invalid_field);
     tcase_add_test(tcase, naca_is_refused);
     tcase_add_test(tcase, reserved_bit_beside_a_service_action_is_refused);
