@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,10 @@ static const struct setting {
      "iSCSI names are this, a colon and the volume's name"},
     {"portal", "ADDR:PORT", SETTING_LIST, offsetof(struct target_config, portals), 0, 0,
      "address told to initiators instead of that of --iscsi; repeat it for each, in order"},
+    {"volumes", "NAMES", SETTING_TEXT, offsetof(struct target_config, volumes), 0, 0,
+     "serve only these: names with * and ?, by commas (default *); others belong to other targets"},
+    {"share", "I/N", SETTING_TEXT, offsetof(struct target_config, share), 0, 0,
+     "serve the I-th of N shares of all volumes: N targets, one for each core, divide them"},
     {"access", "FILE", SETTING_TEXT, offsetof(struct target_config, access), 0, 0,
      "who may use which volume (see below); read again when it changes, or on SIGHUP"},
     {"insecure", NULL, SETTING_FLAG, offsetof(struct target_config, insecure), 0, 0,
@@ -314,6 +319,20 @@ static int config_tls(struct target_config *config, struct error *error)
     return 0;
 }
 
+static int config_share(struct target_config *config, struct error *error)
+{
+    int end = 0;
+    if (!config->share[0])
+        return 0;
+    bool ok = strspn(config->share, "0123456789/") == strlen(config->share) &&
+              sscanf(config->share, "%4" SCNu32 "/%4" SCNu32 "%n", &config->share_number,
+                     &config->share_count, &end) == 2 &&
+              (size_t)end == strlen(config->share);
+    if (!ok || config->share_number < 1 || config->share_number > config->share_count)
+        return error_set(error, "share: \"%s\" is not I/N, with I from 1 to N", config->share);
+    return 0;
+}
+
 static int config_check(struct target_config *config, struct error *error)
 {
     struct exports *exports = NULL;
@@ -329,7 +348,7 @@ static int config_check(struct target_config *config, struct error *error)
     if (strlen(config->iqn_prefix) >= sizeof(exports->iqn_prefix))
         return error_set(error, "iqn-prefix: longer than %zu characters",
                          sizeof(exports->iqn_prefix) - 1);
-    if (config_tls(config, error))
+    if (config_tls(config, error) || config_share(config, error))
         return -1;
     if (config_listeners(&config->iscsi, "iscsi", "127.0.0.1:3260", error))
         return -1;

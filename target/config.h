@@ -31,6 +31,9 @@ struct target_config {
     char control[CONFIG_TEXT_BYTES]; /* path of the API's socket */
     char iqn_prefix[CONFIG_TEXT_BYTES];
     struct config_list portals;          /* of the iSCSI listeners, in their order */
+    char volumes[CONFIG_TEXT_BYTES];     /* patterns, by commas; "": all */
+    char share[CONFIG_TEXT_BYTES];       /* "I/N"; "": all */
+    uint32_t share_number, share_count;  /* what it says; 0: nothing */
     char access[CONFIG_TEXT_BYTES];      /* path of the access file; "": none */
     char tls_dir[CONFIG_TEXT_BYTES];     /* "": replicas are spoken to in the clear */
     char nbd_tls[CONFIG_TEXT_BYTES];     /* off, on, require */

@@ -185,6 +185,9 @@ static int control_build(struct error *error)
         .socket_path = config->control,
         .repl = repl_settings_default(),
         .ops_max = 2 * (uint32_t)config->requests, /* of both protocols */
+        .share = {.names = config->volumes,
+                  .number = config->share_number,
+                  .count = config->share_count},
     };
     uint8_t random[UUID_BYTES];
     if (config->slow_ms)

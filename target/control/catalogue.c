@@ -277,12 +277,20 @@ static void record_attach(struct record *record, const struct peer *peer)
     }
 }
 
+const char *record_lacks(const struct record *record)
+{
+    return share_lacks(&record->control->share, record->config.name, &record->config.volume);
+}
+
 void record_open(struct record *record, const struct peer *peer)
 {
     struct control *control = record->control;
     if (record->state != RECORD_LIVE || record->fenced || control->stopping)
         return;
     bool is_new = !record->volume;
+    record->why = record_lacks(record);
+    if (record->why)
+        return;
     if (is_new)
         record->volume = volume_new(&control->env, &record->config);
     record_attach(record, is_new ? NULL : peer);
@@ -448,7 +456,8 @@ void catalogue_peer_up(struct control *control, struct peer *peer)
         if (record->state == RECORD_DELETED) {
             record_delete_stragglers(record);
         } else if (record->state == RECORD_LIVE && record_members_up(record) > 0) {
-            record_complete(record);
+            if (!record_lacks(record))
+                record_complete(record);
             record_open(record, peer);
         }
     }

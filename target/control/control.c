@@ -168,6 +168,7 @@ struct control *control_new(const struct control_settings *settings, struct loop
     }
     control->loop = loop;
     control->front = front;
+    control->share = settings->share;
     control->process = *process;
     control->started_ns = loop_now_ns(loop);
     list_init(&control->records);

@@ -25,8 +25,16 @@
 
 struct control;
 
+/* The volumes that are this target's business; the others belong to other targets. */
+struct control_share {
+    const char *names; /* patterns with * and ?, by commas; NULL or "": all names */
+    uint32_t number;   /* 1 to count: which share of all identities; count 0: all */
+    uint32_t count;
+};
+
 struct control_settings {
-    const char *socket_path; /* of the API's unix socket */
+    struct control_share share; /* its text is the caller's */
+    const char *socket_path;    /* of the API's unix socket */
     struct repl_settings repl;
     uint32_t ops_max; /* replicated operations in flight, all volumes together */
 };

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <time.h>
 
 struct create {
@@ -31,15 +30,6 @@ struct create {
     uint32_t waiting;
     char why[CONTROL_TEXT_BYTES]; /* the first refusal */
 };
-
-static bool uuid_new(struct uuid *uuid)
-{
-    uint8_t random[UUID_BYTES];
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return false;
-    *uuid = uuid_from_random(random);
-    return true;
-}
 
 /* Everything that can be wrong with the wish itself; true when it was refused. */
 static bool create_refused(struct control *control, const struct create_wish *wish,
@@ -65,6 +55,9 @@ static bool create_refused(struct control *control, const struct create_wish *wi
     else if (wish->replicas > MEMBERS_MAX)
         answer_error(request, 400, "volume %s: replicas %u is more than %d", name, wish->replicas,
                      MEMBERS_MAX);
+    else if (!share_has_name(&control->share, name))
+        answer_error(request, 409, "volume %s: this target serves only %s (--volumes)", name,
+                     control->share.names);
     else if (other)
         answer_error(request, 409, "volume %s: there is one of this name already", name);
     else
@@ -98,7 +91,8 @@ static bool create_choose(struct control *control, const struct create_wish *wis
     return count > 0;
 }
 
-static bool config_new(struct config *config, const struct create_wish *wish, uint32_t count)
+static bool config_new(struct config *config, const struct control_share *share,
+                       const struct create_wish *wish, uint32_t count)
 {
     *config = (struct config){.size_bytes = wish->size_bytes,
                               .block_bytes = wish->block_bytes,
@@ -107,11 +101,11 @@ static bool config_new(struct config *config, const struct create_wish *wish, ui
                               .min_in_sync = count >= 3 ? 2 : 1,
                               .member_count = (uint8_t)count};
     snprintf(config->name, sizeof(config->name), "%s", wish->name);
-    bool ok = uuid_new(&config->volume);
+    bool ok = share_new_id(share, &config->volume);
     for (uint32_t i = 0; ok && i < count; i++) {
         config->members[i].kind = MEMBER_DATA;
         config->members[i].in_sync = true;
-        ok = uuid_new(&config->members[i].uuid);
+        ok = id_new(&config->members[i].uuid);
     }
     return ok;
 }
@@ -204,7 +198,7 @@ void create_start(struct control *control, const struct create_wish *wish,
         return;
     struct create *create = calloc(1, sizeof(*create));
     struct record *record = NULL;
-    if (create && config_new(&config, wish, count))
+    if (create && config_new(&config, &control->share, wish, count))
         record = catalogue_add(control, &config, RECORD_CREATING);
     if (!record) {
         free(create);

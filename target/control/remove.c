@@ -155,6 +155,8 @@ static bool remove_refused(struct record *record, bool force, struct http_reques
         answer_error(request, 409, "volume %s: is being created", name);
     else if (record->state == RECORD_REMOVING)
         answer_error(request, 409, "volume %s: is being deleted", name);
+    else if (record_lacks(record))
+        answer_error(request, 409, "volume %s: %s", name, record_lacks(record));
     else if (record->fenced)
         answer_error(request, 409, "volume %s: another target serves it", name);
     else if (sessions > 0 && !force)

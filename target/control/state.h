@@ -71,6 +71,7 @@ struct control {
     struct peers *peers; /* owned */
     struct pool ops;     /* owned: struct volume_op */
     struct volume_env env;
+    struct control_share share;
     struct http *http;   /* owned */
     struct list records; /* struct record; owned */
     uint32_t record_count;
@@ -82,6 +83,15 @@ struct control {
     void (*stopped)(void *arg);
     void *stopped_arg;
 };
+
+/* share.c */
+/* Why this target must not open the volume; NULL: it may. */
+const char *share_lacks(const struct control_share *share, const char *name, const struct uuid *id);
+bool share_has_name(const struct control_share *share, const char *name);
+/* Random. False: no randomness. */
+bool id_new(struct uuid *id);
+/* A new volume's identity, within the share. False: no randomness. */
+bool share_new_id(const struct control_share *share, struct uuid *id);
 
 /* catalogue.c */
 /* By name among those not deleted, else by id. NULL: none. */
@@ -101,6 +111,8 @@ void catalogue_peer_down(struct control *control, struct peer *peer);
 void record_place(struct record *record, const struct uuid *member, struct peer *peer,
                   bool deleted);
 const struct placement *record_placement(const struct record *record, const struct uuid *member);
+/* Why it is not this target's business; NULL: it is. */
+const char *record_lacks(const struct record *record);
 /*
  * Opens the volume if it is not open, tells it of its members at this peer (NULL: at all), shows it
  * to clients.

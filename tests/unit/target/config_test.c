@@ -51,6 +51,18 @@ START_TEST(control_socket_is_in_the_run_directory)
 }
 END_TEST
 
+START_TEST(share_is_a_number_of_a_count)
+{
+    ck_assert_int_eq(PARSE("--pool", "p", "--share", "2/4"), 0);
+    ck_assert_uint_eq(config.share_number, 2);
+    ck_assert_uint_eq(config.share_count, 4);
+    refused(PARSE("--pool", "p", "--share", "5/4"), "share: \"5/4\" is not I/N");
+    refused(PARSE("--pool", "p", "--share", "0/4"), "share: \"0/4\" is not I/N");
+    refused(PARSE("--pool", "p", "--share", "1/4x"), "share: \"1/4x\" is not I/N");
+    refused(PARSE("--pool", "p", "--share", "3"), "share: \"3\" is not I/N");
+}
+END_TEST
+
 START_TEST(lists_are_repeatable_and_replace_the_default)
 {
     ck_assert_int_eq(PARSE("--replica", "a:1", "--replica=b:2", "--nbd", "c:3", "--nbd=unix:/n"),
@@ -233,6 +245,7 @@ int main(void)
     TCase *tcase = tcase_create("config");
     tcase_add_test(tcase, defaults_are_loopback);
     tcase_add_test(tcase, control_socket_is_in_the_run_directory);
+    tcase_add_test(tcase, share_is_a_number_of_a_count);
     tcase_add_test(tcase, lists_are_repeatable_and_replace_the_default);
     tcase_add_test(tcase, none_disables_a_protocol);
     tcase_add_test(tcase, somewhere_to_keep_volumes_is_needed);
