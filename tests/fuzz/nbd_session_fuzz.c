@@ -58,15 +58,44 @@ static void run_check(const struct run *run, const struct nbd_request *request)
     ASSERT(run->session.secure || run->session.tls != NBD_TLS_REQUIRED);
     ASSERT(block->offset_bytes <= EXPORT_BYTES);
     ASSERT(block->length_bytes <= EXPORT_BYTES - block->offset_bytes);
-    ASSERT(block->op == BLOCK_READ || block->op == BLOCK_FLUSH || !run->vol.read_only);
+    ASSERT(block->op == BLOCK_READ || block->op == BLOCK_FLUSH || block->op == BLOCK_STATUS ||
+           !run->vol.read_only);
     ASSERT(block->op == BLOCK_FLUSH || block->length_bytes > 0);
     if (block->op == BLOCK_READ || block->op == BLOCK_WRITE)
         ASSERT(block->length_bytes <= NBD_PAYLOAD_BYTES_MAX);
-    ASSERT((block->op == BLOCK_WRITE) == (block->data.buf != NULL));
+    ASSERT((block->op == BLOCK_WRITE || block->op == BLOCK_STATUS) == (block->data.buf != NULL));
     if (block->op == BLOCK_WRITE)
         ASSERT(block->data.length_bytes == block->length_bytes);
     ASSERT(run->session.in_flight <= OBJECTS && run->session.in_flight <= NBD_REQUESTS_MAX);
 }
+
+/* Pages, of which every third was zeroed and every fourth has data. */
+static void run_status(struct block_req *block)
+{
+    ASSERT(block->runs_count == 0 && block->runs_max > 0 && block->status == 0);
+    while (block->runs_count < block->runs_max &&
+           block->runs_count * UINT64_C(4096) < block->length_bytes) {
+        uint32_t i = block->runs_count++;
+        uint8_t state = i % 4 == 3 ? BLOCK_DATA : i % 3 == 2 ? BLOCK_ZEROED : BLOCK_HOLE;
+        block->runs[i] = (struct block_run){.length_bytes = 4096, .state = state};
+    }
+}
+
+static uint64_t snapshot_generation(void *owner, const char *name, size_t length)
+{
+    (void)owner;
+    return length == 1 ? (uint8_t)name[0] : 0;
+}
+
+static void snapshot_list(void *owner, void (*each)(void *arg, const char *name), void *arg)
+{
+    (void)owner;
+    each(arg, "a");
+    each(arg, "b");
+}
+
+static const struct export_snapshots snapshots = {.generation = snapshot_generation,
+                                                  .list = snapshot_list};
 
 /* Answers the oldest request; false when there is none. */
 static bool run_answer(struct run *run)
@@ -81,6 +110,8 @@ static bool run_answer(struct run *run)
         block->status = -EIO;
     else if (block->op == BLOCK_READ)
         block->data = slice_get(&run->bufs, (uint32_t)block->length_bytes);
+    else if (block->op == BLOCK_STATUS)
+        run_status(block);
     nbd_reply(&run->session, request, &run->tx);
     return true;
 }
@@ -150,8 +181,10 @@ static void run_start(struct run *run, uint8_t choice)
     buf_pool_init(&run->bufs, UINT64_MAX);
     ASSERT(pool_init(&run->requests, sizeof(struct nbd_request), OBJECTS) == 0);
     exports_init(&run->exports, EXPORT_IQN_PREFIX_DEFAULT);
-    run->vol =
-        (struct export){.name = "vol", .size_bytes = EXPORT_BYTES, .read_only = choice & READ_ONLY};
+    run->vol = (struct export){.name = "vol",
+                               .size_bytes = EXPORT_BYTES,
+                               .read_only = choice & READ_ONLY,
+                               .snapshots = &snapshots};
     list_append(&run->exports.list, &run->vol.node);
     list_init(&run->submitted);
     rx_init(&run->rx, &run->bufs);
@@ -163,7 +196,7 @@ static void run_start(struct run *run, uint8_t choice)
         if (choice & EXTENDED)
             ASSERT(run_receive(run, headers, sizeof(headers), sizeof(headers)));
         ASSERT(run_receive(run, options, sizeof(options), sizeof(options)));
-        ASSERT(run->session.state == NBD_TRANSMISSION && run->session.contexts);
+        ASSERT(run->session.state == NBD_TRANSMISSION && run->session.contexts.mask);
     }
 }
 

@@ -34,7 +34,8 @@ static void block_check(const struct scsi_command *command)
     bool flush = block->op == BLOCK_FLUSH || block->op == BLOCK_SET_ROW;
     ASSERT(flush == (block->length_bytes == 0));
     ASSERT(block->offset_bytes <= size && block->length_bytes <= size - block->offset_bytes);
-    ASSERT(block->op == BLOCK_ZERO || block->length_bytes <= SCSI_TRANSFER_BYTES_MAX);
+    ASSERT(block->op == BLOCK_ZERO || block->op == BLOCK_STATUS ||
+           block->length_bytes <= SCSI_TRANSFER_BYTES_MAX);
     if (block->op == BLOCK_WRITE || block->op == BLOCK_OR_WRITE)
         ASSERT(block->data.length_bytes == block->length_bytes);
     else if (block->op == BLOCK_COMPARE_WRITE)
@@ -55,6 +56,12 @@ static void block_execute(struct block_req *block, bool fail)
         ASSERT(row_bytes <= sizeof(row));
         if (row_bytes)
             memcpy(row, block->data.bytes, row_bytes);
+    }
+    if (block->op == BLOCK_STATUS && !fail) {
+        ASSERT(block->runs_max > 0 && block->runs_count == 0);
+        while (block->runs_count < block->runs_max)
+            block->runs[block->runs_count++] = (struct block_run){
+                (block->offset_bytes / 512 + 1) * 4096, (uint8_t)(block->runs_count % 3)};
     }
     if (block->op != BLOCK_READ || fail)
         return;

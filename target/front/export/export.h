@@ -29,6 +29,15 @@ struct scsi_unit; /* target/front/scsi: what SCSI remembers of a logical unit */
  */
 enum export_guard { EXPORT_OPEN, EXPORT_NO_WRITES, EXPORT_NO_ACCESS };
 
+/* The snapshots of an export, as the management room knows them. */
+struct export_snapshots {
+    /* The generation of the one with this name, not ended by a zero; 0: there is none. */
+    uint64_t (*generation)(void *owner, const char *name, size_t length);
+    /* Calls `each` with the name of each. */
+    void (*list)(void *owner, void (*each)(void *arg, const char *name), void *arg);
+    void *owner;
+};
+
 struct export
 {
     char name[EXPORT_NAME_BYTES]; /* lower-case letters, digits, '.', '-': also legal in an IQN */
@@ -36,12 +45,13 @@ struct export
     uint64_t size_bytes;          /* multiple of 4096 */
     uint32_t block_bytes;         /* logical block: 512 or 4096 */
     bool read_only;
-    enum export_guard guard; /* of scsi */
-    bool gone;               /* deleted: answers -ESHUTDOWN, sessions leave */
-    uint32_t session_count;  /* how many sessions use it */
-    struct volume *volume;   /* where requests go; the front's business alone */
-    struct scsi_unit *unit;  /* owned by the front, lent to scsi */
-    struct list node;        /* in exports */
+    enum export_guard guard;                  /* of scsi */
+    bool gone;                                /* deleted: answers -ESHUTDOWN, sessions leave */
+    uint32_t session_count;                   /* how many sessions use it */
+    struct volume *volume;                    /* where requests go; the front's business alone */
+    struct scsi_unit *unit;                   /* owned by the front, lent to scsi */
+    const struct export_snapshots *snapshots; /* of the management room; NULL: it tells of none */
+    struct list node;                         /* in exports */
 };
 
 struct exports {

@@ -2,8 +2,6 @@
 /* The handshake: client flags, then options answered one by one until one opens an export. */
 #include "target/front/nbd/handshake.h"
 
-#include "target/front/nbd/context.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -87,7 +85,8 @@ static uint16_t transmission_flags(const struct nbd_session *session, const stru
         flags |= NBD_FLAG_SEND_TRIM | NBD_FLAG_SEND_WRITE_ZEROES | NBD_FLAG_SEND_FAST_ZERO;
     if (session->structured)
         flags |= NBD_FLAG_SEND_DF;
-    if (session->extended && session->contexts && uuid_equal(&session->contexts_of, &export->uuid))
+    if (session->extended && session->contexts.mask &&
+        uuid_equal(&session->contexts_of, &export->uuid))
         flags |= NBD_FLAG_BLOCK_STATUS_PAYLOAD;
     return (uint16_t)flags;
 }
@@ -97,7 +96,7 @@ static void export_open(struct nbd_session *session, struct export *export)
     session->export = export;
     export->session_count++;
     if (!uuid_equal(&session->contexts_of, &export->uuid))
-        session->contexts = 0;
+        session->contexts = (struct nbd_contexts){0};
     session->state = NBD_TRANSMISSION;
 }
 
@@ -230,39 +229,71 @@ static void option_extended_headers(struct nbd_session *session, const struct re
     }
 }
 
-/* Who asks nothing is listed everything. */
-static uint32_t contexts_wanted(struct nbd_meta_query *query, bool listing)
+static void context_tell(struct tx *tx, uint32_t option, uint32_t id, const char *name,
+                         const char *more, uint32_t more_length)
 {
-    uint32_t wanted = listing && query->count == 0 ? nbd_contexts_all() : 0;
+    size_t length = strlen(name);
+    struct writer w = option_reply(tx, option, NBD_REP_META_CONTEXT, 4 + length + more_length);
+    write_u32(&w, id);
+    write_bytes(&w, name, length);
+    write_bytes(&w, more, more_length);
+    ASSERT(!w.bad && writer_left(&w) == 0);
+}
+
+static void snapshot_tell(void *arg, const char *name)
+{
+    context_tell(arg, NBD_OPT_LIST_META_CONTEXT, 0, NBD_CONTEXT_CHANGED, name,
+                 (uint32_t)strlen(name));
+}
+
+/* LIST_META_CONTEXT. Who asks nothing is told everything. */
+static void contexts_list(const struct export *export, struct nbd_meta_query *query, struct tx *tx)
+{
+    const uint32_t option = NBD_OPT_LIST_META_CONTEXT;
+    const struct export_snapshots *snapshots = export->snapshots;
+    bool allocation = query->count == 0;
+    bool every_snapshot = snapshots && query->count == 0;
+    struct nbd_contexts named = {0};
     for (uint32_t i = 0; i < query->count; i++) {
         uint32_t length;
+        uint32_t slot;
         const char *text = nbd_meta_query_next(query, &length);
-        wanted |= nbd_contexts_match(text, length, listing);
+        struct nbd_context_query q = nbd_context_query_of(export, text, length, true);
+        allocation |= q.allocation;
+        every_snapshot |= q.every_snapshot;
+        if (q.from_generation && nbd_context_select(&named, q.from_generation, &slot))
+            context_tell(tx, option, 0, "", text, length);
     }
-    return wanted;
+    if (allocation)
+        context_tell(tx, option, 0, NBD_CONTEXT_ALLOCATION, "", 0);
+    if (every_snapshot)
+        snapshots->list(snapshots->owner, snapshot_tell, tx);
 }
 
-static void contexts_tell(uint32_t option, uint32_t contexts, struct tx *tx)
+/* SET_META_CONTEXT. */
+static void contexts_set(struct nbd_session *session, const struct export *export,
+                         struct nbd_meta_query *query, struct tx *tx)
 {
-    for (uint32_t i = 0; i < NBD_CONTEXT_COUNT; i++) {
-        const char *name = nbd_contexts[i].name;
-        if (!(contexts & 1u << i))
-            continue;
-        struct writer w = option_reply(tx, option, NBD_REP_META_CONTEXT, 4 + strlen(name));
-        write_u32(&w, option == NBD_OPT_LIST_META_CONTEXT ? 0 : i + 1);
-        write_bytes(&w, name, strlen(name));
-        ASSERT(!w.bad && writer_left(&w) == 0);
+    for (uint32_t i = 0; i < query->count; i++) {
+        uint32_t length;
+        uint32_t slot;
+        const char *text = nbd_meta_query_next(query, &length);
+        struct nbd_context_query q = nbd_context_query_of(export, text, length, false);
+        if ((q.allocation || q.from_generation) &&
+            nbd_context_select(&session->contexts, q.from_generation, &slot))
+            context_tell(tx, NBD_OPT_SET_META_CONTEXT, slot + 1, "", text, length);
     }
+    session->contexts_of = export->uuid;
 }
 
-/* LIST_META_CONTEXT and SET_META_CONTEXT; a SET that fails selects nothing either. */
+/* A SET that fails selects nothing either. */
 static void option_meta_context(struct nbd_session *session, uint32_t option, struct reader *r,
                                 struct tx *tx)
 {
     struct nbd_meta_query query;
     bool listing = option == NBD_OPT_LIST_META_CONTEXT;
     if (!listing)
-        session->contexts = 0;
+        session->contexts = (struct nbd_contexts){0};
     if (!session->structured) {
         option_error(tx, option, NBD_REP_ERR_INVALID, "structured replies come first");
         return;
@@ -277,13 +308,11 @@ static void option_meta_context(struct nbd_session *session, uint32_t option, st
         option_error(tx, option, NBD_REP_ERR_UNKNOWN, "there is no export of this name");
         return;
     }
-    uint32_t contexts = contexts_wanted(&query, listing);
-    contexts_tell(option, contexts, tx);
+    if (listing)
+        contexts_list(export, &query, tx);
+    else
+        contexts_set(session, export, &query, tx);
     option_ack(tx, option);
-    if (!listing) {
-        session->contexts = contexts;
-        session->contexts_of = export->uuid;
-    }
 }
 
 static void option_starttls(struct nbd_session *session, const struct reader *r, struct tx *tx)

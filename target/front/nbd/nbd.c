@@ -15,6 +15,7 @@ void nbd_init(struct nbd_session *session, struct exports *exports, struct pool 
 {
     ASSERT(requests->object_bytes >= sizeof(struct nbd_request));
     *session = (struct nbd_session){.exports = exports, .requests = requests, .tls = tls};
+    list_init(&session->again);
     nbd_greeting_send(tx);
 }
 
@@ -26,11 +27,14 @@ void nbd_secured(struct nbd_session *session)
     session->secure = true;
     session->structured = false;
     session->extended = false;
-    session->contexts = 0;
+    session->contexts = (struct nbd_contexts){0};
 }
 
 void nbd_release(struct nbd_session *session)
 {
+    struct list *node;
+    while ((node = list_pop(&session->again)) != NULL)
+        nbd_drop(session, CONTAINER_OF(node, struct nbd_request, block.node));
     ASSERT(session->in_flight == 0);
     if (session->export) {
         ASSERT(session->export->session_count > 0);
@@ -78,15 +82,6 @@ static void nbd_refuse(struct nbd_session *session, int status, const char *why)
     session->state = NBD_REFUSED;
 }
 
-/* What needs no volume is answered on the spot. */
-static void nbd_answer(struct nbd_session *session, struct tx *tx)
-{
-    if (session->header.type == NBD_CMD_BLOCK_STATUS)
-        nbd_reply_status(session, &session->header, session->contexts, tx);
-    else
-        nbd_reply_done(session, &session->header, tx);
-}
-
 /* A header that is none of the protocol's, or announces what nobody may send: the end. */
 static const char *nbd_header_breach(const struct nbd_session *session, bool magic_ok)
 {
@@ -119,12 +114,13 @@ static bool nbd_header_take(struct nbd_session *session, struct rx *rx, struct t
     int status = 0;
     const char *why = nbd_request_invalid(session, header, &status);
     bool payload = nbd_request_payload_bytes(session, header) > 0;
+    session->asked = session->contexts.mask;
     if (why)
         nbd_refuse(session, status, why);
     else if (nbd_request_needs_volume(header) || payload)
         session->state = NBD_ACCEPTED;
     else
-        nbd_answer(session, tx);
+        nbd_reply_done(session, header, tx);
     return true;
 }
 
@@ -133,7 +129,7 @@ static uint32_t status_contexts(const struct nbd_session *session, struct nbd_st
 {
     uint32_t contexts = 0;
     for (uint32_t i = 0; i < query->count; i++) {
-        uint32_t context = nbd_context_of_id(read_u32(&query->ids)) & session->contexts;
+        uint32_t context = nbd_context_of_id(read_u32(&query->ids)) & session->contexts.mask;
         if (context == 0 || context & contexts)
             return 0;
         contexts |= context;
@@ -141,8 +137,13 @@ static uint32_t status_contexts(const struct nbd_session *session, struct nbd_st
     return contexts;
 }
 
+static bool nbd_status_has_payload(const struct nbd_header *header)
+{
+    return header->type == NBD_CMD_BLOCK_STATUS && header->flags & NBD_CMD_FLAG_PAYLOAD_LEN;
+}
+
 /* NBD_ACCEPTED, BLOCK_STATUS: its payload; false when bytes are missing. */
-static bool nbd_status_take(struct nbd_session *session, struct rx *rx, struct tx *tx)
+static bool nbd_status_take(struct nbd_session *session, struct rx *rx)
 {
     struct nbd_header *header = &session->header;
     uint32_t length = (uint32_t)header->length_bytes;
@@ -151,20 +152,16 @@ static bool nbd_status_take(struct nbd_session *session, struct rx *rx, struct t
         return false;
     struct reader r = reader_of(rx_bytes(rx), length);
     bool whole = nbd_status_query_decode(&r, &query);
-    uint32_t contexts = whole ? status_contexts(session, &query) : 0;
+    session->asked = whole ? status_contexts(session, &query) : 0;
     rx_skip(rx, length);
     /* From here on it is like one without a payload. */
     header->length_bytes = query.length_bytes;
     header->flags &= (uint16_t)~NBD_CMD_FLAG_PAYLOAD_LEN;
     int status = -EINVAL;
-    const char *why = contexts ? nbd_request_invalid(session, header, &status)
-                               : "BLOCK_STATUS of contexts that were not selected";
-    if (why) {
+    const char *why = session->asked ? nbd_request_invalid(session, header, &status)
+                                     : "BLOCK_STATUS of contexts that were not selected";
+    if (why)
         nbd_refuse(session, status, why);
-    } else {
-        nbd_reply_status(session, header, contexts, tx);
-        session->state = NBD_TRANSMISSION;
-    }
     return true;
 }
 
@@ -173,6 +170,22 @@ static uint32_t nbd_payload_bytes(const struct nbd_header *header)
 {
     bool has_payload = header->type == NBD_CMD_READ || header->type == NBD_CMD_WRITE;
     return has_payload ? (uint32_t)header->length_bytes : 0;
+}
+
+/* A BLOCK_STATUS asks for one context after the other; its data is where the runs come. */
+static void nbd_status_ask(struct nbd_session *session, struct nbd_request *request,
+                           struct buf_pool *bufs)
+{
+    struct block_req *block = &request->block;
+    uint32_t slot = nbd_status_slot(request);
+    if (!block->data.buf)
+        block->data = slice_get(bufs, NBD_EXTENTS_MAX * sizeof(struct block_run));
+    bool one = request->header.flags & NBD_CMD_FLAG_REQ_ONE;
+    block->runs = (struct block_run *)(void *)block->data.bytes;
+    block->runs_max = one ? 1 : NBD_EXTENTS_MAX;
+    block->runs_count = 0;
+    block->from_generation = session->contexts.from_generation[slot];
+    block->status = 0;
 }
 
 /* NBD_ACCEPTED: hands the request out once its payload and an object for it are there. */
@@ -196,6 +209,10 @@ static enum session_next nbd_submit(struct nbd_session *session, struct rx *rx,
     nbd_request_fill(&request->block, header);
     if (header->type == NBD_CMD_WRITE)
         request->block.data = rx_take(rx, payload_bytes);
+    if (header->type == NBD_CMD_BLOCK_STATUS) {
+        request->contexts = session->asked;
+        nbd_status_ask(session, request, rx->pool);
+    }
     session->in_flight++;
     session->in_flight_bytes += nbd_payload_bytes(header);
     session->state = NBD_TRANSMISSION;
@@ -210,6 +227,11 @@ enum session_next nbd_next(struct nbd_session *session, struct rx *rx, struct tx
     for (;;) {
         if (tx->pending_bytes >= NBD_TX_BYTES_MAX)
             return SESSION_BUSY;
+        struct list *again = list_pop(&session->again);
+        if (again) {
+            *out = CONTAINER_OF(again, struct nbd_request, block.node);
+            return SESSION_REQUEST;
+        }
         if (!nbd_drained(session, rx))
             return nbd_wait(session);
         switch (session->state) {
@@ -234,9 +256,9 @@ enum session_next nbd_next(struct nbd_session *session, struct rx *rx, struct tx
                 nbd_refuse(session, -ESHUTDOWN, "the export was deleted");
                 break;
             }
-            if (session->header.type != NBD_CMD_BLOCK_STATUS)
+            if (!nbd_status_has_payload(&session->header))
                 return nbd_submit(session, rx, out);
-            if (!nbd_status_take(session, rx, tx))
+            if (!nbd_status_take(session, rx))
                 return nbd_wait(session);
             break;
         case NBD_REFUSED:
@@ -265,13 +287,22 @@ void nbd_drop(struct nbd_session *session, struct nbd_request *request)
 
 void nbd_reply(struct nbd_session *session, struct nbd_request *request, struct tx *tx)
 {
-    const struct block_req *block = &request->block;
+    struct block_req *block = &request->block;
     ASSERT(block->owner == session && block->status <= 0);
+    if (block->op == BLOCK_STATUS && block->status == -EOPNOTSUPP)
+        block->status = 0; /* no runs */
     if (block->status)
         nbd_reply_error(session, &request->header, block->status, strerror(-block->status), tx);
     else if (block->op == BLOCK_READ)
         nbd_reply_data(session, &request->header, &block->data, tx);
+    else if (block->op == BLOCK_STATUS)
+        nbd_reply_status(session, request, tx);
     else
         nbd_reply_done(session, &request->header, tx);
+    if (!block->status && request->contexts) {
+        nbd_status_ask(session, request, tx->pool);
+        list_append(&session->again, &block->node);
+        return;
+    }
     nbd_drop(session, request);
 }

@@ -13,6 +13,7 @@
 #include "target/front/export/access.h"
 #include "target/front/export/export.h"
 #include "target/front/export/session.h"
+#include "target/front/nbd/context.h"
 #include "target/front/nbd/wire.h"
 
 #include <stdbool.h>
@@ -48,6 +49,7 @@ struct nbd_request {
     struct block_req block; /* owner is the session; done is set by the pump */
     struct nbd_header header;
     struct export *export; /* where the pump submits it */
+    uint32_t contexts;     /* BLOCK_STATUS: those that are not answered yet */
 };
 
 struct nbd_session {
@@ -63,9 +65,11 @@ struct nbd_session {
     uint32_t drain_bytes;     /* of what was refused: to be thrown away before anything else */
     bool no_zeroes;
     bool structured;
-    bool extended;     /* headers of 64-bit lengths; `structured` as well */
-    uint32_t contexts; /* metadata contexts (context.h) selected for the volume `contexts_of` */
+    bool extended;                /* headers of 64-bit lengths; `structured` as well */
+    struct nbd_contexts contexts; /* selected for the volume `contexts_of` */
     struct uuid contexts_of;
+    uint32_t asked;           /* NBD_ACCEPTED, BLOCK_STATUS: of which contexts */
+    struct list again;        /* struct nbd_request by block.node: to be handed out once more */
     struct nbd_header header; /* NBD_ACCEPTED, NBD_REFUSED */
     int refusal;              /* NBD_REFUSED: -E... */
     const char *refusal_why;  /* NBD_REFUSED: a literal */

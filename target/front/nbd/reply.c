@@ -2,8 +2,6 @@
 /* Answers of the transmission phase: simple replies and structured reply chunks. */
 #include "target/front/nbd/reply.h"
 
-#include "target/front/nbd/context.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +9,10 @@
 enum {
     NBD_CHUNK_OFFSET_BYTES = 8,
     NBD_CHUNK_ERROR_BYTES = 6,
-    NBD_CHUNK_EXTENT_BYTES = 12,
-    NBD_CHUNK_EXTENT_EXT_BYTES = 24,
+    NBD_CHUNK_EXTENTS_BYTES = 4, /* the context, before the extents */
+    NBD_CHUNK_EXTENTS_EXT_BYTES = 8,
+    NBD_EXTENT_BYTES = 8,
+    NBD_EXTENT_EXT_BYTES = 16,
     NBD_ERROR_TEXT_BYTES = 256, /* "SHOULD be no longer than" that */
 };
 
@@ -77,39 +77,34 @@ void nbd_reply_data(const struct nbd_session *session, const struct nbd_header *
     tx_slice(tx, data);
 }
 
-static void reply_extent(const struct nbd_session *session, const struct nbd_header *header,
-                         uint32_t context, bool last, struct tx *tx)
+void nbd_reply_status(const struct nbd_session *session, struct nbd_request *request, struct tx *tx)
 {
-    uint16_t flags = last ? NBD_REPLY_FLAG_DONE : 0;
-    uint16_t type =
-        session->extended ? NBD_REPLY_TYPE_BLOCK_STATUS_EXT : NBD_REPLY_TYPE_BLOCK_STATUS;
-    uint32_t length = session->extended ? NBD_CHUNK_EXTENT_EXT_BYTES : NBD_CHUNK_EXTENT_BYTES;
-    struct nbd_extent extent =
-        nbd_contexts[context].extent(session->export, header->offset_bytes, header->length_bytes);
-    ASSERT(extent.length_bytes > 0 && extent.length_bytes <= header->length_bytes);
-    struct writer w = chunk_of(session, header, type, flags, length, 0, tx);
-    write_u32(&w, context + 1);
-    if (session->extended) {
-        write_u32(&w, 1); /* one descriptor follows */
-        write_u64(&w, extent.length_bytes);
-        write_u64(&w, extent.state);
-    } else {
-        write_u32(&w, (uint32_t)extent.length_bytes);
-        write_u32(&w, extent.state);
+    struct block_run *runs = request->block.runs;
+    uint32_t slot = nbd_status_slot(request);
+    uint32_t count =
+        nbd_extents_of(runs, request->block.runs_count, slot, request->header.length_bytes);
+    request->contexts &= ~(1u << slot);
+    ASSERT(session->structured && count <= NBD_EXTENTS_MAX);
+    bool extended = session->extended;
+    uint32_t length = extended ? NBD_CHUNK_EXTENTS_EXT_BYTES + count * NBD_EXTENT_EXT_BYTES
+                               : NBD_CHUNK_EXTENTS_BYTES + count * NBD_EXTENT_BYTES;
+    struct writer w =
+        chunk_of(session, &request->header,
+                 extended ? NBD_REPLY_TYPE_BLOCK_STATUS_EXT : NBD_REPLY_TYPE_BLOCK_STATUS,
+                 request->contexts ? 0 : NBD_REPLY_FLAG_DONE, length, 0, tx);
+    write_u32(&w, slot + 1);
+    if (extended)
+        write_u32(&w, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (extended) {
+            write_u64(&w, runs[i].length_bytes);
+            write_u64(&w, runs[i].state);
+        } else {
+            write_u32(&w, (uint32_t)runs[i].length_bytes);
+            write_u32(&w, runs[i].state);
+        }
     }
     ASSERT(!w.bad && writer_left(&w) == 0);
-}
-
-void nbd_reply_status(const struct nbd_session *session, const struct nbd_header *header,
-                      uint32_t contexts, struct tx *tx)
-{
-    ASSERT(header->type == NBD_CMD_BLOCK_STATUS && header->length_bytes > 0);
-    ASSERT(session->structured && contexts && !(contexts & ~nbd_contexts_all()));
-    for (uint32_t i = 0; i < NBD_CONTEXT_COUNT; i++) {
-        bool last = contexts >> i == 1;
-        if (contexts & 1u << i)
-            reply_extent(session, header, i, last, tx);
-    }
 }
 
 void nbd_reply_error(const struct nbd_session *session, const struct nbd_header *header, int status,

@@ -15,9 +15,18 @@ void nbd_reply_done(const struct nbd_session *session, const struct nbd_header *
 /* The READ succeeded; its data goes by reference. */
 void nbd_reply_data(const struct nbd_session *session, const struct nbd_header *header,
                     const struct slice *data, struct tx *tx);
-/* The BLOCK_STATUS succeeded: the first extent of the range, for each of `contexts` (not none). */
-void nbd_reply_status(const struct nbd_session *session, const struct nbd_header *header,
-                      uint32_t contexts, struct tx *tx);
+/* The BLOCK_STATUS succeeded for the first of request->contexts, which is answered and removed. */
+void nbd_reply_status(const struct nbd_session *session, struct nbd_request *request,
+                      struct tx *tx);
+/* That first one. */
+static inline uint32_t nbd_status_slot(const struct nbd_request *request)
+{
+    uint32_t slot = 0;
+    ASSERT(request->contexts);
+    while (!(request->contexts >> slot & 1))
+        slot++;
+    return slot;
+}
 /* The request failed with `status` (-E...), for the reason `why`. */
 void nbd_reply_error(const struct nbd_session *session, const struct nbd_header *header, int status,
                      const char *why, struct tx *tx);

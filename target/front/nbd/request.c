@@ -2,13 +2,11 @@
 /* The rules of the transmission phase ("Request types" and "Error values" of the specification). */
 #include "target/front/nbd/request.h"
 
-#include "target/front/nbd/context.h"
-
 #include <errno.h>
 
 enum {
     NBD_STATUS_QUERY_BYTES_MIN = 8 + 4,
-    NBD_STATUS_QUERY_BYTES_MAX = 8 + 4 * NBD_CONTEXT_COUNT,
+    NBD_STATUS_QUERY_BYTES_MAX = 8 + 4 * NBD_CONTEXTS_MAX,
 };
 
 uint64_t nbd_request_payload_bytes(const struct nbd_session *session,
@@ -116,7 +114,7 @@ const char *nbd_request_invalid(const struct nbd_session *session, const struct 
     if (why)
         return why;
     *status = -EINVAL;
-    if (header->type == NBD_CMD_BLOCK_STATUS && !session->contexts)
+    if (header->type == NBD_CMD_BLOCK_STATUS && !session->contexts.mask)
         return "BLOCK_STATUS without a metadata context";
     if (header->type == NBD_CMD_FLUSH && (header->offset_bytes || header->length_bytes))
         return "FLUSH with an offset or a length";
@@ -142,6 +140,7 @@ bool nbd_request_needs_volume(const struct nbd_header *header)
     case NBD_CMD_WRITE:
     case NBD_CMD_TRIM:
     case NBD_CMD_WRITE_ZEROES:
+    case NBD_CMD_BLOCK_STATUS:
         return header->length_bytes > 0;
     default:
         return false;
@@ -160,6 +159,8 @@ static enum block_op op_of(uint16_t type)
     case NBD_CMD_TRIM:
     case NBD_CMD_WRITE_ZEROES:
         return BLOCK_ZERO;
+    case NBD_CMD_BLOCK_STATUS:
+        return BLOCK_STATUS;
     default:
         UNREACHABLE();
     }

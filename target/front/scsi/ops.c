@@ -178,7 +178,7 @@ const struct scsi_op scsi_ops[] = {
      scsi_read_capacity16_begin, NULL, {0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, U32, 0, 0}},
     /* GET LBA STATUS */
     {0x9e, 0x12, 16, READS, IN_BYTES, {2, 8}, {10, 4},
-     scsi_lba_status_begin, NULL, {0x9e, 0x12, U64, U32, 0, 0}},
+     scsi_lba_status_begin, scsi_lba_status_finish, {0x9e, 0x12, U64, U32, 0, 0}},
     /* REPORT LUNS */
     {0xa0, NO_ACTION, 12, ALWAYS, IN_BYTES, NO_FIELD, {6, 4},
      scsi_report_luns_begin, NULL, {0xa0, 0, 0xff, 0, 0, 0, U32, 0, 0}},

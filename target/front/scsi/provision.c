@@ -1,18 +1,102 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * UNMAP (SBC-3 5.28): one request a descriptor; command->progress is the next descriptor. WRITE
- * SAME (SBC-3 5.43): zeros are one request, anything else is written a piece at a time from one
- * filled buffer; command->progress is the bytes begun.
+ * GET LBA STATUS (SBC-3 5.6): the volume's runs as descriptors; holes and zeroed blocks alike are
+ * deallocated, for they read as zeros. UNMAP (SBC-3 5.28): one request a descriptor;
+ * command->progress is the next descriptor. WRITE SAME (SBC-3 5.43): zeros are one request,
+ * anything else is written a piece at a time from one filled buffer; command->progress is the bytes
+ * begun.
  */
 #include "target/front/scsi/provision.h"
 
 #include "common/base/bytes.h"
 #include "target/front/scsi/limits.h"
 #include "target/front/scsi/medium.h"
+#include "target/front/scsi/reply.h"
 #include "target/front/scsi/sense.h"
 #include "target/front/scsi/unit.h"
 
 enum { UNMAP_HEADER_BYTES = 8, UNMAP_DESCRIPTOR_BYTES = 16 };
+
+enum {
+    STATUS_RUNS_MAX = 1024,
+    STATUS_DESCRIPTORS_MAX = 128,
+    STATUS_HEADER_BYTES = 8,
+    STATUS_MAPPED = 0, /* or not known */
+    STATUS_DEALLOCATED = 1,
+};
+STATIC_ASSERT(STATUS_HEADER_BYTES + 16 * STATUS_DESCRIPTORS_MAX <= SCSI_RESPONSE_BYTES_MAX,
+              "the descriptors fit an answer");
+
+enum scsi_next scsi_lba_status_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
+                                     struct buf_pool *pool)
+{
+    const struct export *export = command->unit->export;
+    if (cdb->lba >= scsi_unit_blocks(command->unit))
+        return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_LBA_OUT_OF_RANGE);
+    uint64_t offset = cdb->lba * export->block_bytes;
+    (void)scsi_block_submit(command, BLOCK_STATUS, 0, offset, export->size_bytes - offset);
+    command->scratch = slice_get(pool, STATUS_RUNS_MAX * sizeof(struct block_run));
+    command->block.runs = (struct block_run *)(void *)command->scratch.bytes;
+    command->block.runs_max = STATUS_RUNS_MAX;
+    command->block.runs_count = 0;
+    command->block.from_generation = 0;
+    return SCSI_BLOCK;
+}
+
+/* Descriptors, being written: `blocks` of one state from `lba` on are not written yet. */
+struct status_list {
+    struct writer *w;
+    uint32_t count;
+    uint64_t lba;
+    uint64_t blocks;
+    uint8_t state;
+};
+
+static void status_write(struct status_list *list)
+{
+    while (list->blocks > 0 && list->count < STATUS_DESCRIPTORS_MAX) {
+        uint32_t blocks = list->blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)list->blocks;
+        write_u64(list->w, list->lba);
+        write_u32(list->w, blocks);
+        write_u8(list->w, list->state);
+        write_zeros(list->w, 3);
+        list->count++;
+        list->lba += blocks;
+        list->blocks -= blocks;
+    }
+}
+
+/* Equal neighbours are one. */
+static void status_add(struct status_list *list, uint64_t blocks, uint8_t state)
+{
+    if (state != list->state)
+        status_write(list);
+    list->state = state;
+    list->blocks += blocks;
+}
+
+enum scsi_next scsi_lba_status_finish(struct scsi_command *command, const struct scsi_cdb *cdb,
+                                      struct buf_pool *pool)
+{
+    const struct block_req *block = &command->block;
+    uint32_t bytes = command->unit->export->block_bytes;
+    uint64_t left = block->length_bytes;
+    struct writer w = scsi_reply_begin(command, pool);
+    struct status_list list = {.w = &w, .lba = cdb->lba, .state = STATUS_MAPPED};
+    write_zeros(&w, STATUS_HEADER_BYTES);
+    for (uint32_t i = 0; block->status == 0 && i < block->runs_count && left > 0; i++) {
+        const struct block_run *run = &block->runs[i];
+        uint64_t length = run->length_bytes < left ? run->length_bytes : left;
+        left -= length;
+        status_add(&list, length / bytes,
+                   run->state == BLOCK_DATA ? STATUS_MAPPED : STATUS_DEALLOCATED);
+    }
+    if (left == block->length_bytes) /* nothing is known */
+        status_add(&list, left / bytes, STATUS_MAPPED);
+    status_write(&list);
+    scsi_reply_set_u16(&w, 2, writer_length(&w) - 4);
+    return scsi_reply_end(command, &w, cdb->length);
+}
 
 struct unmap_descriptor {
     uint64_t lba;

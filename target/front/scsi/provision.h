@@ -5,6 +5,8 @@
 
 #include "target/front/scsi/cdb.h"
 
+scsi_step scsi_lba_status_begin;
+scsi_step scsi_lba_status_finish;
 scsi_step scsi_unmap_begin;
 scsi_step scsi_unmap_finish;
 scsi_step scsi_write_same_begin;

@@ -9,6 +9,8 @@
 #include "target/front/scsi/sense.h"
 #include "target/front/scsi/unit.h"
 
+#include <errno.h>
+
 void scsi_unit_init(struct scsi_unit *unit, struct export *export)
 {
     ASSERT(export->block_bytes == 512 || export->block_bytes == BLOCK_BYTES);
@@ -138,7 +140,8 @@ enum scsi_next scsi_finish(struct scsi_command *command, struct buf_pool *pool)
 {
     const struct scsi_op *op = command->op;
     ASSERT(op && command->unit);
-    if (command->block.status != 0)
+    bool untold = command->block.op == BLOCK_STATUS && command->block.status == -EOPNOTSUPP;
+    if (command->block.status != 0 && !untold)
         return answer(command, scsi_fail_block(command));
     if (!op->finish)
         return answer(command, scsi_good(command));

@@ -114,7 +114,7 @@ struct scsi_command {
 
     /* The room's own while the command runs. */
     const struct scsi_op *op;
-    struct slice scratch; /* owned: the repeated block of a WRITE SAME, the value of a row */
+    struct slice scratch; /* owned: the repeated block of a WRITE SAME, a row's value, runs */
     uint64_t progress;    /* how far a command of several requests has come, in its own terms */
 };
 

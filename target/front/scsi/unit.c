@@ -13,7 +13,6 @@ enum {
     DESC = 0x01,
     LBPME = 0x8000, /* logical block provisioning is managed: UNMAP is there */
     LBPRZ = 0x4000, /* unmapped blocks read as zeros */
-    STATUS_MAPPED = 0,
 };
 
 enum scsi_next scsi_unit_ready_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
@@ -96,23 +95,5 @@ enum scsi_next scsi_read_capacity16_begin(struct scsi_command *command, const st
     write_u8(&w, physical_exponent(block_bytes));
     write_u16(&w, LBPME | LBPRZ);
     write_zeros(&w, 16);
-    return scsi_reply_end(command, &w, cdb->length);
-}
-
-/* Where the holes are is the replicas' knowledge, so all of it is called mapped: never wrong. */
-enum scsi_next scsi_lba_status_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
-                                     struct buf_pool *pool)
-{
-    uint64_t blocks = scsi_unit_blocks(command->unit);
-    if (cdb->lba >= blocks)
-        return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_LBA_OUT_OF_RANGE);
-    uint64_t count = blocks - cdb->lba;
-    struct writer w = scsi_reply_begin(command, pool);
-    write_u32(&w, 20); /* parameter data length */
-    write_u32(&w, 0);
-    write_u64(&w, cdb->lba);
-    write_u32(&w, count > UINT32_MAX ? UINT32_MAX : (uint32_t)count);
-    write_u8(&w, STATUS_MAPPED);
-    write_zeros(&w, 3);
     return scsi_reply_end(command, &w, cdb->length);
 }

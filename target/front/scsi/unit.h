@@ -17,6 +17,5 @@ scsi_step scsi_unit_start_stop_begin;
 scsi_step scsi_request_sense_begin;
 scsi_step scsi_read_capacity10_begin;
 scsi_step scsi_read_capacity16_begin;
-scsi_step scsi_lba_status_begin;
 
 #endif

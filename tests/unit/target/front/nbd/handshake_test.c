@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Option haggling, as both sides see the bytes. */
 #include "tests/unit/target/front/nbd/client.h"
+#include "tests/unit/target/front/nbd/snapshots.h"
 
 #include <stdio.h>
 
@@ -333,7 +334,7 @@ START_TEST(list_meta_context_lists_all_to_no_query)
     client_ask(&client, OPTION "00000009 0000000b 00000003 766f6c 00000000",
                ANSWER "00000009 00000004 00000013 00000000 626173653a616c6c6f636174696f6e" ANSWER
                       "00000009 00000001 00000000");
-    ck_assert(client.session.contexts == 0);
+    ck_assert(client.session.contexts.mask == 0);
 }
 END_TEST
 
@@ -351,7 +352,7 @@ START_TEST(set_meta_context_selects_by_exact_name)
     ask_structured();
     client_ask(&client, SET_ALLOCATION, SET_ALLOCATION_ANSWER);
     client_ask(&client, OPTION "00000001 00000003 766f6c", "0000000000100000 0ded");
-    ck_assert_uint_eq(client.session.contexts, 1);
+    ck_assert_uint_eq(client.session.contexts.mask, 1);
 }
 END_TEST
 
@@ -360,7 +361,7 @@ START_TEST(set_meta_context_does_not_know_the_bare_namespace)
     ask_structured();
     client_ask(&client, OPTION "0000000a 00000014 00000003 766f6c 00000001 00000005 626173653a",
                ANSWER "0000000a 00000001 00000000");
-    ck_assert(client.session.contexts == 0);
+    ck_assert(client.session.contexts.mask == 0);
 }
 END_TEST
 
@@ -372,7 +373,36 @@ START_TEST(set_meta_context_of_strangers_selects_nothing)
                OPTION "0000000a 0000001e 00000003 766f6c 00000001 "
                       "0000000f 626173653a616c6c6f636174696f6d",
                ANSWER "0000000a 00000001 00000000");
-    ck_assert(client.session.contexts == 0);
+    ck_assert(client.session.contexts.mask == 0);
+}
+END_TEST
+
+/* "strake:" and "strake:changed-since:monday", ... "tuesday". */
+#define STRAKE_HEX  "7374 72616b653a"
+#define CHANGED_HEX STRAKE_HEX "6368616e6765642d73696e63653a"
+
+START_TEST(list_meta_context_lists_snapshots)
+{
+    client.vol.snapshots = &snapshots;
+    ask_structured();
+    client_ask(&client, OPTION "00000009 00000016 00000003 766f6c 00000001 00000007" STRAKE_HEX,
+               ANSWER "00000009 00000004 0000001f 00000000" CHANGED_HEX "6d6f6e646179" ANSWER
+                      "00000009 00000004 00000020 00000000" CHANGED_HEX "74756573646179" ANSWER
+                      "00000009 00000001 00000000");
+}
+END_TEST
+
+START_TEST(set_meta_context_selects_a_snapshot)
+{
+    client.vol.snapshots = &snapshots;
+    ask_structured();
+    client_ask(&client,
+               OPTION "0000000a 0000002b 00000003 766f6c 00000001 0000001c" CHANGED_HEX
+                      "74756573646179",
+               ANSWER "0000000a 00000004 00000020 00000002" CHANGED_HEX "74756573646179" ANSWER
+                      "0000000a 00000001 00000000");
+    ck_assert_uint_eq(client.session.contexts.mask, 2);
+    ck_assert_uint_eq(client.session.contexts.from_generation[1], 5);
 }
 END_TEST
 
@@ -393,7 +423,7 @@ START_TEST(set_meta_context_that_fails_selects_nothing)
     client_ask(&client, SET_ALLOCATION, SET_ALLOCATION_ANSWER);
     ask_error(OPTION "0000000a 00000009 00000001 78 00000000", NBD_OPT_SET_META_CONTEXT,
               NBD_REP_ERR_UNKNOWN);
-    ck_assert(client.session.contexts == 0);
+    ck_assert(client.session.contexts.mask == 0);
 }
 END_TEST
 
@@ -404,7 +434,7 @@ START_TEST(context_of_another_export_is_not_selected)
     ask_structured();
     client_ask(&client, SET_ALLOCATION, SET_ALLOCATION_ANSWER);
     client_ask(&client, OPTION "00000001 00000001 62", "0000000000001000 0ded");
-    ck_assert(client.session.contexts == 0);
+    ck_assert(client.session.contexts.mask == 0);
     ck_assert_uint_eq(other.session_count, 1);
 }
 END_TEST
@@ -476,6 +506,8 @@ static void add_meta(TCase *tcase)
     tcase_add_test(tcase, set_meta_context_selects_by_exact_name);
     tcase_add_test(tcase, set_meta_context_does_not_know_the_bare_namespace);
     tcase_add_test(tcase, set_meta_context_of_strangers_selects_nothing);
+    tcase_add_test(tcase, list_meta_context_lists_snapshots);
+    tcase_add_test(tcase, set_meta_context_selects_a_snapshot);
     tcase_add_test(tcase, context_asked_for_twice_is_answered_once);
     tcase_add_test(tcase, set_meta_context_that_fails_selects_nothing);
     tcase_add_test(tcase, context_of_another_export_is_not_selected);

@@ -12,7 +12,7 @@
 #define FLUSH          REQUEST "0000 0003" COOKIE "0000000000000000 00000000"
 #define DISC           REQUEST "0000 0002" COOKIE "0000000000000000 00000000"
 #define CACHE          REQUEST "0000 0005" COOKIE "0000000000000000 00100000"
-#define STATUS         REQUEST "0008 0007" COOKIE "0000000000001000 00002000"
+#define STATUS         REQUEST "0000 0007" COOKIE "0000000000001000 00002000"
 
 static struct client client;
 
@@ -333,9 +333,71 @@ START_TEST(structured_read_is_a_chunk)
 }
 END_TEST
 
-START_TEST(block_status_is_one_allocated_extent)
+START_TEST(block_status_asks_the_volume)
 {
-    client_ask(&client, STATUS, CHUNK "0001 0005" COOKIE "0000000c 00000001 00002000 00000000");
+    struct nbd_request *request = ask(STATUS);
+    ck_assert_int_eq(request->block.op, BLOCK_STATUS);
+    ck_assert_uint_eq(request->block.from_generation, 0);
+    ck_assert_uint_eq(request->block.runs_max, NBD_EXTENTS_MAX);
+    request->block.runs[0] = (struct block_run){0x1000, BLOCK_HOLE};
+    request->block.runs[1] = (struct block_run){0x1000, BLOCK_DATA};
+    request->block.runs_count = 2;
+    answer(request, 0);
+    client_expect(&client, CHUNK "0001 0005" COOKIE "00000014 00000001 00001000 00000003 "
+                                 "00001000 00000000");
+}
+END_TEST
+
+START_TEST(block_status_that_the_volume_does_not_know_is_all_data)
+{
+    answer(ask(STATUS), -EOPNOTSUPP);
+    client_expect(&client, CHUNK "0001 0005" COOKIE "0000000c 00000001 00002000 00000000");
+}
+END_TEST
+
+START_TEST(one_extent_is_asked_for_as_one_run)
+{
+    struct nbd_request *request = ask(REQUEST "0008 0007" COOKIE "0000000000000000 00002000");
+    ck_assert_uint_eq(request->block.runs_max, 1);
+    answer(request, 0);
+}
+END_TEST
+
+START_TEST(each_context_is_a_question_of_its_own)
+{
+    client.session.contexts = (struct nbd_contexts){.mask = 5, .from_generation = {0, 0, 9}};
+    struct nbd_request *request = ask(STATUS);
+    answer(request, 0);
+    client_expect(&client, CHUNK "0000 0005" COOKIE "0000000c 00000001 00002000 00000000");
+    ck_assert_int_eq(client_next(&client), SESSION_REQUEST);
+    ck_assert_ptr_eq(client.request, request);
+    ck_assert_uint_eq(request->block.from_generation, 9);
+    request->block.runs[0] = (struct block_run){0x2000, BLOCK_HOLE};
+    request->block.runs_count = 1;
+    answer(request, 0);
+    client_expect(&client, CHUNK "0001 0005" COOKIE "0000000c 00000003 00002000 00000000");
+    ck_assert_uint_eq(client.session.in_flight, 0);
+}
+END_TEST
+
+START_TEST(context_that_fails_ends_the_answer)
+{
+    uint8_t bytes[CLIENT_TEXT_BYTES];
+    client.session.contexts = (struct nbd_contexts){.mask = 6, .from_generation = {0, 8, 9}};
+    answer(ask(STATUS), -EINVAL);
+    ck_assert_uint_gt(client_receive(&client, bytes, sizeof(bytes)), 20);
+    ck_assert_uint_eq(bytes[5], NBD_REPLY_FLAG_DONE);
+    ck_assert_uint_eq(client.session.in_flight, 0);
+    ck_assert_int_eq(client_next(&client), SESSION_MORE);
+}
+END_TEST
+
+/* The connection ends between two questions. */
+START_TEST(question_that_is_not_asked_again_is_given_back)
+{
+    client.session.contexts = (struct nbd_contexts){.mask = 3, .from_generation = {0, 9}};
+    answer(ask(STATUS), 0);
+    ck_assert_uint_eq(client.session.in_flight, 1);
 }
 END_TEST
 
@@ -408,7 +470,12 @@ int main(void)
     tcase_add_test_raise_signal(simple, release_with_a_request_in_flight_aborts, SIGABRT);
     tcase_add_checked_fixture(structured, setup_structured, teardown);
     tcase_add_test(structured, structured_read_is_a_chunk);
-    tcase_add_test(structured, block_status_is_one_allocated_extent);
+    tcase_add_test(structured, block_status_asks_the_volume);
+    tcase_add_test(structured, block_status_that_the_volume_does_not_know_is_all_data);
+    tcase_add_test(structured, one_extent_is_asked_for_as_one_run);
+    tcase_add_test(structured, each_context_is_a_question_of_its_own);
+    tcase_add_test(structured, context_that_fails_ends_the_answer);
+    tcase_add_test(structured, question_that_is_not_asked_again_is_given_back);
     tcase_add_test(structured, structured_failure_tells_the_reason);
     suite_add_tcase(suite, simple);
     suite_add_tcase(suite, structured);

@@ -72,20 +72,69 @@ START_TEST(data_goes_by_reference)
 }
 END_TEST
 
-START_TEST(extent_covers_the_whole_range)
-{
-    header.type = NBD_CMD_BLOCK_STATUS;
-    client.session.structured = true;
-    nbd_reply_status(&client.session, &header, nbd_contexts_all(), &client.tx);
-    client_expect(&client, CHUNK "0001 0005" COOKIE "0000000c 00000001 00000004 00000000");
-}
-END_TEST
-
 static void extend(void)
 {
     client.session.structured = true;
     client.session.extended = true;
 }
+
+/* The volume answered with these runs, of which the first `count` count. */
+static struct block_run runs[NBD_EXTENTS_MAX];
+
+static void reply_status(uint32_t contexts, uint32_t count)
+{
+    header.type = NBD_CMD_BLOCK_STATUS;
+    struct nbd_request request = {.header = header, .contexts = contexts};
+    request.block.runs = runs;
+    request.block.runs_count = count;
+    nbd_reply_status(&client.session, &request, &client.tx);
+    ck_assert_uint_eq(request.contexts, contexts & (contexts - 1));
+}
+
+START_TEST(extents_of_several_runs)
+{
+    client.session.structured = true;
+    header.length_bytes = 0x3000;
+    runs[0] = (struct block_run){0x1000, BLOCK_DATA};
+    runs[1] = (struct block_run){0x2000, BLOCK_HOLE};
+    reply_status(1, 2);
+    client_expect(&client, CHUNK "0001 0005" COOKIE "00000014 00000001 00001000 00000000 "
+                                 "00002000 00000003");
+}
+END_TEST
+
+START_TEST(answer_is_done_with_the_last_context)
+{
+    client.session.structured = true;
+    header.length_bytes = 0x1000;
+    runs[0] = (struct block_run){0x1000, BLOCK_ZEROED};
+    reply_status(5, 1);
+    client_expect(&client, CHUNK "0000 0005" COOKIE "0000000c 00000001 00001000 00000003");
+    runs[0] = (struct block_run){0x1000, BLOCK_ZEROED};
+    reply_status(4, 1);
+    client_expect(&client, CHUNK "0001 0005" COOKIE "0000000c 00000003 00001000 00000003");
+}
+END_TEST
+
+START_TEST(most_extents_fit)
+{
+    static uint8_t bytes[CLIENT_TEXT_BYTES * 16];
+    extend();
+    header.length_bytes = NBD_EXTENTS_MAX * UINT64_C(4096);
+    for (uint32_t i = 0; i < NBD_EXTENTS_MAX; i++)
+        runs[i] = (struct block_run){4096, i % 2 ? BLOCK_DATA : BLOCK_HOLE};
+    reply_status(1, NBD_EXTENTS_MAX);
+    ck_assert_uint_eq(client_receive(&client, bytes, sizeof(bytes)), 32 + 8 + 16 * NBD_EXTENTS_MAX);
+}
+END_TEST
+
+START_TEST(extent_covers_the_whole_range)
+{
+    client.session.structured = true;
+    reply_status(1, 0);
+    client_expect(&client, CHUNK "0001 0005" COOKIE "0000000c 00000001 00000004 00000000");
+}
+END_TEST
 
 #define EXTENDED "6e8a278c "
 
@@ -113,9 +162,8 @@ START_TEST(extended_extent_has_64_bits)
 {
     extend();
     client.vol.size_bytes = UINT64_C(1) << 40;
-    header.type = NBD_CMD_BLOCK_STATUS;
     header.length_bytes = 0x1200000000;
-    nbd_reply_status(&client.session, &header, nbd_contexts_all(), &client.tx);
+    reply_status(1, 0);
     client_expect(&client, EXTENDED "0001 0006" COOKIE "0000000000010000 0000000000000018 "
                                     "00000001 00000001 0000001200000000 0000000000000000");
 }
@@ -189,6 +237,9 @@ int main(void)
     tcase_add_test(tcase, data_follows_a_simple_reply);
     tcase_add_test(tcase, structured_data_is_one_final_chunk_with_its_offset);
     tcase_add_test(tcase, data_goes_by_reference);
+    tcase_add_test(tcase, extents_of_several_runs);
+    tcase_add_test(tcase, answer_is_done_with_the_last_context);
+    tcase_add_test(tcase, most_extents_fit);
     tcase_add_test(tcase, extent_covers_the_whole_range);
     tcase_add_test(tcase, extended_success_is_a_none_chunk);
     tcase_add_test(tcase, extended_data_has_the_offset_twice);

@@ -13,7 +13,7 @@ static struct nbd_session session;
 static void setup(void)
 {
     export = (struct export){.name = "vol", .size_bytes = SIZE};
-    session = (struct nbd_session){.export = &export, .structured = true, .contexts = 1};
+    session = (struct nbd_session){.export = &export, .structured = true, .contexts = {.mask = 1}};
 }
 
 static int status_of(const struct nbd_header *header)
@@ -205,7 +205,7 @@ END_TEST
 
 START_TEST(block_status_without_a_context_is_invalid)
 {
-    session.contexts = 0;
+    session.contexts.mask = 0;
     struct nbd_header header = {.type = NBD_CMD_BLOCK_STATUS, .length_bytes = 1};
     ck_assert_int_eq(status_of(&header), -EINVAL);
 }
@@ -230,6 +230,9 @@ static const struct {
       .length_bytes = 1},
      BLOCK_ZERO,
      BLOCK_NO_HOLE | BLOCK_FUA},
+    {{.type = NBD_CMD_BLOCK_STATUS, .flags = NBD_CMD_FLAG_REQ_ONE, .length_bytes = 1},
+     BLOCK_STATUS,
+     0},
 };
 
 START_TEST(becomes_a_block_request)
@@ -252,7 +255,6 @@ static const struct nbd_header idle[] = {
     {.type = NBD_CMD_TRIM},
     {.type = NBD_CMD_WRITE_ZEROES},
     {.type = NBD_CMD_CACHE, .length_bytes = 4096},
-    {.type = NBD_CMD_BLOCK_STATUS, .length_bytes = 4096},
 };
 
 START_TEST(needs_no_volume)

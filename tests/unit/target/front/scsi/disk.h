@@ -15,6 +15,8 @@ static struct buf_pool pool;
 static uint8_t disk[DISK_BYTES];
 static uint8_t row[32 << 10]; /* of the book */
 static uint32_t row_bytes;
+static struct block_run runs[256]; /* what STATUS tells */
+static uint32_t run_count;         /* 0: it is not known */
 
 static inline void compare_write(struct block_req *block)
 {
@@ -64,7 +66,9 @@ static inline void disk_execute(struct block_req *block)
             memcpy(row, block->data.bytes, row_bytes);
         break;
     case BLOCK_STATUS:
-        block->status = -EOPNOTSUPP;
+        block->status = run_count ? 0 : -EOPNOTSUPP;
+        block->runs_count = run_count < block->runs_max ? run_count : block->runs_max;
+        memcpy(block->runs, runs, block->runs_count * sizeof(runs[0]));
         break;
     }
 }

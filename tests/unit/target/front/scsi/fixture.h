@@ -25,6 +25,7 @@ static inline void fixture_setup(uint32_t block_bytes)
     scsi_unit_init(&unit, &export);
     memset(disk, 0, sizeof(disk));
     row_bytes = 0;
+    run_count = 0;
     command = (struct scsi_command){.unit = &unit, .nexus_id = NEXUS};
 }
 

@@ -304,6 +304,87 @@ START_TEST(same_dropped_gives_its_buffer_back)
 }
 END_TEST
 
+START_TEST(lba_status_is_mapped_to_the_end)
+{
+    ck_assert_good(0x9e, 0x12, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 24, 0, 0);
+    ck_assert_data_in(0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0x0f, 0xf0, 0, 0, 0,
+                      0);
+}
+END_TEST
+
+START_TEST(lba_status_beyond_the_end_is_refused)
+{
+    ck_assert_check(0x9e, 0x12, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 24, 0, 0);
+    ck_assert_sense(0x05, 0x2100);
+    ck_assert_check(0x9e, 0x12, REPEAT8(0xff), 0, 0, 0, 24, 0, 0);
+    ck_assert_sense(0x05, 0x2100);
+}
+END_TEST
+
+static void runs_set(const struct block_run *some, uint32_t count)
+{
+    memcpy(runs, some, count * sizeof(runs[0]));
+    run_count = count;
+}
+
+START_TEST(lba_status_tells_runs)
+{
+    runs_set((struct block_run[]){{4096, BLOCK_DATA}, {8192, BLOCK_HOLE}}, 2);
+    ck_assert_good(0x9e, 0x12, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0x10, 0, 0, 0);
+    ck_assert_uint_eq(requests[0].offset_bytes, 8 * 512);
+    ck_assert_uint_eq(requests[0].length_bytes, DISK_BYTES - 8 * 512);
+    ck_assert_data_in(0, 0, 0, 36, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0,
+                      0, 0, 0, 0, 0, 16, 0, 0, 0, 16, 1, 0, 0, 0);
+}
+END_TEST
+
+START_TEST(lba_status_takes_zeros_for_deallocated)
+{
+    runs_set((struct block_run[]){{4096, BLOCK_ZEROED}, {4096, BLOCK_HOLE}}, 2);
+    ck_assert_good(0x9e, 0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0);
+    ck_assert_data_in(0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 1, 0, 0, 0);
+}
+END_TEST
+
+START_TEST(lba_status_ends_with_the_unit)
+{
+    runs_set((struct block_run[]){{(uint64_t)1 << 50, BLOCK_DATA}, {4096, BLOCK_HOLE}}, 2);
+    ck_assert_good(0x9e, 0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0);
+    ck_assert_data_in(0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0);
+}
+END_TEST
+
+START_TEST(lba_status_of_long_runs_takes_several_descriptors)
+{
+    export.size_bytes = (uint64_t)1 << 42;
+    runs_set((struct block_run[]){{(uint64_t)1 << 42, BLOCK_DATA}}, 1);
+    cdb_set(BYTES(0x9e, 0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0));
+    ck_assert_int_eq(scsi_command(&command, &pool), SCSI_BLOCK);
+    command.block.runs[0] = runs[0];
+    command.block.runs_count = 1;
+    ck_assert_int_eq(scsi_finish(&command, &pool), SCSI_DONE);
+    ck_assert_uint_eq(command.data_in.length_bytes, 8 + 3 * 16);
+    ck_assert_mem_eq(command.data_in.bytes + 8 + 2 * 16, "\0\0\0\1\xff\xff\xff\xfe\0\0\0\2", 12);
+}
+END_TEST
+
+START_TEST(lba_status_has_room_for_many_runs)
+{
+    for (uint32_t i = 0; i < ARRAY_COUNT(runs); i++)
+        runs[i] = (struct block_run){4096, i % 2 ? BLOCK_DATA : BLOCK_HOLE};
+    run_count = ARRAY_COUNT(runs);
+    ck_assert_good(0x9e, 0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0);
+    ck_assert_uint_eq(command.data_in.length_bytes, 8 + 128 * 16);
+}
+END_TEST
+
+START_TEST(lba_status_that_fails)
+{
+    ck_assert_int_eq(run_failing(-EIO, BYTES(0x9e, 0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0)),
+                     SCSI_CHECK_CONDITION);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("scsi provision");
@@ -341,6 +422,17 @@ int main(void)
     tcase_add_test(tcase, same_with_more_data_announced_is_refused);
     tcase_add_test(tcase, same_stops_at_the_first_error);
     tcase_add_test(tcase, same_dropped_gives_its_buffer_back);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("get lba status");
+    tcase_add_checked_fixture(tcase, setup_512, teardown);
+    tcase_add_test(tcase, lba_status_is_mapped_to_the_end);
+    tcase_add_test(tcase, lba_status_beyond_the_end_is_refused);
+    tcase_add_test(tcase, lba_status_tells_runs);
+    tcase_add_test(tcase, lba_status_takes_zeros_for_deallocated);
+    tcase_add_test(tcase, lba_status_ends_with_the_unit);
+    tcase_add_test(tcase, lba_status_of_long_runs_takes_several_descriptors);
+    tcase_add_test(tcase, lba_status_has_room_for_many_runs);
+    tcase_add_test(tcase, lba_status_that_fails);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
 }

@@ -136,23 +136,6 @@ START_TEST(capacity16_of_a_large_unit)
 }
 END_TEST
 
-START_TEST(lba_status_is_mapped_to_the_end)
-{
-    ck_assert_good(0x9e, 0x12, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 24, 0, 0);
-    ck_assert_data_in(0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0x0f, 0xf0, 0, 0, 0,
-                      0);
-}
-END_TEST
-
-START_TEST(lba_status_beyond_the_end_is_refused)
-{
-    ck_assert_check(0x9e, 0x12, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 24, 0, 0);
-    ck_assert_sense(0x05, 0x2100);
-    ck_assert_check(0x9e, 0x12, REPEAT8(0xff), 0, 0, 0, 24, 0, 0);
-    ck_assert_sense(0x05, 0x2100);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("scsi unit");
@@ -175,8 +158,6 @@ int main(void)
     tcase_add_test(tcase, capacity10_with_an_lba_is_refused);
     tcase_add_test(tcase, capacity16_with_blocks_of_512);
     tcase_add_test(tcase, capacity16_of_a_large_unit);
-    tcase_add_test(tcase, lba_status_is_mapped_to_the_end);
-    tcase_add_test(tcase, lba_status_beyond_the_end_is_refused);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("4096");
     tcase_add_checked_fixture(tcase, setup_4096, teardown);
