@@ -75,10 +75,10 @@ enum frame_type {
     /* Generations and the book (generation.h). */
     FRAME_COMMAND = 56,      /* body: message_command; reply body: lineage */
     FRAME_LAST_COMMAND = 58, /* reply body: the last command applied here; none: there was none */
-    FRAME_BOOK = 60,         /* length: cursor, 0 first; reply body: a chunk of the book. MORE */
+    FRAME_BOOK = 60,         /* length: cursor, 0 first; reply body: a chunk of the book */
     FRAME_INSTALL = 62,      /* body: a chunk; MORE on all but the last, whose reply has a lineage.
                                 ALL: nothing that is here counts as complete */
-    FRAME_SETTLE = 64,       /* the generation is complete here, durably; reply body: lineage */
+    FRAME_SETTLE = 64,       /* the generation is complete here; reply body: lineage */
     FRAME_DIFF = 66, /* range of any length, body: message_diff_ask; reply body: runs, length: what
                         they cover. Also of what is not complete here */
     FRAME_DIGEST = 68, /* reply body: message_digest. ALL: reads everything again */
@@ -88,8 +88,7 @@ enum frame_type {
 enum frame_flag {
     FRAME_REPLY = 1u << 0,
     FRAME_FUA = 1u << 1,     /* WRITE, ZERO, COPY: durable before the reply */
-    FRAME_MORE = 1u << 2,    /* LIST replies, INSTALL: another frame follows; BOOK replies: there
-                                is more to be asked for */
+    FRAME_MORE = 1u << 2,    /* LIST replies, INSTALL: another frame follows */
     FRAME_ALL = 1u << 3,     /* COMMIT: every data member is in sync; GETMAP: all planes; INSTALL,
                                 DIGEST: see there */
     FRAME_TARGET = 1u << 4,  /* OPEN: as a resynchronisation target, not as a member in sync */

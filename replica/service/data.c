@@ -12,8 +12,7 @@ static bool is_write(const struct service_io *io)
     return io->type == FRAME_WRITE || io->type == FRAME_ZERO || io->type == FRAME_COPY;
 }
 
-/* R8 */
-static bool range_ok(const struct service *service, const struct service_io *io)
+bool data_range_ok(const struct service *service, const struct service_io *io)
 {
     uint64_t size = service->dirty.size_bytes;
     return io->offset_bytes % BLOCK_BYTES == 0 && io->length_bytes % BLOCK_BYTES == 0 &&
@@ -23,7 +22,7 @@ static bool range_ok(const struct service *service, const struct service_io *io)
 
 static void read_begin(struct service *service, struct service_io *io)
 {
-    if (!session_in_sync(service)) {
+    if (io->generation == 0 && !session_in_sync(service)) {
         io_reply(service, io, FRAME_BUSY);
         return;
     }
@@ -73,9 +72,20 @@ static bool write_try(struct service *service, struct service_io *io)
     return true;
 }
 
+/* Planes and log are about the head alone. */
+static bool write_to_sealed(struct service *service, struct service_io *io)
+{
+    if (io->generation == 0)
+        return false;
+    service->generation_writes++;
+    io_submit(service, io);
+    return true;
+}
+
 static void write_begin(struct service *service, struct service_io *io, const struct frame *frame)
 {
-    if (io->type != FRAME_ZERO && frame->payload.length_bytes != io->length_bytes) {
+    bool barred = io->generation == 0 && service->head_moves; /* R11 */
+    if (barred || (io->type != FRAME_ZERO && frame->payload.length_bytes != io->length_bytes)) {
         io_reply(service, io, FRAME_INVALID);
         return;
     }
@@ -84,6 +94,8 @@ static void write_begin(struct service *service, struct service_io *io, const st
     io->no_hole = frame->flags & FRAME_NO_HOLE;
     if (io->kind == SERVICE_WRITE)
         io->data = slice_ref(&frame->payload);
+    if (write_to_sealed(service, io))
+        return;
     io->side = service->side;
     service->writes_pending[io->side]++;
     if (write_try(service, io))
@@ -99,7 +111,7 @@ void data_request(struct service *service, struct service_io *io, const struct f
         sync_kick(service);
         return;
     }
-    if (!range_ok(service, io) || frame->generation) {
+    if (!data_range_ok(service, io)) {
         io_reply(service, io, FRAME_INVALID);
         return;
     }
@@ -136,7 +148,7 @@ void data_drop(struct service *service)
     }
 }
 
-static uint32_t status_of(int status)
+uint32_t data_status(int status)
 {
     switch (status) {
     case 0:
@@ -145,6 +157,12 @@ static uint32_t status_of(int status)
         return FRAME_NO_SPACE;
     case -EILSEQ:
         return FRAME_CHECKSUM;
+    case -ENOENT:
+        return FRAME_ABSENT;
+    case -EINVAL:
+        return FRAME_INVALID;
+    case -EBUSY:
+        return FRAME_BUSY;
     default:
         return FRAME_IO;
     }
@@ -170,24 +188,40 @@ static void sync_done(struct service *service, struct service_io *io)
 
 static void write_done(struct service *service, struct service_io *io)
 {
-    ASSERT(service->writes_pending[io->side] > 0);
-    service->writes_pending[io->side]--;
+    bool marked = io->generation == 0;
+    if (marked) {
+        ASSERT(service->writes_pending[io->side] > 0);
+        service->writes_pending[io->side]--;
+    } else {
+        ASSERT(service->generation_writes > 0);
+        service->generation_writes--;
+    }
     if (io->status < 0 && io->fua && io->status != -ENOSPC)
         service_fail(service, "a durable write failed: what reached the disk is not known");
     /* What a failed write left is not known: it stays marked, whatever marker passed meanwhile. */
-    if (io->status < 0 && dirty_enter(&service->dirty, io->offset_bytes, io->length_bytes))
+    if (marked && io->status < 0 &&
+        dirty_enter(&service->dirty, io->offset_bytes, io->length_bytes))
         dirty_stamp(&service->dirty, io->offset_bytes, io->length_bytes);
     slice_release(&io->data);
-    io_reply(service, io, status_of(io->status));
+    io_reply(service, io, data_status(io->status));
+}
+
+static void read_done(struct service *service, struct service_io *io)
+{
+    if (io->type == FRAME_HASH) {
+        generations_done(service, io);
+        return;
+    }
+    if (io->status < 0)
+        slice_release(&io->data);
+    io_reply(service, io, data_status(io->status));
 }
 
 void data_done(struct service *service, struct service_io *io)
 {
     switch (io->kind) {
     case SERVICE_READ:
-        if (io->status < 0)
-            slice_release(&io->data);
-        io_reply(service, io, status_of(io->status));
+        read_done(service, io);
         break;
     case SERVICE_WRITE:
     case SERVICE_ZERO:
@@ -215,6 +249,7 @@ void data_done(struct service *service, struct service_io *io)
     case SERVICE_DIFF:
     case SERVICE_DIGEST:
     case SERVICE_SPACE:
-        UNREACHABLE();
+        generations_done(service, io);
+        break;
     }
 }

@@ -19,6 +19,7 @@ struct service_io *io_get(struct service *service, const struct frame *frame, ui
     io->session = frame->session;
     io->offset_bytes = frame->offset_bytes;
     io->length_bytes = frame->length_bytes;
+    io->generation = frame->generation;
     return io;
 }
 
@@ -26,6 +27,7 @@ void io_put(struct service *service, struct service_io *io)
 {
     list_remove(&io->node);
     slice_release(&io->data);
+    slice_release(&io->reply);
     pool_put(service->ios, io);
 }
 

@@ -139,7 +139,6 @@ static void service_request(struct service *service, struct service_io *io,
         io->session_serial = service->session_serial;
         io_reply(service, io, FRAME_OK);
         break;
-    case FRAME_OPEN:
     case FRAME_HASH:
     case FRAME_COMMAND:
     case FRAME_LAST_COMMAND:
@@ -149,6 +148,9 @@ static void service_request(struct service *service, struct service_io *io,
     case FRAME_DIFF:
     case FRAME_DIGEST:
     case FRAME_SPACE:
+        generations_request(service, io, frame);
+        break;
+    case FRAME_OPEN:
     case FRAME_GREET:
     case FRAME_LIST:
     case FRAME_CREATE:
@@ -230,6 +232,9 @@ static void service_reply(struct service *service, struct service_effect *effect
         effect->frame.body_bytes = io->data.length_bytes;
     } else if (ok && io->type == FRAME_READ) {
         effect->frame.payload = io->data;
+        effect->frame.generation = io->generation;
+    } else if (ok) {
+        generations_reply(service, io, &effect->frame);
     }
 }
 
@@ -279,5 +284,11 @@ void service_check(const struct service *service)
     ASSERT(service->meta_durable <= meta->seq);
     ASSERT((service->session_state == SESSION_OPENING) == (service->opening != NULL));
     ASSERT(service->checkpoint != CHECKPOINT_DRAIN || service->checkpoint_io);
+    /* R11 */
+    ASSERT(!service->head_moves || service->change_io);
+    ASSERT(!service->head_moves || service->writes_pending[0] + service->writes_pending[1] == 0);
+    /* R12 */
+    ASSERT(service->lineage.incomplete_generation < service->lineage.head_generation);
+    ASSERT(service->lineage.head_base < service->lineage.head_generation);
     ASSERT(!service->failed || service->session_state == SESSION_NONE);
 }

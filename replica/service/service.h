@@ -18,7 +18,13 @@
  *      live session, a configuration that has this member in sync.
  *   R7 After a failed sync nothing is ever answered OK by this process.
  *   R8 What is not in whole 4 KiB blocks inside the volume is refused.
- *   R9 Reads are served only while the accepted configuration has this member in sync.
+ *   R9 Reads of the head are served only while the accepted configuration has this member in sync;
+ *      those of a sealed generation only while it is complete here.
+ *   R10 Commands are applied in the order of their numbers, each once. One that is known is
+ * answered again; one of a known number and another identity is refused. R11 One change of the
+ * generations or the book is under way at a time, and while it moves the head no write to the head
+ * is. R12 The book is installed only at a member out of sync; a generation is settled when nothing
+ * is being written to it, the lowest incomplete one first.
  */
 #ifndef STRAKE_SERVICE_SERVICE_H
 #define STRAKE_SERVICE_SERVICE_H
@@ -52,7 +58,7 @@ enum service_io_kind {
     SERVICE_BOOK,         /* length_bytes: cursor; reply */
     SERVICE_INSTALL,      /* data: chunks in order; all_incomplete. `more` unset: the book and the
                              generations are replaced in one step; lineage */
-    SERVICE_SETTLE,       /* the generation is complete, durably; lineage */
+    SERVICE_SETTLE,       /* the generation is complete; lineage. Durable as a COMMAND is */
     SERVICE_DIFF,   /* generation, from_generation; reply; length_bytes becomes what it covers */
     SERVICE_DIGEST, /* verify; reply */
     SERVICE_SPACE,  /* reply */

@@ -64,8 +64,11 @@ struct service {
     uint64_t link;
     uint32_t session;
     struct service_io *opening;
-    uint8_t side; /* of writes received now */
-    uint32_t writes_pending[2];
+    uint8_t side;                 /* of writes received now */
+    uint32_t writes_pending[2];   /* of the head */
+    uint32_t generation_writes;   /* to sealed generations, under way */
+    struct service_io *change_io; /* COMMAND, INSTALL, SETTLE under way, or NULL */
+    bool head_moves;              /* by that change: no write may begin */
     enum checkpoint_phase checkpoint;
     struct service_io *checkpoint_io;
     uint64_t checkpoint_done; /* answered in this session and not committed; 0: none */
@@ -109,6 +112,15 @@ void data_done(struct service *service, struct service_io *io);
 void data_advance(struct service *service);
 /* The session ended: what was not submitted never will be. */
 void data_drop(struct service *service);
+/* R8 */
+bool data_range_ok(const struct service *service, const struct service_io *io);
+uint32_t data_status(int status);
+
+/* generations.c */
+void generations_request(struct service *service, struct service_io *io, const struct frame *frame);
+void generations_done(struct service *service, struct service_io *io);
+/* The parts of the reply's frame that are of its kind. */
+void generations_reply(struct service *service, const struct service_io *io, struct frame *frame);
 
 /* checkpoint.c */
 void service_checkpoint_begin(struct service *service, struct service_io *io);

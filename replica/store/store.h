@@ -57,11 +57,13 @@ enum store_op {
     STORE_META,  /* bytes -> copy `index`, durable */
     STORE_DRL,   /* bytes -> page `index`, durable */
     /* Generations and the book: `data` and `reply` are bodies of the protocol's frames. */
+    /* COMMAND, INSTALL and SETTLE survive the process at once and power loss by a later SYNC,
+     * together with all that was finished before them. */
     STORE_COMMAND,      /* data: a command; lineage */
     STORE_LAST_COMMAND, /* reply: the last command applied, or nothing */
     STORE_BOOK,         /* length_bytes: cursor; reply: a chunk */
     STORE_INSTALL,      /* data: a chunk; more, all_incomplete; lineage */
-    STORE_SETTLE,       /* generation: complete from now on, durably; lineage */
+    STORE_SETTLE,       /* generation: complete from now on; lineage */
     STORE_DIFF,         /* generation, from_generation, range; reply: runs; length_bytes: covered */
     STORE_DIGEST,       /* generation, verify; reply */
     STORE_SPACE,        /* reply */

@@ -27,6 +27,7 @@ struct rig {
     struct frame replies[REPLIES_MAX];
     uint64_t reply_links[REPLIES_MAX];
     struct message_opened opened;
+    struct lineage lineage; /* what the store says after a change */
     uint32_t reply_count;
     bool failed;
     uint64_t request;
@@ -70,6 +71,7 @@ static inline void rig_start(struct rig *rig, bool same_boot)
                    .old = rig->planes + bytes,
                    .away = rig->planes + 2 * bytes,
                    .bytes = bytes},
+        .lineage = rig->lineage,
         .same_boot = same_boot,
     };
     rig->service = service_new(&found, &rig->boot, &rig->ios, &rig->bufs, &why);
@@ -79,7 +81,7 @@ static inline void rig_start(struct rig *rig, bool same_boot)
 
 static inline void rig_begin(struct rig *rig)
 {
-    *rig = (struct rig){.boot = uuid_of(1)};
+    *rig = (struct rig){.boot = uuid_of(1), .lineage = {.head_generation = 1}};
     ck_assert_int_eq(pool_init(&rig->ios, sizeof(struct service_io), IOS_MAX), 0);
     buf_pool_init(&rig->bufs, 1 << 24);
     rig->drl = calloc(1, service_drl_bytes(SIZE_BYTES));
@@ -118,6 +120,7 @@ static inline void rig_done(struct rig *rig, enum service_io_kind kind, int stat
         memcpy(rig->drl_disk + (size_t)io->index * DRL_PAGE_BYTES, io->bytes, DRL_PAGE_BYTES);
     if (kind == SERVICE_READ && status == 0)
         io->data = slice_get(&rig->bufs, (uint32_t)io->length_bytes);
+    io->lineage = rig->lineage;
     service_step(rig->service, &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = io});
     rig_drain(rig);
 }
