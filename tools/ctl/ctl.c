@@ -58,13 +58,20 @@ const struct ctl_command ctl_commands[] = {
      .run = events_run},
     {.name = "volume create",
      .args = {"NAME", "SIZE"},
-     .options = {{"replicas", "N"}, {"block-size", "512|4096"}, {"wait", NULL}, {"no-wait", NULL}},
+     .options = {{"replicas", "N"},
+                 {"block-size", "512|4096"},
+                 {"wait", NULL},
+                 {"no-wait", NULL},
+                 {"owner", "NAME"},
+                 {"message", "TEXT", 'm'},
+                 {"label", "KEY=VALUE", .many = true}},
      .summary = "make a volume, and say how to attach it",
      .help = "NAME: lower-case letters, digits, '.' and '-'. SIZE: a whole number with K, M, G, T\n"
              "or P (of 1024). Without --replicas there are three, or as many as there are replica\n"
              "processes if those are fewer. --block-size is the block that clients see, 512 if\n"
              "it is not given. The command ends when the volume serves, with --no-wait before.\n\n"
-             "Example: strake volume create scratch 10G",
+             "--owner, --message (-m) and --label are kept with the volume and shown with it.\n\n"
+             "Example: strake volume create scratch 10G --label team=vision -m 'run 7'",
      .run = volume_create_run},
     {.name = "volume list",
      .options = {{"deleted", NULL}},
@@ -121,6 +128,97 @@ const struct ctl_command ctl_commands[] = {
      .help = "Refused while the device is in use. What was written to it is flushed first.\n\n"
              "Example: strake detach /dev/nbd0",
      .run = detach_run},
+    {.name = "volume clone",
+     .args = {"VOLUME@SNAPSHOT", "NEW"},
+     .options = {{"replicas", "N"},
+                 {"no-wait", NULL},
+                 {"owner", "NAME"},
+                 {"message", "TEXT", 'm'},
+                 {"label", "KEY=VALUE", .many = true}},
+     .summary = "a new volume that begins as a snapshot is; made at once, then independent",
+     .help = "No data is copied: the new volume lies at the replicas that have the snapshot and\n"
+             "shares its blocks until one of the two changes them. Either may be deleted first.\n\n"
+             "Example: strake volume clone photos@2026-11-22 scratch-ann --owner ann",
+     .run = volume_clone_run},
+    {.name = "volume grow",
+     .args = {"NAME", "SIZE"},
+     .summary = "make a volume larger; it cannot become smaller",
+     .help = "iSCSI clients are told at once; NBD clients see the size when they connect again.\n"
+             "The file system in it is grown afterwards, by resize2fs or xfs_growfs.\n\n"
+             "Example: strake volume grow scratch 20G",
+     .run = volume_grow_run},
+    {.name = "volume label",
+     .args = {"NAME", "KEY=VALUE"},
+     .args_optional = 1,
+     .args_many = true,
+     .options = {{"owner", "NAME"}, {"message", "TEXT", 'm'}},
+     .summary = "set labels (KEY=VALUE) or remove them (KEY-), the owner, the message",
+     .help = "Example: strake volume label scratch team=vision draft- --owner ann",
+     .run = volume_label_run},
+    {.name = "snapshot create",
+     .args = {"VOLUME", "NAME"},
+     .args_optional = 1,
+     .options = {{"message", "TEXT", 'm'}, {"label", "KEY=VALUE", .many = true}},
+     .summary = "keep a volume's present content, under a name",
+     .help =
+         "At once, at any size, while clients write: it has everything that was answered\n"
+         "before. NAME: lower-case letters, digits, '.' and '-'; the time (UTC) if not given.\n\n"
+         "Example: strake snapshot create photos -m 'download complete' --label source=s3",
+     .run = snapshot_create_run},
+    {.name = "snapshot list",
+     .args = {"VOLUME"},
+     .options = {{"label", "KEY=VALUE", .many = true}},
+     .summary = "a volume's snapshots, oldest first; --label: those that have it",
+     .help = "Example: strake snapshot list photos --label source=s3",
+     .run = snapshot_list_run},
+    {.name = "snapshot show",
+     .args = {"VOLUME@NAME"},
+     .summary = "a snapshot, and how to attach it, read-only",
+     .help = "Example: strake snapshot show photos@2026-11-22",
+     .run = snapshot_show_run},
+    {.name = "snapshot label",
+     .args = {"VOLUME@NAME", "KEY=VALUE"},
+     .args_optional = 1,
+     .args_many = true,
+     .options = {{"message", "TEXT", 'm'}},
+     .summary = "set labels (KEY=VALUE) or remove them (KEY-), or the message",
+     .help = "Example: strake snapshot label photos@2026-11-22 checked=yes draft-",
+     .run = snapshot_label_run},
+    {.name = "snapshot delete",
+     .args = {"VOLUME@NAME"},
+     .summary = "delete a snapshot; space comes back in the background",
+     .help = "In any order. Refused while a client uses it.\n\n"
+             "Example: strake snapshot delete photos@2026-11-22",
+     .run = snapshot_delete_run},
+    {.name = "snapshot diff",
+     .args = {"VOLUME@NAME", "VOLUME[@NAME]"},
+     .args_optional = 1,
+     .options = {{"totals", NULL}},
+     .summary = "the ranges that changed since a snapshot, until another one or now",
+     .help = "Each line: offset, length, and \"data\" or \"zero\". --totals: only the sums.\n\n"
+             "Example: strake snapshot diff photos@monday photos@tuesday",
+     .run = snapshot_diff_run},
+    {.name = "snapshot revert",
+     .args = {"VOLUME@NAME"},
+     .options = {{"keep", "NAME"}},
+     .summary = "give a volume the content of a snapshot again",
+     .help =
+         "What the volume had is kept as a snapshot, named --keep or by the time. Refused while\n"
+         "clients use the volume.\n\n"
+         "Example: strake snapshot revert photos@monday --keep before-revert",
+     .run = snapshot_revert_run},
+    {.name = "snapshot digest",
+     .args = {"VOLUME@NAME"},
+     .summary = "the SHA-256 of a snapshot's content, the same wherever the content is",
+     .help = "Computed by the replicas the first time, then kept: equal content has an equal\n"
+             "digest, and NBD clients may open VOLUME@sha256:... by it.\n\n"
+             "Example: strake snapshot digest photos@2026-11-22",
+     .run = snapshot_digest_run},
+    {.name = "snapshot verify",
+     .args = {"VOLUME@NAME"},
+     .summary = "read a snapshot anew at every replica, and compare with its digest",
+     .help = "Example: strake snapshot verify photos@2026-11-22",
+     .run = snapshot_verify_run},
     {.name = "session list",
      .summary = "the clients' connections",
      .help = "Example: strake session list",
@@ -167,10 +265,12 @@ static void usage_format(const struct ctl_command *command, char *text, size_t s
         bool optional = i >= count - command->args_optional;
         used += snprintf(text + used, size - (size_t)used, optional ? " [%s]" : " %s",
                          command->args[i]);
+        if (command->args_many && i + 1 == count && used < (int)size)
+            used += snprintf(text + used, size - (size_t)used, " ...");
     }
     for (const struct ctl_option *o = command->options; o->name && used < (int)size; o++)
-        used += snprintf(text + used, size - (size_t)used, " [--%s%s%s]", o->name,
-                         o->value ? " " : "", o->value ? o->value : "");
+        used += snprintf(text + used, size - (size_t)used, " [--%s%s%s]%s", o->name,
+                         o->value ? " " : "", o->value ? o->value : "", o->many ? "..." : "");
 }
 
 static void help_all(void)
@@ -218,7 +318,7 @@ static int help_run(struct ctl *ctl)
 /* ---- the command line ---- */
 
 struct words {
-    const char *list[16];
+    const char *list[CTL_MANY_MAX + 8];
     uint32_t count;
 };
 
@@ -239,6 +339,14 @@ static const struct ctl_command *command_find(const struct words *words, uint32_
     return NULL;
 }
 
+static bool many_add(struct ctl_many *many, const char *text)
+{
+    if (many->count == CTL_MANY_MAX)
+        return false;
+    many->list[many->count++] = text;
+    return true;
+}
+
 static int args_take(struct ctl *ctl, const struct ctl_command *command, const struct words *words,
                      uint32_t first)
 {
@@ -254,32 +362,45 @@ static int args_take(struct ctl *ctl, const struct ctl_command *command, const s
             return ctl_say(CTL_USAGE, "%s: %s is missing (usage: strake %s)", command->name,
                            command->args[i], usage);
     }
-    if (words->count > first + count)
+    if (words->count > first + count && !command->args_many)
         return ctl_say(CTL_USAGE, "%s: \"%s\" is too much (usage: strake %s)", command->name,
                        words->list[first + count], usage);
+    for (uint32_t i = first + count - 1; command->args_many && i < words->count; i++) {
+        if (!many_add(&ctl->rest, words->list[i]))
+            return ctl_say(CTL_USAGE, "%s: too many words", command->name);
+    }
     return CTL_OK;
+}
+
+static bool option_is(const struct ctl_option *option, const char *text, size_t length)
+{
+    if (text[1] != '-')
+        return option->letter && length == 2 && text[1] == option->letter;
+    return strlen(option->name) == length - 2 && memcmp(option->name, text + 2, length - 2) == 0;
 }
 
 /* An option of the command, whose value may be the next word. */
 static int option_take(struct ctl *ctl, const struct ctl_command *command, int argc,
                        char *const argv[], int *idx)
 {
-    const char *name = argv[(*idx)++] + 2;
-    const char *equals = strchr(name, '=');
-    size_t length = equals ? (size_t)(equals - name) : strlen(name);
+    const char *text = argv[(*idx)++];
+    size_t length = strcspn(text, "=");
+    bool equals = text[length] == '=';
     for (uint32_t i = 0; command->options[i].name; i++) {
         const struct ctl_option *option = &command->options[i];
-        if (strlen(option->name) != length || memcmp(option->name, name, length) != 0)
+        if (!option_is(option, text, length))
             continue;
         if (!option->value && equals)
             return ctl_say(CTL_USAGE, "--%s: takes no value", option->name);
         if (option->value && !equals && *idx == argc)
             return ctl_say(CTL_USAGE, "--%s: needs a value, %s", option->name, option->value);
-        ctl->options[i] = !option->value ? "yes" : equals ? equals + 1 : argv[(*idx)++];
+        ctl->options[i] = !option->value ? "yes" : equals ? text + length + 1 : argv[(*idx)++];
+        if (option->many && !many_add(&ctl->many, ctl->options[i]))
+            return ctl_say(CTL_USAGE, "--%s: more than %d", option->name, CTL_MANY_MAX);
         return CTL_OK;
     }
-    return ctl_say(CTL_USAGE, "%s: there is no option --%.*s (see strake help %s)", command->name,
-                   (int)length, name, command->name);
+    return ctl_say(CTL_USAGE, "%s: there is no option %.*s (see strake help %s)", command->name,
+                   (int)length, text, command->name);
 }
 
 static int control_set(struct ctl *ctl, const char *path)
@@ -358,7 +479,7 @@ static int command_line(struct ctl *ctl, const struct ctl_command *command, uint
             continue;
         if (status != NOT_COMMON)
             return status;
-        if (strncmp(argv[i], "--", 2) == 0) {
+        if (argv[i][0] == '-' && argv[i][1]) {
             status = option_take(ctl, command, argc, argv, &i);
             if (status)
                 return status;

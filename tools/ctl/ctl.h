@@ -21,11 +21,25 @@ enum {
     CTL_UNREACHABLE = 3, /* no target answers at the control socket */
 };
 
-enum { CTL_ARGS_MAX = 2, CTL_OPTIONS_MAX = 8, CTL_PATH_BYTES = 256, CTL_SIZE_TEXT_BYTES = 32 };
+enum {
+    CTL_ARGS_MAX = 2,
+    CTL_OPTIONS_MAX = 8,
+    CTL_MANY_MAX = 32, /* values of what may be given several times */
+    CTL_PATH_BYTES = 256,
+    CTL_URL_BYTES = 1024,
+    CTL_SIZE_TEXT_BYTES = 32,
+};
 
 struct ctl_option {
     const char *name;  /* without the dashes; NULL ends the list */
     const char *value; /* what it takes, for people; NULL: nothing */
+    char letter;       /* "-m" is the same; 0: there is none */
+    bool many;         /* may be given several times: ctl.many; one option of a command at most */
+};
+
+struct ctl_many {
+    const char *list[CTL_MANY_MAX];
+    uint32_t count;
 };
 
 /* What was given to a command. */
@@ -34,12 +48,15 @@ struct ctl {
     bool json;
     const char *args[CTL_ARGS_MAX];
     const char *options[CTL_OPTIONS_MAX]; /* by index in the command's table; NULL: not given */
+    struct ctl_many many;                 /* of the option that may be given several times */
+    struct ctl_many rest;                 /* of the last argument, where it may be */
 };
 
 struct ctl_command {
     const char *name; /* one word or two */
     const char *args[CTL_ARGS_MAX];
     uint32_t args_optional; /* how many of the last may be left out */
+    bool args_many;         /* the last one may be given several times: ctl.rest */
     struct ctl_option options[CTL_OPTIONS_MAX + 1];
     const char *summary;
     const char *help;
@@ -71,6 +88,25 @@ MUST_USE int ask(const struct ctl *ctl, const char *method, const char *path, co
 MUST_USE int ask_volume(const struct ctl *ctl, const char *method, const char *name,
                         const char *query, json_t **answer);
 
+/* path.c */
+/*
+ * "/v1/volumes/VOLUME" and "/snapshots/NAME" of "VOLUME@NAME", or of a mere volume, and `tail`.
+ * CTL_OK, or it was said why.
+ */
+MUST_USE int path_volume(char path[CTL_URL_BYTES], const char *volume, const char *tail);
+MUST_USE int path_snapshot(char path[CTL_URL_BYTES], const char *snapshot, const char *tail);
+/* Appends "?KEY=VALUE", or "&KEY=VALUE" to what has a query. */
+MUST_USE int path_query(char path[CTL_URL_BYTES], const char *key, const char *value);
+
+/* label.c */
+/*
+ * The fields of what was given: "KEY=VALUE" sets a label, "KEY-" removes one (null). CTL_OK, or it
+ * was said why.
+ */
+MUST_USE int labels_put(json_t *body, const struct ctl_many *many);
+/* A text field, when `text` is given. */
+MUST_USE int text_put(json_t *body, const char *key, const char *text);
+
 /* print.c: answers for people. */
 void print_json(const json_t *json);
 void print_status(const json_t *status);
@@ -80,12 +116,35 @@ void print_volume(const json_t *volume);
 /* Fields of an answer; "" and 0 when they are not there. */
 const char *json_text_of(const json_t *object, const char *key);
 uint64_t json_u64_of(const json_t *object, const char *key);
-
+bool json_flag_of(const json_t *object, const char *key);
+/* "LABEL2026-11-22 16:00:00 UTC", "LABELa, b\n" */
+void print_time(const char *label, uint64_t seconds);
+void print_texts(const char *label, const json_t *texts);
 void print_sessions(const json_t *sessions);
 
 /* attach.c */
 int attach_run(struct ctl *ctl);
 int detach_run(struct ctl *ctl);
+
+/* print_snapshot.c */
+void print_snapshots(const json_t *snapshots);
+void print_snapshot(const json_t *snapshot);
+void print_digest(const json_t *digest);
+void print_ranges(const json_t *ranges);
+/* "owner:", "labels:" and "message:" of a volume or a snapshot, where it has them. */
+void print_description(const json_t *object);
+void print_space(const json_t *space);
+
+/* snapshot.c */
+int snapshot_create_run(struct ctl *ctl);
+int snapshot_list_run(struct ctl *ctl);
+int snapshot_show_run(struct ctl *ctl);
+int snapshot_label_run(struct ctl *ctl);
+int snapshot_delete_run(struct ctl *ctl);
+int snapshot_revert_run(struct ctl *ctl);
+int snapshot_diff_run(struct ctl *ctl);
+int snapshot_digest_run(struct ctl *ctl);
+int snapshot_verify_run(struct ctl *ctl);
 
 /* session.c */
 int session_list_run(struct ctl *ctl);
@@ -98,5 +157,8 @@ int volume_create_run(struct ctl *ctl);
 int volume_list_run(struct ctl *ctl);
 int volume_show_run(struct ctl *ctl);
 int volume_delete_run(struct ctl *ctl);
+int volume_clone_run(struct ctl *ctl);
+int volume_grow_run(struct ctl *ctl);
+int volume_label_run(struct ctl *ctl);
 
 #endif

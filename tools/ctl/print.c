@@ -19,7 +19,7 @@ uint64_t json_u64_of(const json_t *object, const char *key)
     return value > 0 ? (uint64_t)value : 0;
 }
 
-static bool json_flag_of(const json_t *object, const char *key)
+bool json_flag_of(const json_t *object, const char *key)
 {
     return json_is_true(json_object_get(object, key));
 }
@@ -32,7 +32,7 @@ void print_json(const json_t *json)
     free(text);
 }
 
-static void print_time(const char *label, uint64_t seconds)
+void print_time(const char *label, uint64_t seconds)
 {
     char text[32];
     time_t when = (time_t)seconds;
@@ -43,7 +43,7 @@ static void print_time(const char *label, uint64_t seconds)
 }
 
 /* "a, b, c" of an array of texts. */
-static void print_texts(const char *label, const json_t *texts)
+void print_texts(const char *label, const json_t *texts)
 {
     size_t i;
     const json_t *text;
@@ -190,6 +190,8 @@ void print_volume(const json_t *volume)
            (unsigned long long)json_u64_of(volume, "block_bytes"));
     print_time("created:   ", json_u64_of(volume, "created_s"));
     printf("\n");
+    print_description(volume);
+    print_space(json_object_get(volume, "space"));
     if (json_array_size(json_object_get(iscsi, "portals")) > 0) {
         printf("iscsi:     %s", json_text_of(iscsi, "iqn"));
         print_texts(" at ", json_object_get(iscsi, "portals"));

@@ -9,7 +9,16 @@
 #include <time.h>
 
 /* Order of the options in ctl_commands. */
-enum { CREATE_REPLICAS, CREATE_BLOCK_SIZE, CREATE_WAIT, CREATE_NO_WAIT };
+enum {
+    CREATE_REPLICAS,
+    CREATE_BLOCK_SIZE,
+    CREATE_WAIT,
+    CREATE_NO_WAIT,
+    CREATE_OWNER,
+    CREATE_MESSAGE,
+};
+enum { CLONE_REPLICAS, CLONE_NO_WAIT, CLONE_OWNER, CLONE_MESSAGE };
+enum { LABEL_OWNER, LABEL_MESSAGE };
 enum { LIST_DELETED };
 enum { DELETE_FORCE };
 
@@ -28,9 +37,42 @@ static int volume_answer(const struct ctl *ctl, json_t *volume)
 int count_of(const char *option, const char *text, json_int_t *count)
 {
     size_t length = strlen(text);
+    *count = 0;
     if (length == 0 || length > 9 || strspn(text, "0123456789") != length)
         return ctl_say(CTL_USAGE, "--%s: \"%s\" is not a number", option, text);
     *count = (json_int_t)strtoul(text, NULL, 10);
+    return CTL_OK;
+}
+
+/* A count that may be given as an option. */
+static int count_put(json_t *body, const char *key, const char *option, const char *text)
+{
+    json_int_t count;
+    if (!text)
+        return CTL_OK;
+    int status = count_of(option, text, &count);
+    if (!status)
+        json_object_set_new(body, key, json_integer(count));
+    return status;
+}
+
+/* "owner", "message" and "labels". */
+static int description_put(json_t *body, const char *owner, const char *message,
+                           const struct ctl_many *labels)
+{
+    int status = text_put(body, "owner", owner);
+    if (!status)
+        status = text_put(body, "message", message);
+    return status ? status : labels_put(body, labels);
+}
+
+static int size_put(json_t *body, const char *text)
+{
+    struct error error;
+    uint64_t size_bytes;
+    if (size_parse(text, &size_bytes, &error))
+        return ctl_say(CTL_USAGE, "%s", error.text);
+    json_object_set_new(body, "size_bytes", json_integer((json_int_t)size_bytes));
     return CTL_OK;
 }
 
@@ -56,44 +98,88 @@ static int volume_wait(const struct ctl *ctl, const char *name, json_t **volume)
 
 static int create_body(const struct ctl *ctl, json_t *body)
 {
-    struct error error;
-    uint64_t size_bytes;
-    json_int_t count;
-    if (size_parse(ctl->args[1], &size_bytes, &error))
-        return ctl_say(CTL_USAGE, "%s", error.text);
-    json_t *name = json_string(ctl->args[0]);
-    if (!name)
-        return ctl_say(CTL_USAGE, "volume name: not UTF-8");
-    json_object_set_new(body, "name", name);
-    json_object_set_new(body, "size_bytes", json_integer((json_int_t)size_bytes));
-    if (ctl->options[CREATE_REPLICAS]) {
-        if (count_of("replicas", ctl->options[CREATE_REPLICAS], &count))
-            return CTL_USAGE;
-        json_object_set_new(body, "replicas", json_integer(count));
-    }
-    if (ctl->options[CREATE_BLOCK_SIZE]) {
-        if (count_of("block-size", ctl->options[CREATE_BLOCK_SIZE], &count))
-            return CTL_USAGE;
-        json_object_set_new(body, "block_bytes", json_integer(count));
-    }
-    return CTL_OK;
+    int status = text_put(body, "name", ctl->args[0]);
+    if (!status)
+        status = size_put(body, ctl->args[1]);
+    if (!status)
+        status = count_put(body, "replicas", "replicas", ctl->options[CREATE_REPLICAS]);
+    if (!status)
+        status = count_put(body, "block_bytes", "block-size", ctl->options[CREATE_BLOCK_SIZE]);
+    if (!status)
+        status = description_put(body, ctl->options[CREATE_OWNER], ctl->options[CREATE_MESSAGE],
+                                 &ctl->many);
+    return status;
 }
 
-int volume_create_run(struct ctl *ctl)
+/* Asks for a volume to be made, and waits until it serves. Gives `body` up. */
+static int volume_make(const struct ctl *ctl, int status, json_t *body, const char *name, bool wait)
 {
     json_t *volume = NULL;
-    json_t *body = json_object();
-    int status = create_body(ctl, body);
     if (!status)
         status = ask(ctl, "POST", "/v1/volumes", body, &volume);
     json_decref(body);
-    if (!status && !ctl->options[CREATE_NO_WAIT])
-        status = volume_wait(ctl, ctl->args[0], &volume);
+    if (!status && wait)
+        status = volume_wait(ctl, name, &volume);
     if (status) {
         json_decref(volume);
         return status;
     }
     return volume_answer(ctl, volume);
+}
+
+int volume_create_run(struct ctl *ctl)
+{
+    json_t *body = json_object();
+    int status = create_body(ctl, body);
+    return volume_make(ctl, status, body, ctl->args[0], !ctl->options[CREATE_NO_WAIT]);
+}
+
+int volume_clone_run(struct ctl *ctl)
+{
+    json_t *body = json_object();
+    int status = CTL_OK;
+    if (!strchr(ctl->args[0], '@'))
+        status = ctl_say(CTL_USAGE, "clone of \"%s\": VOLUME@SNAPSHOT is wanted", ctl->args[0]);
+    if (!status)
+        status = text_put(body, "name", ctl->args[1]);
+    if (!status)
+        status = text_put(body, "clone_of", ctl->args[0]);
+    if (!status)
+        status = count_put(body, "replicas", "replicas", ctl->options[CLONE_REPLICAS]);
+    if (!status)
+        status = description_put(body, ctl->options[CLONE_OWNER], ctl->options[CLONE_MESSAGE],
+                                 &ctl->many);
+    return volume_make(ctl, status, body, ctl->args[1], !ctl->options[CLONE_NO_WAIT]);
+}
+
+/* Asks for changes of a volume. Gives `body` up. */
+static int volume_change(const struct ctl *ctl, int status, json_t *body)
+{
+    char path[CTL_URL_BYTES];
+    json_t *volume = NULL;
+    if (!status)
+        status = path_volume(path, ctl->args[0], "");
+    if (!status)
+        status = ask(ctl, "PATCH", path, body, &volume);
+    json_decref(body);
+    return status ? status : volume_answer(ctl, volume);
+}
+
+int volume_grow_run(struct ctl *ctl)
+{
+    json_t *body = json_object();
+    int status = size_put(body, ctl->args[1]);
+    return volume_change(ctl, status, body);
+}
+
+int volume_label_run(struct ctl *ctl)
+{
+    json_t *body = json_object();
+    int status =
+        description_put(body, ctl->options[LABEL_OWNER], ctl->options[LABEL_MESSAGE], &ctl->rest);
+    if (!status && json_object_size(body) == 0)
+        status = ctl_say(CTL_USAGE, "volume label: nothing to change was given");
+    return volume_change(ctl, status, body);
 }
 
 int volume_list_run(struct ctl *ctl)

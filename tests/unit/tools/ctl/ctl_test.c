@@ -89,6 +89,86 @@ START_TEST(create_waits_until_the_volume_serves)
 }
 END_TEST
 
+START_TEST(create_sends_owner_message_and_labels)
+{
+    ck_assert_int_eq(run("volume create v1 1M --owner ann -m hello --label a=1 --label=b=x=y"),
+                     CTL_OK);
+    ck_assert_str_eq(asked, "POST /v1/volumes {\"name\":\"v1\",\"size_bytes\":1048576,"
+                            "\"owner\":\"ann\",\"message\":\"hello\","
+                            "\"labels\":{\"a\":\"1\",\"b\":\"x=y\"}}");
+}
+END_TEST
+
+START_TEST(clone_names_its_origin)
+{
+    ck_assert_int_eq(run("volume clone v1@s1 v2"), CTL_OK);
+    ck_assert_str_eq(asked, "POST /v1/volumes {\"name\":\"v2\",\"clone_of\":\"v1@s1\"}");
+}
+END_TEST
+
+START_TEST(grow_and_label_change_the_volume)
+{
+    ck_assert_int_eq(run("volume grow v1 2G"), CTL_OK);
+    ck_assert_str_eq(asked, "PATCH /v1/volumes/v1 {\"size_bytes\":2147483648}");
+    ck_assert_int_eq(run("volume label v1 a=1 b- --owner ann"), CTL_OK);
+    ck_assert_str_eq(asked, "PATCH /v1/volumes/v1 {\"owner\":\"ann\","
+                            "\"labels\":{\"a\":\"1\",\"b\":null}}");
+}
+END_TEST
+
+START_TEST(snapshot_is_made_with_a_name_or_without)
+{
+    ck_assert_int_eq(run("snapshot create v1"), CTL_OK);
+    ck_assert_str_eq(asked, "POST /v1/volumes/v1/snapshots {}");
+    ck_assert_int_eq(run("snapshot create v1 s1 -m done --label a=1"), CTL_OK);
+    ck_assert_str_eq(asked, "POST /v1/volumes/v1/snapshots {\"name\":\"s1\","
+                            "\"message\":\"done\",\"labels\":{\"a\":\"1\"}}");
+}
+END_TEST
+
+START_TEST(snapshots_are_listed_by_labels)
+{
+    ck_assert_int_eq(run("snapshot list v1"), CTL_OK);
+    ck_assert_str_eq(asked, "GET /v1/volumes/v1/snapshots -");
+    ck_assert_int_eq(run("snapshot list v1 --label a=1 --label b=2&3"), CTL_OK);
+    ck_assert_str_eq(asked, "GET /v1/volumes/v1/snapshots?label=a%3D1&label=b%3D2%263 -");
+}
+END_TEST
+
+START_TEST(snapshot_is_shown_labelled_reverted_and_deleted)
+{
+    ck_assert_int_eq(run("snapshot show v1@s1"), CTL_OK);
+    ck_assert_str_eq(asked, "GET /v1/volumes/v1/snapshots/s1 -");
+    ck_assert_int_eq(run("snapshot label v1@s1 a=1 b-"), CTL_OK);
+    ck_assert_str_eq(asked, "PATCH /v1/volumes/v1/snapshots/s1 "
+                            "{\"labels\":{\"a\":\"1\",\"b\":null}}");
+    ck_assert_int_eq(run("snapshot revert v1@s1 --keep old"), CTL_OK);
+    ck_assert_str_eq(asked, "POST /v1/volumes/v1/snapshots/s1/revert {\"keep\":\"old\"}");
+    ck_assert_int_eq(run("snapshot delete v1@s1"), CTL_OK);
+    ck_assert_str_eq(asked, "DELETE /v1/volumes/v1/snapshots/s1 -");
+}
+END_TEST
+
+START_TEST(diff_is_of_two_snapshots_or_of_one_and_now)
+{
+    ck_assert_int_eq(run("snapshot diff v1@a v1@b"), CTL_OK);
+    ck_assert_str_eq(asked, "GET /v1/volumes/v1/diff?from=a&to=b&offset=0 -");
+    ck_assert_int_eq(run("snapshot diff v1@a v1"), CTL_OK);
+    ck_assert_str_eq(asked, "GET /v1/volumes/v1/diff?from=a&offset=0 -");
+    ck_assert_int_eq(run("snapshot diff v1@a"), CTL_OK);
+    ck_assert_str_eq(asked, "GET /v1/volumes/v1/diff?from=a&offset=0 -");
+}
+END_TEST
+
+START_TEST(digest_is_asked_for_and_verified)
+{
+    run("snapshot digest v1@s1");
+    ck_assert_str_eq(asked, "POST /v1/volumes/v1/snapshots/s1/digest {\"verify\":false}");
+    run("snapshot verify v1@s1");
+    ck_assert_str_eq(asked, "POST /v1/volumes/v1/snapshots/s1/digest {\"verify\":true}");
+}
+END_TEST
+
 START_TEST(status_of_the_question_is_the_exit_status)
 {
     ask_result = CTL_FAILED;
@@ -145,6 +225,21 @@ START_TEST(wrong_usage_asks_nothing)
         "status --deleted",
         "--control",
         "help no-such-verb",
+        "snapshot create",
+        "snapshot create v1 -x",
+        "snapshot show v1",
+        "snapshot show @s1",
+        "snapshot show v1@",
+        "snapshot label v1@s1",
+        "snapshot label v1@s1 word",
+        "snapshot label v1@s1 -m",
+        "snapshot diff v1 v1@a",
+        "snapshot diff v1@a v2@b",
+        "snapshot diff v1@a v10",
+        "volume clone v1 v2",
+        "volume clone v1@s1",
+        "volume label v1",
+        "volume grow v1",
     };
     for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
         ck_assert_msg(run(lines[i]) == CTL_USAGE, "%s", lines[i]);
@@ -203,6 +298,14 @@ int main(void)
     tcase_add_test(tcase, create_sends_name_and_size);
     tcase_add_test(tcase, create_sends_its_options_wherever_they_stand);
     tcase_add_test(tcase, create_waits_until_the_volume_serves);
+    tcase_add_test(tcase, create_sends_owner_message_and_labels);
+    tcase_add_test(tcase, clone_names_its_origin);
+    tcase_add_test(tcase, grow_and_label_change_the_volume);
+    tcase_add_test(tcase, snapshot_is_made_with_a_name_or_without);
+    tcase_add_test(tcase, snapshots_are_listed_by_labels);
+    tcase_add_test(tcase, snapshot_is_shown_labelled_reverted_and_deleted);
+    tcase_add_test(tcase, diff_is_of_two_snapshots_or_of_one_and_now);
+    tcase_add_test(tcase, digest_is_asked_for_and_verified);
     tcase_add_test(tcase, status_of_the_question_is_the_exit_status);
     tcase_add_test(tcase, delete_and_list_pass_their_flags);
     tcase_add_test(tcase, session_is_dropped_by_its_number);
