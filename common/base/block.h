@@ -51,7 +51,8 @@ struct block_req {
     const char *key;     /* SET_ROW; at most 64 characters */
     /*
      * 0, or -EIO, -ENOSPC, -EROFS, -EINVAL (out of range), -ESHUTDOWN (volume goes away),
-     * -EOPNOTSUPP (STATUS, SET_ROW), -EILSEQ (COMPARE_WRITE: different; mismatch_bytes says where).
+     * -ENOENT (no such generation), -EOPNOTSUPP (STATUS: the replicas cannot tell), -EILSEQ
+     * (COMPARE_WRITE: different; mismatch_bytes says where).
      */
     int status;
     uint64_t mismatch_bytes; /* offset, from offset_bytes, of the first byte that differed */

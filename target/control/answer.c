@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What tools are told: the catalogue, its volumes and the target's status as JSON, and errors. */
-#include "target/control/state.h"
+#include "target/control/answer.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -130,21 +130,36 @@ static json_t *json_nbd_uri(const char *address, const char *name)
     return json_sprintf("nbd://%s/%s", address, name);
 }
 
-static void json_attach(json_t *json, const struct record *record)
+void answer_attach(json_t *json, const struct control *control, const char *name)
 {
-    const struct control *control = record->control;
     const char *address;
     char iqn[IQN_BYTES];
-    export_iqn(front_exports(control->front), record->export, iqn);
+    export_iqn(front_exports(control->front), name, iqn);
     json_t *portals = json_array();
     for (uint32_t i = 0; (address = front_portal(control->front, i)); i++)
         json_array_append_new(portals, json_text(address));
     json_t *uris = json_array();
     for (uint32_t i = 0; (address = front_address(control->front, false, i)); i++)
-        json_array_append_new(uris, json_nbd_uri(address, record->export->name));
+        json_array_append_new(uris, json_nbd_uri(address, name));
     json_object_set_new(json, "iscsi", json_pack("{s:s, s:o}", "iqn", iqn, "portals", portals));
     json_object_set_new(json, "nbd", json_pack("{s:o}", "uris", uris));
-    json_object_set_new(json, "sessions", json_integer(record->export->session_count));
+}
+
+/* What people say of the volume, as far as its book is known. */
+static void json_description(json_t *json, const struct record *record)
+{
+    static const char *const texts[] = {"origin", "owner", "message"};
+    struct volume_row row;
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+        if (volume_row(record->volume, texts[i], &row))
+            json_object_set_new(json, texts[i],
+                                json_stringn((const char *)row.value, row.value_bytes));
+    }
+    json_t *labels = NULL;
+    if (volume_row(record->volume, "labels", &row))
+        labels = json_loadb((const char *)row.value, row.value_bytes, 0, NULL);
+    json_object_set_new(json, "labels", labels ? labels : json_object());
+    json_object_set_new(json, "snapshots", json_integer(record->snapshot_count));
 }
 
 static json_t *json_counters(const struct volume_counters *counters)
@@ -160,7 +175,7 @@ static json_t *json_counters(const struct volume_counters *counters)
     return json;
 }
 
-static json_t *json_record(const struct record *record)
+json_t *answer_volume(const struct record *record)
 {
     const struct config *config = record->volume ? volume_config(record->volume) : &record->config;
     struct repl_status status = {.state = REPL_OPENING};
@@ -180,16 +195,20 @@ static json_t *json_record(const struct record *record)
     for (uint8_t i = 0; i < config->member_count && record->state != RECORD_DELETED; i++)
         json_array_append_new(members, json_member(record, &config->members[i], &status));
     json_object_set_new(json, "members", members);
-    if (record->export && !record->export->gone)
-        json_attach(json, record);
-    if (record->volume)
+    if (record->export && !record->export->gone) {
+        answer_attach(json, record->control, config->name);
+        json_object_set_new(json, "sessions", json_integer(record->export->session_count));
+    }
+    if (record->volume) {
         json_object_set_new(json, "counters", json_counters(volume_counters(record->volume)));
+        json_description(json, record);
+    }
     return json;
 }
 
 void answer_record(struct http_request *request, unsigned status, const struct record *record)
 {
-    answer_json(request, status, json_record(record));
+    answer_json(request, status, answer_volume(record));
 }
 
 json_t *answer_records(const struct control *control, bool deleted)
@@ -198,7 +217,7 @@ json_t *answer_records(const struct control *control, bool deleted)
     LIST_FOR_EACH (node, &control->records) {
         const struct record *record = CONTAINER_OF(node, struct record, node);
         if (deleted || record->state != RECORD_DELETED)
-            json_array_append_new(volumes, json_record(record));
+            json_array_append_new(volumes, answer_volume(record));
     }
     return json_pack("{s:o}", "volumes", volumes);
 }

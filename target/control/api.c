@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The routes of control.h: what a request asks for, checked strictly, and who does it. */
-#include "target/control/state.h"
+#include "target/control/question.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,14 +42,32 @@ static bool api_integer(struct http_request *request, const char *key, const jso
     return true;
 }
 
+/* What is kept with the volume, or where it comes from. False when the request was answered. */
+static bool wish_field(struct http_request *request, const char *key, json_t *value,
+                       struct create_wish *wish)
+{
+    const char *why = body_field_invalid("owner message labels clone_of", key, value);
+    if (why) {
+        answer_error(request, 400, "%s \"%.80s\"", why, key);
+        return false;
+    }
+    if (strcmp(key, "clone_of") == 0)
+        wish->clone_of = json_string_value(value);
+    else
+        json_object_set(wish->fields, key, value);
+    return true;
+}
+
 /* The fields of a volume to be made. False when the request was answered. */
-static bool api_wish(struct http_request *request, json_t *body, struct create_wish *wish)
+static bool api_wish(struct http_request *request, json_t *body, json_t *fields,
+                     struct create_wish *wish)
 {
     const char *key;
     json_t *value;
     uint64_t number = 0;
-    *wish = (struct create_wish){.block_bytes = BLOCK_BYTES_DEFAULT};
+    *wish = (struct create_wish){.block_bytes = BLOCK_BYTES_DEFAULT, .fields = fields};
     bool sized = false;
+    bool blocks = false;
     json_object_foreach(body, key, value)
     {
         if (strcmp(key, "name") == 0 && json_is_string(value)) {
@@ -73,14 +91,19 @@ static bool api_wish(struct http_request *request, json_t *body, struct create_w
             if (!api_integer(request, key, value, UINT32_MAX, &number))
                 return false;
             wish->block_bytes = (uint32_t)number;
-        } else {
-            answer_error(request, 400, "unknown field \"%.80s\"", key);
+            blocks = true;
+        } else if (!wish_field(request, key, value, wish)) {
             return false;
         }
     }
-    if (!wish->name || !sized)
+    if (wish->clone_of && (sized || blocks)) {
+        answer_error(request, 400, "clone_of: a clone has the size and the blocks of its origin");
+        return false;
+    }
+    bool whole = wish->name && (sized || wish->clone_of);
+    if (!whole)
         answer_error(request, 400, "field \"%s\" is missing", wish->name ? "size_bytes" : "name");
-    return wish->name && sized;
+    return whole;
 }
 
 static void api_create(struct control *control, struct http_request *request)
@@ -89,14 +112,16 @@ static void api_create(struct control *control, struct http_request *request)
     struct create_wish wish;
     json_t *body = json_loadb(request->body ? request->body : "", request->body_bytes,
                               JSON_REJECT_DUPLICATES, &why);
+    json_t *fields = json_object();
     if (!body)
         answer_error(request, 400, "body: not JSON: %s (line %d)", why.text, why.line);
     else if (!json_is_object(body))
         answer_error(request, 400, "body: must be a JSON object");
     else if (control->stopping)
         answer_error(request, 503, "the target stops");
-    else if (api_wish(request, body, &wish))
+    else if (api_wish(request, body, fields, &wish))
         create_start(control, &wish, request);
+    json_decref(fields);
     json_decref(body);
 }
 
@@ -116,12 +141,14 @@ static void api_volume(struct control *control, struct http_request *request, co
 {
     bool force;
     struct record *record = catalogue_find(control, name);
-    if (request->method != HTTP_GET && request->method != HTTP_DELETE) {
-        answer_error(request, 405, "%s: only GET and DELETE", request->path);
+    if (request->method == HTTP_POST || request->method == HTTP_OTHER) {
+        answer_error(request, 405, "%s: only GET, PATCH and DELETE", request->path);
     } else if (!record) {
         answer_error(request, 404, "volume %.80s: there is none of this name", name);
+    } else if (request->method == HTTP_PATCH) {
+        api_volume_change(record, request);
     } else if (request->method == HTTP_GET) {
-        answer_record(request, 200, record);
+        space_show(record, request);
     } else if (api_flag(request, "force", &force)) {
         if (control->stopping)
             answer_error(request, 503, "the target stops");
@@ -152,6 +179,26 @@ static void api_session(struct control *control, struct http_request *request, c
         answer_json(request, 200, json_pack("{s:I}", "id", (json_int_t)id));
 }
 
+/* /v1/volumes/NAME/REST. False: that is not what the path is. */
+static bool api_below(struct control *control, struct http_request *request)
+{
+    char name[HTTP_PATH_BYTES];
+    size_t prefix = strlen(volumes_path);
+    if (strncmp(request->path, volumes_path, prefix) != 0 || request->path[prefix] != '/')
+        return false;
+    const char *begin = request->path + prefix + 1;
+    size_t length = strcspn(begin, "/");
+    if (length == 0 || !begin[length] || !begin[length + 1])
+        return false;
+    snprintf(name, sizeof(name), "%.*s", (int)length, begin);
+    struct record *record = catalogue_find(control, name);
+    if (record)
+        api_volume_rest(record, request, begin + length + 1);
+    else
+        answer_error(request, 404, "volume %.80s: there is none of this name", name);
+    return true;
+}
+
 /* What follows "PREFIX/" in the path, if that is one more name; else NULL. */
 static const char *path_name(const char *path, const char *prefix)
 {
@@ -180,7 +227,7 @@ void api_request(struct control *control, struct http_request *request)
         api_sessions(control, request);
     } else if ((name = path_name(path, sessions_path)) != NULL) {
         api_session(control, request, name);
-    } else {
+    } else if (!api_below(control, request)) {
         answer_error(request, 404, "%.80s: there is nothing here", path);
     }
 }

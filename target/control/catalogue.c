@@ -66,6 +66,11 @@ struct record *catalogue_add(struct control *control, const struct config *confi
     record->config = *config;
     record->unopened = config->epoch == 0;
     record->born = *config;
+    list_init(&record->snapshots);
+    list_init(&record->changes);
+    loop_task_init(&record->turn, control->turn);
+    record->told = control->told;
+    record->told.owner = record;
     list_append(&control->records, &record->node);
     control->record_count++;
     return record;
@@ -73,7 +78,9 @@ struct record *catalogue_add(struct control *control, const struct config *confi
 
 void catalogue_drop(struct record *record)
 {
-    ASSERT(!record->volume && !record->export && !record->remove);
+    ASSERT(!record->volume && !record->export && !record->remove && !record->change);
+    ASSERT(list_empty(&record->changes) && list_empty(&record->snapshots));
+    loop_task_cancel(&record->turn);
     list_remove(&record->node);
     record->control->record_count--;
     free(record);
@@ -187,12 +194,16 @@ void record_send_delete(const struct config *tombstone, struct peer *peer, peer_
               done, arg);
 }
 
-void record_send_create(const struct config *config, const struct uuid *member, struct peer *peer,
-                        peer_reply_fn *done, void *arg)
+void record_send_create(const struct config *config, const struct uuid *member,
+                        const struct origin *origin, struct peer *peer, peer_reply_fn *done,
+                        void *arg)
 {
-    uint8_t body[CONFIG_BYTES_MAX + UUID_BYTES];
+    uint8_t body[MESSAGE_BYTES_MAX];
     struct writer w = writer_of(body, sizeof(body));
-    message_create_encode(&w, &(struct message_create){.member = *member, .config = *config});
+    message_create_encode(&w, &(struct message_create){.member = *member,
+                                                       .config = *config,
+                                                       .origin = origin->volume,
+                                                       .origin_generation = origin->generation});
     ASSERT(!w.bad && config_member_idx(config, member) >= 0);
     peer_call(peer,
               &(struct frame){
@@ -208,6 +219,12 @@ static void record_on_hidden(void *arg)
     record->export = NULL;
     record->hiding = false;
     loop_defer(record->control->loop, &record->control->reap);
+}
+
+void record_turn(struct record *record)
+{
+    if (!record->control->stopping)
+        loop_defer(record->control->loop, &record->turn);
 }
 
 void record_hide(struct record *record)
@@ -261,7 +278,9 @@ static void record_show(struct record *record)
         return;
     }
     record->export = front_export_add(control->front, record->volume);
-    if (!record->export)
+    if (record->export)
+        record->export->snapshots = &record->told;
+    else
         record->why = "out of memory";
 }
 
@@ -404,6 +423,7 @@ static void on_late_created(void *arg, const struct frame *reply)
 
 static void record_make_late(struct record *record, const struct uuid *member, struct peer *peer)
 {
+    static const struct origin blank;
     struct late *late = calloc(1, sizeof(*late));
     if (!late)
         return;
@@ -415,13 +435,14 @@ static void record_make_late(struct record *record, const struct uuid *member, s
     peer_status(peer, &status);
     log_info("volume %s: makes at %s the replica that its creation left out", record->config.name,
              status.address);
-    record_send_create(&record->born, member, peer, on_late_created, late);
+    record_send_create(&record->born, member, &blank, peer, on_late_created, late);
 }
 
 /*
  * A target may die after some replicas made a new volume and before the others did. What is missing
  * is made now, if that is certain: every replica process that we know of is up, and a majority of
- * the members says that no configuration was ever committed, so nothing was ever stored in it.
+ * the members says that no configuration was ever committed, so nothing was ever stored in it. Not
+ * of a clone, which is never blank: what is missing of it stays away, as if it were lost.
  */
 static void record_complete(struct record *record)
 {
@@ -430,7 +451,8 @@ static void record_complete(struct record *record)
     uint32_t taken_count = 0;
     uint32_t count = record->born.member_count;
     uint32_t found = record_members_up(record);
-    if (!record->unopened || record->completed || found == count || 2 * found <= count)
+    bool clone = record->born.version > BORN_BLANK;
+    if (!record->unopened || record->completed || clone || found == count || 2 * found <= count)
         return;
     for (uint32_t i = 0; i < peers_count(control->peers); i++) {
         if (!peer_is_up(peers_at(control->peers, i)))

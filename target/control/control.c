@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The management room's door: its parts are put together, hear the news, and end. */
-#include "target/control/state.h"
+#include "target/control/snapshot.h"
 
 #include "common/base/log.h"
 
@@ -61,7 +61,26 @@ static void on_config(void *owner, struct volume *volume)
         return;
     record->config = *volume_config(volume);
     if (record->export)
-        record->export->size_bytes = record->config.size_bytes;
+        front_export_resize(record->control->front, record->export, record->config.size_bytes);
+}
+
+static void on_book(void *owner, struct volume *volume)
+{
+    struct record *record = control_record_of(owner, volume);
+    if (!record)
+        return;
+    snapshots_load(record);
+    views_show(record);
+    record_turn(record);
+}
+
+static void on_row(void *owner, struct volume *volume, const char *key)
+{
+    struct record *record = control_record_of(owner, volume);
+    if (!record)
+        return;
+    snapshot_row_changed(record, key);
+    views_show(record);
 }
 
 static void on_fenced(void *owner, struct volume *volume)
@@ -80,17 +99,17 @@ static void on_fenced(void *owner, struct volume *volume)
 static void control_reap_record(struct record *record)
 {
     if (record->fenced && record->volume && record->state == RECORD_LIVE) {
-        record_hide(record);
-        if (!record->export)
-            record_close(record);
+        record_conceal(record);
+        if (record_concealed(record))
+            record_end(record);
     } else if (record->state == RECORD_REMOVING && !record->control->stopping) {
         remove_step(record);
     } else if (record->state == RECORD_DELETED && record->volume) {
-        record_hide(record);
-        if (!record->export)
+        record_conceal(record);
+        if (record_concealed(record))
             record_stop(record);
         if (record->stopped)
-            record_close(record);
+            record_end(record);
     }
 }
 
@@ -118,6 +137,7 @@ void control_stop(struct control *control, void (*done)(void *arg), void *arg)
     control->stopping = true;
     control->stopped = done;
     control->stopped_arg = arg;
+    loop_timer_stop(&control->view_tick);
     loop_defer(control->loop, &control->reap);
 }
 
@@ -127,8 +147,7 @@ void control_free(struct control *control)
     control->stopped = NULL;
     LIST_FOR_EACH (node, &control->records) {
         struct record *record = CONTAINER_OF(node, struct record, node);
-        if (record->volume)
-            record_close(record);
+        record_end(record);
         remove_abort(record);
     }
     peers_free(control->peers);
@@ -173,6 +192,13 @@ struct control *control_new(const struct control_settings *settings, struct loop
     control->started_ns = loop_now_ns(loop);
     list_init(&control->records);
     loop_task_init(&control->reap, on_reap);
+    control->turn = changes_turn;
+    control->told =
+        (struct export_snapshots){.generation = snapshot_generation, .list = snapshot_names};
+    control->list_snapshots = settings->list_snapshots;
+    loop_timer_init(&control->view_tick, loop, view_tick);
+    front_exports(front)->wanted = view_wanted;
+    front_exports(front)->wanted_owner = control;
     control->env = (struct volume_env){.loop = loop,
                                        .bufs = bufs,
                                        .ops = &control->ops,
@@ -181,8 +207,10 @@ struct control *control_new(const struct control_settings *settings, struct loop
                                        .on_event = on_event,
                                        .on_config = on_config,
                                        .on_fenced = on_fenced,
+                                       .on_book = on_book,
+                                       .on_row = on_row,
                                        .owner = control};
-    if (pool_init(&control->ops, volume_op_bytes(), settings->ops_max)) {
+    if (pool_init(&control->ops, volume_op_bytes(), settings->ops_max + CONTROL_QUESTIONS_MAX)) {
         error_set_errno(error, ENOMEM, "control: %u operations", settings->ops_max);
         goto fail;
     }

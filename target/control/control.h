@@ -6,11 +6,25 @@
  *
  *   GET    /v1/status               the target, its listeners, the replicas it reaches
  *   GET    /v1/volumes              all volumes; ?deleted=1 with the records of deleted ones
- *   POST   /v1/volumes              {"name", "size_bytes", "replicas"?, "block_bytes"?}
+ *   POST   /v1/volumes              {"name", "size_bytes" or "clone_of": "VOLUME@SNAPSHOT",
+ *                                   "replicas"?, "block_bytes"?, "owner"?, "message"?, "labels"?}
  *                                   201 and the volume, once every replica has made it
  *   GET    /v1/volumes/NAME         one volume: identity, members, state and the reason for it
+ *   PATCH  /v1/volumes/NAME         {"size_bytes"?, "owner"?, "message"?, "labels"?}: what is given
+ *                                   is changed; a label that is null is removed
  *   DELETE /v1/volumes/NAME         the data goes, the record stays; ?force=1 although clients use
  *                                   it, or fewer than a majority of its replicas are up
+ *   GET    /v1/volumes/NAME/diff    ?from=A&to=B&offset=N: ranges that changed from snapshot A
+ *                                   (not given: all that is there) to B (not given: now); a piece
+ *                                   of the answer, which goes on at "next_offset_bytes"
+ *   GET    /v1/volumes/NAME/snapshots          ?label=K=V, more than once: those that have all
+ *   POST   /v1/volumes/NAME/snapshots          {"name"?, "message"?, "labels"?}
+ *   GET    /v1/volumes/NAME/snapshots/SNAP     SNAP is its name, or "sha256:..." of its content
+ *   PATCH  /v1/volumes/NAME/snapshots/SNAP     {"message"?, "labels"?}
+ *   DELETE /v1/volumes/NAME/snapshots/SNAP     refused while clients use it
+ *   POST   /v1/volumes/NAME/snapshots/SNAP/revert   {"keep"?: name of what the volume has now}
+ *   POST   /v1/volumes/NAME/snapshots/SNAP/digest   {"verify"?}: the replicas begin to compute it,
+ *   GET    .../digest                               or to read all again; asked until they are done
  *   GET    /v1/sessions             the clients' connections
  *   DELETE /v1/sessions/ID          closes one; its requests in flight stay unanswered
  *
@@ -36,7 +50,8 @@ struct control_settings {
     struct control_share share; /* its text is the caller's */
     const char *socket_path;    /* of the API's unix socket */
     struct repl_settings repl;
-    uint32_t ops_max; /* replicated operations in flight, all volumes together */
+    bool list_snapshots; /* discovery shows them as well as volumes */
+    uint32_t ops_max;    /* replicated operations in flight, all volumes together */
 };
 
 struct control *control_new(const struct control_settings *settings, struct loop *loop,

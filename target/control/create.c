@@ -8,7 +8,7 @@
  * members need each other anyway, because every change of who is in sync takes a majority of them,
  * and a majority of two is both.
  */
-#include "target/control/state.h"
+#include "target/control/snapshot.h"
 
 #include "common/base/log.h"
 
@@ -29,6 +29,15 @@ struct create {
     uint32_t count;
     uint32_t waiting;
     char why[CONTROL_TEXT_BYTES]; /* the first refusal */
+    json_t *fields;               /* owned: for its book */
+};
+
+/* Who shall keep it, and what it begins with. */
+struct choice {
+    struct peer *peers[MEMBERS_MAX];
+    uint32_t count;
+    uint32_t sources; /* the first so many have the origin; all, where it begins blank */
+    struct origin origin;
 };
 
 /* Everything that can be wrong with the wish itself; true when it was refused. */
@@ -65,38 +74,96 @@ static bool create_refused(struct control *control, const struct create_wish *wi
     return true;
 }
 
-static uint32_t create_replicas(struct control *control, const struct create_wish *wish)
+/* The snapshot to begin with. False when the request was answered: there is none. */
+static bool create_origin(struct control *control, const char *clone_of,
+                          struct http_request *request, struct record **record,
+                          const struct snapshot **snapshot)
+{
+    char volume[VOLUME_NAME_BYTES];
+    const char *at = strchr(clone_of, '@');
+    size_t length = at ? (size_t)(at - clone_of) : 0;
+    if (length == 0 || length >= sizeof(volume)) {
+        answer_error(request, 400, "clone_of \"%.80s\": VOLUME@SNAPSHOT is wanted", clone_of);
+        return false;
+    }
+    snprintf(volume, sizeof(volume), "%.*s", (int)length, clone_of);
+    *record = catalogue_find_name(control, volume);
+    *snapshot = *record ? snapshot_find(*record, at + 1, strlen(at + 1)) : NULL;
+    if (*snapshot && (*record)->volume && !(*snapshot)->leaving)
+        return true;
+    if (*record && ((*record)->state != RECORD_LIVE || !(*record)->volume ||
+                    !volume_book_known((*record)->volume)))
+        answer_error(request, 503, "volume %s: does not serve, its snapshots are not known",
+                     volume);
+    else
+        answer_error(request, 404, "snapshot %.160s: there is none of this name", clone_of);
+    return false;
+}
+
+/* The replicas that have all of the origin: those of its members in sync that are there. */
+static void choose_sources(struct choice *choice, const struct record *origin, uint32_t count)
+{
+    struct repl_status status;
+    volume_status(origin->volume, &status);
+    for (uint8_t i = 0; i < status.member_count && choice->count < count; i++) {
+        const struct repl_member_status *member = &status.members[i];
+        const struct placement *placement = record_placement(origin, &member->member);
+        if (!member->in_sync || !member->attached || member->kind != MEMBER_DATA || !placement ||
+            !placement->here || !peer_is_up(placement->peer))
+            continue;
+        choice->peers[choice->count++] = placement->peer;
+    }
+    choice->sources = choice->count;
+}
+
+static uint32_t create_replicas(struct control *control, const struct create_wish *wish,
+                                const struct record *origin)
 {
     uint32_t known = peers_count(control->peers);
     if (wish->replicas)
         return wish->replicas;
+    if (origin)
+        return origin->config.member_count;
     return known < REPLICAS_DEFAULT ? known : REPLICAS_DEFAULT;
 }
 
-/* Who shall keep it. False when the request was answered: too few are up. */
-static bool create_choose(struct control *control, const struct create_wish *wish, uint32_t count,
-                          struct peer *peers[MEMBERS_MAX], struct http_request *request)
+/* False when the request was answered: too few are up. */
+static bool create_choose(struct control *control, const struct create_wish *wish,
+                          const struct record *origin, struct choice *choice,
+                          struct http_request *request)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        peers[i] = catalogue_choose(control, NULL, peers, i);
-        if (!peers[i]) {
+    uint32_t count = create_replicas(control, wish, origin);
+    if (origin)
+        choose_sources(choice, origin, count);
+    if (origin && choice->sources == 0) {
+        answer_error(request, 503, "volume %s: no replica that has all of %s is up", wish->name,
+                     wish->clone_of);
+        return false;
+    }
+    for (; choice->count < count; choice->count++) {
+        struct peer *peer = catalogue_choose(control, NULL, choice->peers, choice->count);
+        if (!peer) {
             answer_error(request, 503,
                          "volume %s: %u replicas are wanted, only %u replica processes are up",
-                         wish->name, count, i);
+                         wish->name, count, choice->count);
             return false;
         }
+        choice->peers[choice->count] = peer;
     }
+    if (!origin)
+        choice->sources = count;
     if (count == 0)
         answer_error(request, 503, "volume %s: the target knows no replica process", wish->name);
     return count > 0;
 }
 
 static bool config_new(struct config *config, const struct control_share *share,
-                       const struct create_wish *wish, uint32_t count)
+                       const struct create_wish *wish, const struct choice *choice)
 {
+    uint32_t count = choice->count;
     *config = (struct config){.size_bytes = wish->size_bytes,
                               .block_bytes = wish->block_bytes,
-                              .version = 1,
+                              .version = wish->clone_of ? BORN_CLONE : BORN_BLANK,
                               .created_s = (uint64_t)time(NULL),
                               .min_in_sync = count >= 3 ? 2 : 1,
                               .member_count = (uint8_t)count};
@@ -104,7 +171,7 @@ static bool config_new(struct config *config, const struct control_share *share,
     bool ok = share_new_id(share, &config->volume);
     for (uint32_t i = 0; ok && i < count; i++) {
         config->members[i].kind = MEMBER_DATA;
-        config->members[i].in_sync = true;
+        config->members[i].in_sync = i < choice->sources;
         ok = id_new(&config->members[i].uuid);
     }
     return ok;
@@ -153,6 +220,7 @@ static void create_finish(struct create *create)
     if (!all) {
         answer_error(create->request, 503, "volume %s: %s", record->config.name, create->why);
         create_undo(create);
+        json_decref(create->fields);
         free(create);
         return;
     }
@@ -160,12 +228,17 @@ static void create_finish(struct create *create)
     record->state = RECORD_LIVE;
     for (uint32_t i = 0; i < create->count; i++)
         record_place(record, &record->config.members[i].uuid, create->calls[i].peer, false);
-    snprintf(text, sizeof(text), "created, %llu bytes on %u replicas",
+    const char *origin = json_string_value(json_object_get(create->fields, "origin"));
+    snprintf(text, sizeof(text), "created%s%s, %llu bytes on %u replicas",
+             origin ? " as a clone of " : "", origin ? origin : "",
              (unsigned long long)record->config.size_bytes, create->count);
     log_info("volume %s: %s", record->config.name, text);
     catalogue_event(record->control, false, record->config.name, text);
     record_open(record, NULL);
     answer_record(create->request, 201, record);
+    if (json_object_size(create->fields) > 0)
+        volume_describe(record, NULL, json_incref(create->fields));
+    json_decref(create->fields);
     free(create);
 }
 
@@ -186,19 +259,52 @@ static void on_created(void *arg, const struct frame *reply)
         create_finish(create);
 }
 
-void create_start(struct control *control, const struct create_wish *wish,
-                  struct http_request *request)
+/* Asks every replica to make its member. */
+static void create_send(struct create *create, const struct config *config,
+                        const struct choice *choice)
+{
+    static const struct origin blank;
+    create->count = choice->count;
+    create->waiting = choice->count;
+    for (uint32_t i = 0; i < choice->count; i++) {
+        create->calls[i].create = create;
+        create->calls[i].peer = choice->peers[i];
+    }
+    for (uint32_t i = 0; i < choice->count; i++)
+        record_send_create(config, &config->members[i].uuid,
+                           i < choice->sources ? &choice->origin : &blank, choice->peers[i],
+                           on_created, &create->calls[i]);
+}
+
+/* The wish as it is meant, and who shall fulfil it. False when the request was answered. */
+static bool create_settle(struct control *control, struct create_wish *wish, struct choice *choice,
+                          struct http_request *request)
+{
+    struct record *origin = NULL;
+    const struct snapshot *snapshot = NULL;
+    if (wish->clone_of) {
+        if (!create_origin(control, wish->clone_of, request, &origin, &snapshot))
+            return false;
+        wish->size_bytes = snapshot->size_bytes;
+        wish->block_bytes = origin->config.block_bytes;
+        choice->origin =
+            (struct origin){.volume = origin->config.volume, .generation = snapshot->generation};
+        json_object_set_new(wish->fields, "origin",
+                            json_sprintf("%s@%s", origin->config.name, snapshot->name));
+    }
+    return !create_refused(control, wish, request) &&
+           create_choose(control, wish, origin, choice, request);
+}
+
+void create_start(struct control *control, struct create_wish *wish, struct http_request *request)
 {
     struct config config;
-    struct peer *peers[MEMBERS_MAX];
-    if (create_refused(control, wish, request))
-        return;
-    uint32_t count = create_replicas(control, wish);
-    if (!create_choose(control, wish, count, peers, request))
+    struct choice choice = {.count = 0};
+    if (!create_settle(control, wish, &choice, request))
         return;
     struct create *create = calloc(1, sizeof(*create));
     struct record *record = NULL;
-    if (create && config_new(&config, &control->share, wish, count))
+    if (create && config_new(&config, &control->share, wish, &choice))
         record = catalogue_add(control, &config, RECORD_CREATING);
     if (!record) {
         free(create);
@@ -209,13 +315,6 @@ void create_start(struct control *control, const struct create_wish *wish,
     ASSERT(!config_invalid(&config));
     create->record = record;
     create->request = request;
-    create->count = count;
-    create->waiting = count;
-    for (uint32_t i = 0; i < count; i++) {
-        create->calls[i].create = create;
-        create->calls[i].peer = peers[i];
-    }
-    for (uint32_t i = 0; i < count; i++)
-        record_send_create(&config, &config.members[i].uuid, peers[i], on_created,
-                           &create->calls[i]);
+    create->fields = json_incref(wish->fields);
+    create_send(create, &config, &choice);
 }

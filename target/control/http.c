@@ -93,6 +93,8 @@ static enum http_method method_of(int lws_method)
         return HTTP_GET;
     case LWSHUMETH_POST:
         return HTTP_POST;
+    case LWSHUMETH_PATCH:
+        return HTTP_PATCH;
     case LWSHUMETH_DELETE:
         return HTTP_DELETE;
     default:

@@ -13,11 +13,11 @@
 enum {
     HTTP_BODY_BYTES_MAX = 64u << 10, /* of a request; what is longer is refused */
     HTTP_PATH_BYTES = 256,
-    HTTP_QUERY_BYTES = 256,
+    HTTP_QUERY_BYTES = 1024,
     HTTP_CONNECTIONS_MAX = 64,
 };
 
-enum http_method { HTTP_GET, HTTP_POST, HTTP_DELETE, HTTP_OTHER };
+enum http_method { HTTP_GET, HTTP_POST, HTTP_DELETE, HTTP_PATCH, HTTP_OTHER };
 
 struct http;
 

@@ -5,7 +5,7 @@
  * with data later is told as well. A majority must be up all the same, so that the members that are
  * away can never serve the volume by themselves.
  */
-#include "target/control/state.h"
+#include "target/control/snapshot.h"
 
 #include "common/base/log.h"
 
@@ -111,14 +111,13 @@ void remove_step(struct record *record)
 {
     struct remove *job = record->remove;
     ASSERT(record->state == RECORD_REMOVING && job);
-    if (job->sent || record->export)
+    if (job->sent || !record_concealed(record))
         return;
     if (record->volume && !record->stopped && !record->fenced) {
         record_stop(record);
         return;
     }
-    if (record->volume)
-        record_close(record);
+    record_end(record);
     remove_send(job);
 }
 
@@ -134,9 +133,9 @@ static void on_late(struct loop_timer *timer)
 {
     struct remove *job = CONTAINER_OF(timer, struct remove, timer);
     struct record *record = job->record;
-    const char *what = record->export   ? "its clients have requests in flight"
-                       : record->volume ? "it still stops"
-                                        : "its replicas have not answered yet";
+    const char *what = !record_concealed(record) ? "its clients have requests in flight"
+                       : record->volume          ? "it still stops"
+                                                 : "its replicas have not answered yet";
     answer_error(job->request, 503, "volume %s: deletion goes on, but %s", record->config.name,
                  what);
     job->request = NULL;
@@ -148,7 +147,8 @@ static bool remove_refused(struct record *record, bool force, struct http_reques
     const char *name = record->config.name;
     uint32_t up = record_members_up(record);
     uint32_t count = record->config.member_count;
-    uint32_t sessions = record->export ? record->export->session_count : 0;
+    uint32_t sessions = views_sessions(record);
+    sessions += record->export ? record->export->session_count : 0;
     if (record->state == RECORD_DELETED)
         answer_error(request, 409, "volume %s: deleted already", name);
     else if (record->state == RECORD_CREATING)
@@ -189,6 +189,6 @@ void remove_start(struct record *record, bool force, struct http_request *reques
     /* Forced, nobody waits for requests that a volume without a majority may never answer. */
     if (force && record->volume && !record->fenced)
         volume_abort(record->volume);
-    record_hide(record);
+    record_conceal(record);
     loop_defer(control->loop, &control->reap);
 }

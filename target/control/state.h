@@ -17,7 +17,10 @@ enum {
     CONTROL_RECORDS_MAX = 4096, /* volumes and records of deleted ones; replicas may tell no more */
     CONTROL_EVENTS_MAX = 64,    /* remembered for the status */
     CONTROL_TEXT_BYTES = 200,
+    CONTROL_QUESTIONS_MAX = HTTP_CONNECTIONS_MAX * (MEMBERS_MAX + 1), /* of volumes at once */
     REPLICAS_DEFAULT = 3,
+    BORN_BLANK = 1,            /* version of a configuration that a volume is created with; */
+    BORN_CLONE = 2,            /* and that a clone is */
     BLOCK_BYTES_DEFAULT = 512, /* what every client can use; 4096 is told beside it as the best */
 };
 #define VOLUME_BYTES_MIN ((uint64_t)1 << 20) /* 1 MiB */
@@ -28,6 +31,12 @@ enum record_state {
     RECORD_LIVE,     /* it exists; `volume` serves it here, unless `why` says what prevents that */
     RECORD_REMOVING, /* its sessions and the volume are ended, the replicas are told to delete */
     RECORD_DELETED,  /* the record of what was */
+};
+
+/* What a clone begins with. */
+struct origin {
+    struct uuid volume; /* zero: nothing */
+    uint64_t generation;
 };
 
 /* Where a member was seen. */
@@ -54,7 +63,14 @@ struct record {
     const char *why; /* LIVE without a volume or an export: the reason, a literal */
     struct placement placements[MEMBERS_MAX];
     struct remove *remove; /* REMOVING: the job, see remove.c */
-    struct list node;      /* in control.records */
+    struct list snapshots; /* struct snapshot, see snapshot.h; owned */
+    uint32_t snapshot_count;
+    struct list changes;          /* struct change; owned */
+    struct change *change;        /* the one whose turn it is, not in `changes`; owned */
+    uint32_t questions;           /* asked of the volume, not yet answered */
+    struct loop_task turn;        /* goes on with the changes */
+    struct export_snapshots told; /* how the front asks for them */
+    struct list node;             /* in control.records */
 };
 
 struct event {
@@ -78,6 +94,10 @@ struct control {
     struct event events[CONTROL_EVENTS_MAX]; /* ring */
     uint64_t event_count;                    /* ever */
     uint64_t started_ns;
+    bool list_snapshots;                  /* discovery shows snapshots too */
+    struct loop_timer view_tick;          /* runs while clients use snapshots */
+    struct export_snapshots told;         /* what the records' are made from */
+    void (*turn)(struct loop_task *turn); /* run of the records' task of this name */
     struct loop_task reap; /* ends what cannot end inside the callback that told us to */
     bool stopping;
     void (*stopped)(void *arg);
@@ -126,11 +146,15 @@ void record_stop(struct record *record);
 void record_close(struct record *record);
 /* DELETED: replicas that are up and still have data of it are told. */
 void record_delete_stragglers(struct record *record);
+/* Something that the record's changes may wait for is different now. */
+void record_turn(struct record *record);
 /* Tells the peer to delete its member; `done` as in peer_call. */
 void record_send_delete(const struct config *tombstone, struct peer *peer, peer_reply_fn *done,
                         void *arg);
-void record_send_create(const struct config *config, const struct uuid *member, struct peer *peer,
-                        peer_reply_fn *done, void *arg);
+/* `origin`: the identity of a volume whose generation the member begins with; zero: blank. */
+void record_send_create(const struct config *config, const struct uuid *member,
+                        const struct origin *origin, struct peer *peer, peer_reply_fn *done,
+                        void *arg);
 /* The configuration that says "deleted" and wins over `config`. */
 struct config record_tombstone(const struct record *record);
 bool peer_is_up(const struct peer *peer);
@@ -151,10 +175,11 @@ struct create_wish {
     const char *name;
     uint64_t size_bytes;
     uint32_t block_bytes;
-    uint32_t replicas; /* 0: the default */
+    uint32_t replicas;    /* 0: the default */
+    const char *clone_of; /* "VOLUME@SNAPSHOT"; NULL: it begins empty */
+    json_t *fields;       /* lent: "owner", "message" and "labels" for its book */
 };
-void create_start(struct control *control, const struct create_wish *wish,
-                  struct http_request *request);
+void create_start(struct control *control, struct create_wish *wish, struct http_request *request);
 
 /* remove.c: deletes a volume and answers the request. */
 void remove_start(struct record *record, bool force, struct http_request *request);
@@ -162,16 +187,6 @@ void remove_start(struct record *record, bool force, struct http_request *reques
 void remove_step(struct record *record);
 /* The target stops. A job that waits for replicas ends when the peers go. */
 void remove_abort(struct record *record);
-
-/* answer.c: what tools are told. */
-json_t *answer_records(const struct control *control, bool deleted);
-json_t *answer_status(const struct control *control);
-json_t *answer_sessions(const struct control *control);
-/* These end the request. `json` is given up. */
-void answer_json(struct http_request *request, unsigned status, json_t *json);
-void answer_record(struct http_request *request, unsigned status, const struct record *record);
-void answer_error(struct http_request *request, unsigned status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /* api.c */
 void api_request(struct control *control, struct http_request *request);

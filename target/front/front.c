@@ -5,11 +5,8 @@
 #include "common/base/log.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 static const uint64_t NS_PER_S = 1000u * 1000u * 1000u;
 
@@ -39,66 +36,8 @@ void front_access_refresh(struct front *front)
         log_info("access: %s was changed and read again", front->access.path);
 }
 
-/* Every address of the machine: which of them a client reaches only its connection tells. */
-static bool listens_anywhere(const struct listener *listener)
-{
-    const char *text = listener->address.text;
-    return strncmp(text, "0.0.0.0:", 8) == 0 || strncmp(text, "[::]:", 5) == 0;
-}
-
-/* An address of this machine is one that a socket can have. */
-static bool address_is_here(const struct address *address)
-{
-    struct sockaddr_storage at = address->sockaddr;
-    if (at.ss_family == AF_INET)
-        ((struct sockaddr_in *)(void *)&at)->sin_port = 0;
-    else
-        ((struct sockaddr_in6 *)(void *)&at)->sin6_port = 0;
-    int fd = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool here = fd >= 0 && bind(fd, (const struct sockaddr *)&at, address->length) == 0;
-    if (fd >= 0)
-        close(fd);
-    return here;
-}
-
-static bool portal_is_ours(const struct front *front, const char *portal)
-{
-    struct address address;
-    struct error ignored;
-    const char *port = strrchr(portal, ':');
-    for (uint32_t i = 0; i < front->listener_count; i++) {
-        const struct front_listener *l = &front->listeners[i];
-        if (l->protocol != PROTOCOL_ISCSI)
-            continue;
-        const char *text = l->listener.address.text;
-        if (strcmp(text, portal) == 0 || strcmp(front->node.portals[l->portal], portal) == 0)
-            return true;
-        if (listens_anywhere(&l->listener) && strcmp(strrchr(text, ':'), port) == 0 &&
-            address_parse(&address, portal, 0, &ignored) == 0 && address_is_here(&address))
-            return true;
-    }
-    return false;
-}
-
-/* Who is sent from here to here is sent again when it comes. */
-static int redirects_check(void *arg, const struct access *rules, struct error *error)
-{
-    const struct access_rule *rule;
-    for (uint32_t i = 0; (rule = access_rule_at(rules, i)) != NULL; i++) {
-        if (rule->redirect[0] && portal_is_ours(arg, rule->redirect))
-            return error_set(error,
-                             "%s%s: redirect %s is a portal of this target itself, so that "
-                             "initiators would be sent around for ever",
-                             rule->volume[0] ? "volume " : "discovery", rule->volume,
-                             rule->redirect);
-    }
-    return 0;
-}
-
 static int access_open(struct front *front, const char *path, struct error *error)
 {
-    front->access.check = redirects_check;
-    front->access.check_arg = front;
     if (strlen(path) >= sizeof(front->access.path))
         return error_set(error, "%.64s...: the path is too long", path);
     memcpy(front->access.path, path, strlen(path) + 1);
@@ -209,6 +148,13 @@ int front_listen_nbd(struct front *front, const struct address *address, struct 
     return front_listen(front, PROTOCOL_NBD, address, error);
 }
 
+/* Every address of the machine: which of them a client reaches only its connection tells. */
+static bool listens_anywhere(const struct listener *listener)
+{
+    const char *text = listener->address.text;
+    return strncmp(text, "0.0.0.0:", 8) == 0 || strncmp(text, "[::]:", 5) == 0;
+}
+
 int front_listen_iscsi(struct front *front, const struct address *address, const char *portal,
                        struct error *error)
 {
@@ -220,8 +166,6 @@ int front_listen_iscsi(struct front *front, const struct address *address, const
     if (strlen(portal) >= ISCSI_PORTAL_BYTES)
         return error_set(error, "portal %.64s...: too long", portal);
     l->portal = iscsi_node_portal_add(&front->node, portal);
-    if (redirects_check(front, front->access.rules, error))
-        return error_prefix(error, "%s", front->access.path);
     return 0;
 }
 
@@ -257,27 +201,55 @@ void front_stop(struct front *front, void (*done)(void *arg), void *arg)
     loop_defer(front->loop, &front->settle);
 }
 
-struct export *front_export_add(struct front *front, struct volume *volume)
+static struct export *export_add(struct front *front, struct volume *volume,
+                                 const struct front_view *view)
 {
-    const struct config *config = volume_config(volume);
-    ASSERT(!exports_find(&front->exports, config->name, strlen(config->name)));
     struct front_export *fx = calloc(1, sizeof(*fx));
     if (!fx)
         return NULL;
-    STATIC_ASSERT((int)EXPORT_NAME_BYTES >= (int)VOLUME_NAME_BYTES,
-                  "a volume's name is an export's");
     struct export *export = &fx->export;
-    snprintf(export->name, sizeof(export->name), "%s", config->name);
-    export->uuid = config->volume;
-    export->size_bytes = config->size_bytes;
-    export->block_bytes = config->block_bytes;
+    memcpy(export->name, view->name, sizeof(export->name));
+    export->uuid = view->uuid;
+    export->generation = view->generation;
+    export->size_bytes = view->size_bytes;
+    export->block_bytes = volume_config(volume)->block_bytes;
+    export->read_only = view->generation != 0;
+    export->hidden = !view->listed;
     export->volume = volume;
     export->unit = &fx->unit;
     scsi_unit_init(&fx->unit, export);
-    export_iqn(&front->exports, export, fx->iqn);
+    export_iqn(&front->exports, export->name, fx->iqn);
     fx->unit.target_name = fx->iqn;
     list_append(&front->exports.list, &export->node);
     return export;
+}
+
+struct export *front_export_add(struct front *front, struct volume *volume)
+{
+    const struct config *config = volume_config(volume);
+    struct front_view view = {
+        .uuid = config->volume, .size_bytes = config->size_bytes, .listed = true};
+    ASSERT(!exports_find(&front->exports, config->name, strlen(config->name)));
+    STATIC_ASSERT((int)EXPORT_VOLUME_BYTES >= (int)VOLUME_NAME_BYTES,
+                  "a volume's name is an export's");
+    snprintf(view.name, sizeof(view.name), "%s", config->name);
+    return export_add(front, volume, &view);
+}
+
+struct export *front_view_add(struct front *front, struct volume *volume,
+                              const struct front_view *view)
+{
+    ASSERT(view->generation != 0);
+    return export_add(front, volume, view);
+}
+
+void front_export_resize(struct front *front, struct export *export, uint64_t size_bytes)
+{
+    (void)front;
+    if (export->size_bytes == size_bytes)
+        return;
+    export->size_bytes = size_bytes;
+    scsi_unit_attention(export->unit, 0, SCSI_UA_CAPACITY_CHANGED);
 }
 
 void front_export_hold(struct export *export)

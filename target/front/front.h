@@ -49,6 +49,18 @@ void front_stop(struct front *front, void (*done)(void *arg), void *arg);
  * sessions end). NULL when there is no memory.
  */
 struct export *front_export_add(struct front *front, struct volume *volume);
+/* A snapshot of a volume, as an export of its own that can only be read. */
+struct front_view {
+    char name[EXPORT_NAME_BYTES]; /* "VOLUME@SNAPSHOT" */
+    struct uuid uuid;
+    uint64_t generation;
+    uint64_t size_bytes;
+    bool listed; /* discovery shows it */
+};
+struct export *front_view_add(struct front *front, struct volume *volume,
+                              const struct front_view *view);
+/* The volume has grown: initiators are told. */
+void front_export_resize(struct front *front, struct export *export, uint64_t size_bytes);
 /*
  * `done` is called in a later turn, when no request of it is in flight and no session uses it any
  * more; the export ends with the call.

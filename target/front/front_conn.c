@@ -99,6 +99,8 @@ static void conn_submit(struct conn *conn, struct block_req *req)
     fx->in_flight++;
     if (req->op == BLOCK_READ)
         front->reading_bytes += req->length_bytes;
+    if (fx->export.generation)
+        req->generation = fx->export.generation;
     req->done = conn->protocol == PROTOCOL_ISCSI ? conn_done_iscsi : conn_done_nbd;
     volume_submit(fx->export.volume, req);
 }
@@ -364,9 +366,6 @@ static void conn_on_secured(struct stream *stream)
     snprintf(conn->who, sizeof(conn->who), "%s", stream_peer(stream));
     log_debug("%s %s: within TLS (%s)", protocol_names[conn->protocol], conn->peer,
               conn->who[0] ? conn->who : "anonymous");
-    /* "certificate alice" and "key alice": the name is what rules speak of. */
-    const char *space = strchr(conn->who, ' ');
-    conn->nbd.client.identity = space ? space + 1 : "";
     nbd_secured(&conn->nbd);
 }
 

@@ -3,6 +3,7 @@
 #ifndef STRAKE_VOLUME_STATE_H
 #define STRAKE_VOLUME_STATE_H
 
+#include "target/volume/book.h"
 #include "target/volume/volume.h"
 
 /*
@@ -13,10 +14,11 @@ struct volume_op {
     struct repl_op op;
     struct list node; /* in volume.ops, from submit until it is answered */
     struct volume *volume;
-    struct block_req *req;
-    uint64_t done_bytes; /* of the request, by the parts that are finished */
-    uint64_t part_bytes; /* of the request, in the part that is out */
-    uint32_t skip_bytes; /* of the operation's range, before the part begins */
+    struct block_req *req;            /* NULL: it is volume.own, or a question */
+    struct volume_question *question; /* NULL: it is not one */
+    uint64_t done_bytes;              /* of the request, by the parts that are finished */
+    uint64_t part_bytes;              /* of the request, in the part that is out */
+    uint32_t skip_bytes;              /* of the operation's range, before the part begins */
 };
 
 struct volume_member {
@@ -47,7 +49,26 @@ struct volume {
     void (*stopped)(void *arg);
     void *stopped_arg;
     struct volume_counters counters;
+    struct book book;               /* when book_known */
+    struct book loading;            /* what was read so far */
+    struct volume_op own;           /* a command, or a piece of the book is read */
+    struct volume_command *command; /* own is this one; NULL: it reads the book, or is not out */
+    struct loop_timer load;         /* reads the book, at once or once more */
+    bool own_out;
+    bool book_known;
 };
+
+/* volume.c */
+/* Hands an operation to the core, or lets it wait for its turn. */
+void volume_begin(struct volume *volume, struct volume_op *vop);
+
+/* command.c */
+void volume_own_init(struct volume *volume);
+void volume_own_release(struct volume *volume);
+/* volume.own, or a question, is done. */
+void volume_own_answer(struct volume *volume, struct volume_op *vop);
+/* A command, the volume's own or a request's, is done: the book follows. */
+void volume_commanded(struct volume *volume, const struct volume_op *vop);
 
 /* part.c */
 /* 0 when the request may be carried out, else -E... for it. */

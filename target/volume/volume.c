@@ -221,7 +221,8 @@ static void volume_on_timer(struct loop_timer *timer)
 static void volume_submit_part(struct volume *volume, struct volume_op *vop)
 {
     ASSERT(volume->ops_out < REPL_OPS_MAX);
-    part_next(vop, volume->env.bufs);
+    if (vop->req)
+        part_next(vop, volume->env.bufs);
     volume->ops_out++;
     volume_run(volume, &(struct repl_event){.kind = REPL_EV_SUBMIT, .op = &vop->op});
 }
@@ -259,6 +260,8 @@ static void volume_count(struct volume *volume, const struct block_req *req)
 static void volume_answer(struct volume *volume, struct volume_op *vop)
 {
     struct block_req *req = vop->req;
+    if (vop->op.kind == REPL_COMMAND)
+        volume_commanded(volume, vop);
     list_remove(&vop->node);
     pool_put(volume->env.ops, vop);
     volume_count(volume, req);
@@ -272,7 +275,9 @@ static void volume_on_answer(struct loop_task *task)
     struct list *node;
     while ((node = list_pop(&volume->finished)) != NULL) {
         struct volume_op *vop = CONTAINER_OF(node, struct volume_op, op.node);
-        if (part_finish(vop))
+        if (!vop->req)
+            volume_own_answer(volume, vop);
+        else if (part_finish(vop))
             volume_answer(volume, vop);
         else
             volume_submit_part(volume, vop);
@@ -288,6 +293,14 @@ static void volume_on_answer(struct loop_task *task)
     }
 }
 
+void volume_begin(struct volume *volume, struct volume_op *vop)
+{
+    if (volume->ops_out == REPL_OPS_MAX || !list_empty(&volume->waiting))
+        list_append(&volume->waiting, &vop->op.node);
+    else
+        volume_submit_part(volume, vop);
+}
+
 void volume_submit(struct volume *volume, struct block_req *req)
 {
     struct volume_op *vop = pool_get(volume->env.ops);
@@ -296,16 +309,14 @@ void volume_submit(struct volume *volume, struct block_req *req)
     vop->req = req;
     list_append(&volume->ops, &vop->node);
     req->status = volume->stopping ? -ESHUTDOWN : volume_request_check(volume, req);
-    bool empty = req->length_bytes == 0 && req->op != BLOCK_FLUSH;
+    bool empty = req->length_bytes == 0 && req->op != BLOCK_FLUSH && req->op != BLOCK_SET_ROW;
     if (req->status < 0 || empty) {
         vop->op.status = req->status;
         vop->op.kind = REPL_FLUSH;
         list_append(&volume->finished, &vop->op.node);
         loop_defer(volume->env.loop, &volume->answer);
-    } else if (volume->ops_out == REPL_OPS_MAX || !list_empty(&volume->waiting)) {
-        list_append(&volume->waiting, &vop->op.node);
     } else {
-        volume_submit_part(volume, vop);
+        volume_begin(volume, vop);
     }
 }
 
@@ -331,6 +342,7 @@ struct volume *volume_new(const struct volume_env *env, const struct config *con
     loop_task_init(&volume->answer, volume_on_answer);
     loop_timer_init(&volume->timer, env->loop, volume_on_timer);
     volume->timer_ns = UINT64_MAX;
+    volume_own_init(volume);
     return volume;
 }
 
@@ -340,6 +352,7 @@ void volume_stop(struct volume *volume, void (*done)(void *arg), void *arg)
     volume->stopping = true;
     volume->stopped = done;
     volume->stopped_arg = arg;
+    loop_timer_stop(&volume->load);
     volume_run(volume, &(struct repl_event){.kind = REPL_EV_STOP});
     loop_defer(volume->env.loop, &volume->answer);
 }
@@ -360,11 +373,13 @@ void volume_abort(struct volume *volume)
         list_append(&volume->finished, &vop->op.node);
     }
     loop_timer_stop(&volume->timer);
+    loop_timer_stop(&volume->load);
     loop_defer(volume->env.loop, &volume->answer);
 }
 
 void volume_free(struct volume *volume)
 {
+    volume_own_release(volume);
     ASSERT(list_empty(&volume->ops));
     loop_task_cancel(&volume->answer);
     loop_timer_stop(&volume->timer);

@@ -33,6 +33,10 @@ struct volume_env {
     void (*on_config)(void *owner, struct volume *volume);
     /* Another target took the volume over: it will never serve here again. */
     void (*on_fenced)(void *owner, struct volume *volume);
+    /* The book was read: any row may be another one. May be NULL. */
+    void (*on_book)(void *owner, struct volume *volume);
+    /* A row of the book was set or removed. May be NULL. */
+    void (*on_row)(void *owner, struct volume *volume, const char *key);
     void *owner;
 };
 /* Size of an object of volume_env.ops. */
@@ -58,6 +62,50 @@ void volume_stop(struct volume *volume, void (*done)(void *arg), void *arg);
 void volume_abort(struct volume *volume);
 /* Stopped, aborted or fenced, and every request answered. */
 void volume_free(struct volume *volume);
+
+/*
+ * The book (small named rows that every member keeps) and the generations (a volume's life, cut by
+ * sealing what was the head) are changed by commands.
+ */
+struct volume_command {
+    /* Number and identity are the core's; the value is lent until `done`. */
+    struct message_command command;
+    int status; /* 0: done, and survives power loss; -E...: it may or may not have been done */
+    void (*done)(struct volume_command *command);
+    void *owner;
+};
+/* Only when the book is known and no other command is under way. `done` in a later turn. */
+void volume_command(struct volume *volume, struct volume_command *command);
+/* False until it was read, and after a command that failed; on_book follows. */
+bool volume_book_known(const struct volume *volume);
+/* The number of the head, which a SEAL takes. The book must be known. */
+uint64_t volume_head(const struct volume *volume);
+
+/* What one replica is asked. Embedded by its owner until `done`. */
+struct volume_question {
+    enum { VOLUME_DIGEST, VOLUME_SPACE } kind;
+    struct uuid member;  /* whom; zero: one that is in sync */
+    uint64_t generation; /* DIGEST */
+    bool verify;         /* DIGEST: everything is read again */
+    struct message_digest digest;
+    struct message_space space;
+    int status; /* 0, or -E...: it does not tell */
+    void (*done)(struct volume_question *question);
+    void *owner;
+};
+/* `done` follows in a later turn. Takes an object of volume_env.ops. */
+void volume_ask(struct volume *volume, struct volume_question *question);
+
+struct volume_row { /* lent until the next change */
+    const char *key;
+    const uint8_t *value;
+    uint32_t value_bytes;
+};
+/* False: there is none of this key, or the book is not known. */
+bool volume_row(const struct volume *volume, const char *key, struct volume_row *row);
+/* All rows whose key begins so, in the order of their keys. */
+void volume_rows(const struct volume *volume, const char *prefix,
+                 void (*each)(void *arg, const struct volume_row *row), void *arg);
 
 const struct config *volume_config(const struct volume *volume);
 void volume_status(const struct volume *volume, struct repl_status *status);

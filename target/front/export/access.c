@@ -91,23 +91,10 @@ static bool net_has(const struct access_net *net, const struct access_address *a
 
 /* ---- rules ---- */
 
-/* A rule that names TLS clients and nobody else is of NBD alone. */
-static bool identity_fits(const struct access_rule *rule, const struct access_client *client)
-{
-    const char *identity = client->identity ? client->identity : "";
-    for (uint32_t i = 0; i < rule->identity_count; i++) {
-        if (identity[0] && access_name_fits(rule->identities[i], identity))
-            return true;
-    }
-    return rule->identity_count == 0;
-}
-
 static bool initiator_fits(const struct access_rule *rule, const struct access_client *client)
 {
     if (!client->initiator)
-        return rule->nbd && identity_fits(rule, client);
-    if (rule->identity_count > 0 && rule->initiator_count == 0 && !rule->theirs.user[0])
-        return false;
+        return rule->nbd;
     for (uint32_t i = 0; i < rule->initiator_count; i++) {
         if (access_name_fits(rule->initiators[i], client->initiator))
             return true;
@@ -133,10 +120,28 @@ static bool any_rule(const struct access *access, const char *name)
     return false;
 }
 
-/* A volume's own rules are all that count for it; when it has none, those for all do. */
+/*
+ * The most particular rules there are for it: a volume's own, else those for all. Of the snapshot
+ * "V@S": those of "V@S", of "V@*", of V, or of all.
+ */
 static const char *rules_name(const struct access *access, const char *volume)
 {
-    return volume[0] == '\0' || any_rule(access, volume) ? volume : "*";
+    const char *at = strchr(volume, '@');
+    if (volume[0] == '\0' || any_rule(access, volume))
+        return volume;
+    for (uint32_t i = 0; at && access && i < access->rule_count; i++) {
+        const char *rule = access->rules[i].volume;
+        size_t length = (size_t)(at - volume) + 1;
+        if (strncmp(rule, volume, length) == 0 && strcmp(rule + length, "*") == 0)
+            return rule;
+    }
+    for (uint32_t i = 0; at && access && i < access->rule_count; i++) {
+        const char *rule = access->rules[i].volume;
+        size_t length = (size_t)(at - volume);
+        if (strlen(rule) == length && memcmp(rule, volume, length) == 0)
+            return rule;
+    }
+    return "*";
 }
 
 const struct access_rule *access_next(const struct access *access, const char *volume,
@@ -152,11 +157,6 @@ const struct access_rule *access_next(const struct access *access, const char *v
             return r;
     }
     return NULL;
-}
-
-const struct access_rule *access_rule_at(const struct access *access, uint32_t idx)
-{
-    return access && idx < access->rule_count ? &access->rules[idx] : NULL;
 }
 
 uint32_t access_ways(const struct access *access, const char *volume,
@@ -182,8 +182,6 @@ const char *access_why(const struct access *access, const char *volume,
         if (strcmp(rule->volume, name) == 0 && initiator_fits(rule, client))
             return "no access rule admits its address";
     }
-    if (!client->initiator && client->identity && client->identity[0])
-        return "no access rule admits who this NBD client is by TLS";
     return client->initiator ? "no access rule admits this initiator"
                              : "no access rule admits NBD clients";
 }

@@ -50,18 +50,6 @@ static int initiator_add(struct parse *parse, char *value)
     return 0;
 }
 
-static int identity_add(struct parse *parse, char *value)
-{
-    struct access_rule *rule = parse->rule;
-    if (rule->identity_count == ACCESS_PATTERNS_MAX)
-        return error_set(parse->error, "tls: more than %d", ACCESS_PATTERNS_MAX);
-    if (text_set(parse, rule->identities[rule->identity_count], ACCESS_IDENTITY_BYTES, "tls",
-                 value))
-        return -1;
-    rule->identity_count++;
-    return 0;
-}
-
 static int prefix_parse(const char *text, uint8_t max, uint8_t *bits)
 {
     size_t length = strlen(text);
@@ -185,8 +173,6 @@ static int setting(struct parse *parse, const char *name, char *value)
         return error_set(parse->error, "no section before it");
     if (strcmp(name, "initiators") == 0)
         return each(parse, value, initiator_add);
-    if (strcmp(name, "tls") == 0)
-        return each(parse, value, identity_add);
     if (strcmp(name, "addresses") == 0)
         return each(parse, value, address_add);
     if (strcmp(name, "user") == 0)
@@ -225,11 +211,25 @@ static int rule_end(struct parse *parse)
         return error_set(parse->error, "%s: mutual-user and mutual-secret belong together", what);
     if (ours && !theirs)
         return error_set(parse->error, "%s: mutual-user without a user", what);
-    if (rule->identity_count > 0 && parse->nbd == NBD_NO)
-        return error_set(parse->error, "%s: tls is of NBD, which this rule excludes", what);
-    bool named = (rule->initiator_count > 0 || theirs) && rule->identity_count == 0;
+    bool named = rule->initiator_count > 0 || theirs;
     rule->nbd = parse->nbd == NBD_BY_DEFAULT ? !named : parse->nbd == NBD_YES;
     return 0;
+}
+
+/* "*", "VOLUME", "VOLUME@SNAPSHOT" or "VOLUME@*": NULL, else why it is none of these. */
+static const char *volume_invalid(const char *name)
+{
+    char volume[EXPORT_VOLUME_BYTES] = "";
+    const char *at = strchr(name, '@');
+    size_t length = at ? (size_t)(at - name) : strlen(name);
+    if (strcmp(name, "*") == 0)
+        return NULL;
+    if (length < sizeof(volume))
+        memcpy(volume, name, length);
+    const char *why = export_name_invalid(length < sizeof(volume) ? volume : name);
+    if (why || !at || strcmp(at + 1, "*") == 0)
+        return why;
+    return export_name_invalid(at + 1);
 }
 
 static int section(struct parse *parse, char *line)
@@ -249,7 +249,7 @@ static int section(struct parse *parse, char *line)
     bool volume = strcmp(kind, "volume") == 0;
     if (!volume && (strcmp(kind, "discovery") != 0 || name[0]))
         return error_set(parse->error, "neither [volume NAME] nor [discovery]");
-    const char *why = volume && strcmp(name, "*") != 0 ? export_name_invalid(name) : NULL;
+    const char *why = volume ? volume_invalid(name) : NULL;
     if (why)
         return error_set(parse->error, "%s", why);
     parse->rule = &parse->access->rules[parse->access->rule_count++];

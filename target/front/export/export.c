@@ -30,10 +30,8 @@ void exports_init(struct exports *exports, const char *iqn_prefix)
         exports->iqn_prefix[i] = ascii_lower(iqn_prefix[i]);
 }
 
-struct export *exports_find(struct exports *exports, const char *name, size_t length)
+static struct export *exports_named(struct exports *exports, const char *name, size_t length)
 {
-    if (length == 0 || length >= EXPORT_NAME_BYTES)
-        return NULL;
     LIST_FOR_EACH (node, &exports->list) {
         struct export *export = CONTAINER_OF(node, struct export, node);
         if (!export->gone && strlen(export->name) == length &&
@@ -43,12 +41,22 @@ struct export *exports_find(struct exports *exports, const char *name, size_t le
     return NULL;
 }
 
+struct export *exports_find(struct exports *exports, const char *name, size_t length)
+{
+    if (length == 0 || length >= EXPORT_NAME_BYTES)
+        return NULL;
+    /* Asked first, so that it knows what is in use. */
+    if (exports->wanted && memchr(name, '@', length))
+        return exports->wanted(exports->wanted_owner, name, length);
+    return exports_named(exports, name, length);
+}
+
 struct export *exports_only(struct exports *exports)
 {
     struct export *only = NULL;
     LIST_FOR_EACH (node, &exports->list) {
         struct export *export = CONTAINER_OF(node, struct export, node);
-        if (export->gone)
+        if (export->gone || export->generation)
             continue;
         if (only)
             return NULL;
@@ -68,17 +76,25 @@ struct export *exports_find_iqn(struct exports *exports, const char *iqn, size_t
     size_t name_length = length - prefix - 1;
     for (size_t i = 0; i < name_length; i++)
         name[i] = ascii_lower(iqn[prefix + 1 + i]);
+    char *colon = memchr(name, ':', name_length);
+    if (memchr(name, '@', name_length))
+        return NULL;
+    if (colon)
+        *colon = '@';
     return exports_find(exports, name, name_length);
 }
 
-void export_iqn(const struct exports *exports, const struct export *export, char iqn[IQN_BYTES])
+void export_iqn(const struct exports *exports, const char *name, char iqn[IQN_BYTES])
 {
     size_t prefix = strlen(exports->iqn_prefix);
-    size_t name = strlen(export->name);
-    ASSERT(prefix + 1 + name < IQN_BYTES);
+    size_t length = strlen(name);
+    ASSERT(prefix + 1 + length < IQN_BYTES);
     memcpy(iqn, exports->iqn_prefix, prefix);
     iqn[prefix] = ':';
-    memcpy(iqn + prefix + 1, export->name, name + 1);
+    memcpy(iqn + prefix + 1, name, length + 1);
+    char *at = strchr(iqn + prefix + 1, '@');
+    if (at)
+        *at = ':';
 }
 
 static bool letter_or_digit(char c)
@@ -91,7 +107,7 @@ const char *export_name_invalid(const char *name)
     size_t length = strlen(name);
     if (length == 0)
         return "the name is empty";
-    if (length >= EXPORT_NAME_BYTES)
+    if (length >= EXPORT_VOLUME_BYTES)
         return "the name is longer than 63 characters";
     if (!letter_or_digit(name[0]))
         return "the name does not begin with a lower-case letter or a digit";

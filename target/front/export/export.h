@@ -13,11 +13,16 @@
 #include <stdint.h>
 
 enum {
-    EXPORT_NAME_BYTES = 64, /* with the final zero */
-    IQN_BYTES = 224,        /* RFC 7143 section 4.2.7.1: 223 and the final zero */
+    EXPORT_NAME_BYTES = 144,  /* "VOLUME@sha256:..." at most, and the final zero */
+    EXPORT_VOLUME_BYTES = 64, /* of a volume's name, or a snapshot's, with the final zero */
+    IQN_BYTES = 224,          /* RFC 7143 section 4.2.7.1: 223 and the final zero */
 };
 
-/* The iSCSI name of an export is this, a colon and the export's name. */
+/*
+ * The iSCSI name of an export is this, a colon and the export's name. A snapshot is the export
+ * "VOLUME@NAME"; an iSCSI name has no '@' (RFC 3722), so there it is "PREFIX:VOLUME:NAME". No name
+ * has a colon of its own, so neither can be taken for the other.
+ */
 #define EXPORT_IQN_PREFIX_DEFAULT "iqn.2026-11.io.strake"
 
 struct access;    /* access.h: who may use them */
@@ -40,11 +45,13 @@ struct export_snapshots {
 
 struct export
 {
-    char name[EXPORT_NAME_BYTES]; /* lower-case letters, digits, '.', '-': also legal in an IQN */
-    struct uuid uuid;             /* the volume's; every device identity is derived from it */
-    uint64_t size_bytes;          /* multiple of 4096 */
-    uint32_t block_bytes;         /* logical block: 512 or 4096 */
+    char name[EXPORT_NAME_BYTES]; /* of a volume, or "VOLUME@SNAPSHOT" */
+    struct uuid uuid; /* the volume's or the snapshot's; every device identity is derived from it */
+    uint64_t generation;  /* what is read: of a snapshot; 0: the volume */
+    uint64_t size_bytes;  /* multiple of 4096 */
+    uint32_t block_bytes; /* logical block: 512 or 4096 */
     bool read_only;
+    bool hidden;                              /* told only to who asks for it by name */
     enum export_guard guard;                  /* of scsi */
     bool gone;                                /* deleted: answers -ESHUTDOWN, sessions leave */
     uint32_t session_count;                   /* how many sessions use it */
@@ -57,6 +64,9 @@ struct export
 struct exports {
     struct list list;            /* struct export */
     const struct access *access; /* of the front, which may change it; NULL: no rules */
+    /* A name with '@' that is not there: its export may be made now. NULL: no such thing. */
+    struct export *(*wanted)(void *owner, const char *name, size_t length);
+    void *wanted_owner;
     char iqn_prefix[IQN_BYTES - EXPORT_NAME_BYTES];
 };
 
@@ -68,9 +78,9 @@ struct export *exports_find(struct exports *exports, const char *name, size_t le
 struct export *exports_only(struct exports *exports);
 /* By iSCSI target name, in any case: RFC 7143 section 4.2.7.2 maps names to lower case. */
 struct export *exports_find_iqn(struct exports *exports, const char *iqn, size_t length);
-/* Writes "PREFIX:NAME". */
-void export_iqn(const struct exports *exports, const struct export *export, char iqn[IQN_BYTES]);
-/* NULL when the name may be given to a volume, else why not. */
+/* Writes the iSCSI name of the export of this name. */
+void export_iqn(const struct exports *exports, const char *name, char iqn[IQN_BYTES]);
+/* NULL when the name may be given to a volume or a snapshot, else why not. */
 const char *export_name_invalid(const char *name);
 
 #endif

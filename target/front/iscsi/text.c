@@ -80,7 +80,7 @@ static void portal_put(const struct iscsi_conn *conn, uint32_t idx, struct write
 static void target_put(const struct iscsi_conn *conn, const struct export *export, struct writer *w)
 {
     char iqn[IQN_BYTES];
-    export_iqn(conn->node->exports, export, iqn);
+    export_iqn(conn->node->exports, export->name, iqn);
     negotiation_put(w, "TargetName", iqn);
     portal_put(conn, conn->portal, w);
     for (uint32_t i = 0; i < conn->node->portal_count; i++) {
@@ -99,7 +99,7 @@ static void targets_put_all(const struct iscsi_conn *conn, struct writer *w)
 {
     LIST_FOR_EACH (node, &conn->node->exports->list) {
         const struct export *export = CONTAINER_OF(node, struct export, node);
-        if (target_shown(conn, export))
+        if (!export->hidden && target_shown(conn, export))
             target_put(conn, export, w);
     }
 }

@@ -124,7 +124,7 @@ static void option_list(struct nbd_session *session, struct tx *tx)
 {
     LIST_FOR_EACH (node, &session->exports->list) {
         const struct export *export = CONTAINER_OF(node, struct export, node);
-        if (export->gone || !export_allowed(session, export))
+        if (export->gone || export->hidden || !export_allowed(session, export))
             continue;
         size_t length = strlen(export->name);
         struct writer w = option_reply(tx, NBD_OPT_LIST, NBD_REP_SERVER, 4 + length);

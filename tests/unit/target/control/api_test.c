@@ -35,6 +35,8 @@ START_TEST(unknown_things_are_refused)
     ask(HTTP_GET, "/v1/volumes/", "", "");
     refused(404, "nothing");
     ask(HTTP_GET, "/v1/volumes/a/b", "", "");
+    refused(404, "volume a");
+    ask(HTTP_GET, "/v1/volumes//b", "", "");
     refused(404, "nothing");
     ask(HTTP_POST, "/v1/status", "", "");
     refused(405, "GET");

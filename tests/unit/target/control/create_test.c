@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making volumes: who is asked, and what is undone. */
-#include "tests/unit/target/control/fixture.h"
+#include "tests/unit/target/control/snapshots.h"
 
 START_TEST(create_asks_every_replica_then_answers)
 {
@@ -139,6 +139,72 @@ START_TEST(name_is_given_once)
 }
 END_TEST
 
+/* A clone of v1@s1, by the replicas that have it. */
+static void clone_v1(void)
+{
+    serving_v1();
+    snapshot_v1("s1");
+    ask(HTTP_POST, "/v1/volumes", "",
+        "{\"name\": \"v2\", \"clone_of\": \"v1@s1\", \"owner\": \"ann\"}");
+}
+
+START_TEST(clone_is_made_where_the_origin_is)
+{
+    clone_v1();
+    ck_assert_uint_eq(calls_of(FRAME_CREATE), 3);
+    const struct message_create *create = &calls[0].create;
+    ck_assert(uuid_equal(&create->origin, &volume_last->config.volume));
+    ck_assert_uint_eq(create->origin_generation, 1);
+    ck_assert_ptr_eq(calls[0].peer, &peer_list[0]);
+    /* One replica is known to have all of it: the others begin blank, and are brought in sync. */
+    ck_assert(create->config.members[0].in_sync);
+    ck_assert(!create->config.members[1].in_sync);
+    ck_assert_uint_eq(calls[1].create.origin_generation, 0);
+    all_answer(FRAME_OK);
+    ck_assert_uint_eq(answer_code, 201);
+    ck_assert_str_eq(answer_text("name"), "v2");
+    book_comes(volume_last);
+    turns(1);
+    ck_assert_str_eq(volume_last->command->command.key, "owner");
+    command_ends(volume_last, 0);
+    ck_assert_str_eq(volume_last->command->command.key, "origin");
+    command_ends(volume_last, 0);
+    ask(HTTP_GET, "/v1/volumes", "", "");
+    const json_t *v2 = json_array_get(json_object_get(answer, "volumes"), 1);
+    ck_assert_str_eq(json_string_value(json_object_get(v2, "origin")), "v1@s1");
+}
+END_TEST
+
+START_TEST(clone_of_nothing_is_refused)
+{
+    serving_v1();
+    snapshot_v1("s1");
+    ask(HTTP_POST, "/v1/volumes", "", "{\"name\": \"v2\", \"clone_of\": \"v1@s2\"}");
+    refused(404, "v1@s2");
+    ask(HTTP_POST, "/v1/volumes", "", "{\"name\": \"v2\", \"clone_of\": \"v1\"}");
+    refused(400, "VOLUME@SNAPSHOT");
+    ask(HTTP_POST, "/v1/volumes", "", "{\"name\": \"v1\", \"clone_of\": \"v1@s1\"}");
+    refused(409, "v1");
+    ask(HTTP_POST, "/v1/volumes", "",
+        "{\"name\": \"v2\", \"clone_of\": \"v1@s1\", \"size_bytes\": 1048576}");
+    refused(400, "clone_of");
+}
+END_TEST
+
+START_TEST(clone_whose_member_is_missing_is_not_completed)
+{
+    struct config config = config_of("v2", 3, 0);
+    config.version = BORN_CLONE;
+    peer_tells(0, &config, 0);
+    peer_tells(1, &config, 1);
+    peer_list[3].up = true;
+    peer_comes(0);
+    peer_comes(1);
+    peer_comes(2);
+    ck_assert_uint_eq(calls_of(FRAME_CREATE), 0);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -151,6 +217,9 @@ int main(void)
         create_needs_as_many_peers_as_replicas,
         create_refuses_what_makes_no_sense,
         name_is_given_once,
+        clone_is_made_where_the_origin_is,
+        clone_of_nothing_is_refused,
+        clone_whose_member_is_missing_is_not_completed,
     };
     return tests_run("create", tests, ARRAY_COUNT(tests));
 }

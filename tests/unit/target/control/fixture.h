@@ -3,8 +3,9 @@
 #ifndef STRAKE_TESTS_CONTROL_FIXTURE_H
 #define STRAKE_TESTS_CONTROL_FIXTURE_H
 
+#include "tests/unit/target/control/fake_book.h"
+#include "tests/unit/target/control/fake_front.h"
 #include "tests/unit/target/control/fake_replicas.h"
-#include "tests/unit/target/control/fake_volumes.h"
 
 static struct loop loop;
 static struct buf_pool bufs;

@@ -163,6 +163,16 @@ START_TEST(delete_is_given)
 }
 END_TEST
 
+START_TEST(patch_is_given)
+{
+    int fd = client_new();
+    client_send(fd, "PATCH /v1/volumes/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+    client_read(fd, "{}");
+    ck_assert_str_eq(last, "3 /v1/volumes/x ");
+    close(fd);
+}
+END_TEST
+
 START_TEST(connection_is_used_again)
 {
     int fd = client_new();
@@ -303,6 +313,7 @@ int main(void)
     tcase_add_test(tcase, post_brings_its_body);
     tcase_add_test(tcase, post_without_a_body_is_given);
     tcase_add_test(tcase, delete_is_given);
+    tcase_add_test(tcase, patch_is_given);
     tcase_add_test(tcase, connection_is_used_again);
     tcase_add_test(tcase, long_answer_arrives_whole);
     tcase_add_test(tcase, answer_may_come_later);

@@ -111,7 +111,7 @@ static bool client_closed(int fd)
 }
 
 /* A client with the export open. */
-static int client_open(void)
+static int client_open_named(const char *name)
 {
     uint8_t bytes[64];
     struct writer w = writer_of(bytes, sizeof(bytes));
@@ -120,11 +120,16 @@ static int client_open(void)
     write_u32(&w, 3);           /* fixed newstyle, no zeroes */
     write_bytes(&w, "IHAVEOPT", 8);
     write_u32(&w, 1); /* EXPORT_NAME */
-    write_u32(&w, 2);
-    write_bytes(&w, "v1", 2);
+    write_u32(&w, (uint32_t)strlen(name));
+    write_bytes(&w, name, strlen(name));
     client_send(fd, bytes, writer_length(&w));
     client_take(fd, bytes, 10); /* size and flags */
     return fd;
+}
+
+static int client_open(void)
+{
+    return client_open_named("v1");
 }
 
 static void client_request(int fd, uint16_t type, uint64_t cookie, uint32_t length)
@@ -213,6 +218,36 @@ START_TEST(read_brings_its_bytes)
     ck_assert_int_eq(bytes[0], 'r');
     ck_assert_int_eq(bytes[BLOCK - 1], 'r');
     close(fd);
+    turns(4);
+}
+END_TEST
+
+static struct export *view;
+
+static struct export *view_wanted(void *owner, const char *name, size_t length)
+{
+    (void)owner;
+    (void)name;
+    ck_assert_uint_eq(length, strlen(view->name));
+    return view;
+}
+
+START_TEST(read_of_a_snapshot_carries_its_generation)
+{
+    static const struct front_view wish = {
+        .name = "v1@s1", .generation = 7, .size_bytes = VOLUME_BYTES};
+    view = front_view_add(front, &volume, &wish);
+    front_exports(front)->wanted = view_wanted;
+    ck_assert(view->read_only && view->hidden);
+    int fd = client_open_named("v1@s1");
+    client_request(fd, NBD_READ, 1, BLOCK);
+    turns(4);
+    ck_assert_uint_eq(submitted_count, 1);
+    struct block_req *req = CONTAINER_OF(submitted.next, struct block_req, node);
+    ck_assert_uint_eq(req->generation, 7);
+    close(fd);
+    front_exports(front)->wanted = NULL;
+    volume_answers(-EIO);
     turns(4);
 }
 END_TEST
@@ -535,6 +570,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, write_reaches_the_volume_and_is_answered);
     tcase_add_test(tcase, read_brings_its_bytes);
+    tcase_add_test(tcase, read_of_a_snapshot_carries_its_generation);
     tcase_add_test(tcase, error_of_the_volume_is_told);
     tcase_add_test(tcase, requests_are_in_flight_together);
     tcase_add_test(tcase, full_volume_holds_the_client_back_until_something_ends);

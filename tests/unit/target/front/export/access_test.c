@@ -69,6 +69,21 @@ START_TEST(star_is_for_volumes_without_rules_of_their_own)
 }
 END_TEST
 
+START_TEST(snapshot_has_its_own_rules_or_those_of_all_or_the_volumes)
+{
+    rules("[volume *]\ninitiators = iqn.all\n[volume a]\ninitiators = iqn.a\n"
+          "[volume b]\ninitiators = iqn.b\n[volume b@*]\ninitiators = iqn.readers\n"
+          "[volume b@s1]\ninitiators = iqn.s1\n");
+    ck_assert_uint_eq(ways("a@s1", "iqn.a", "10.0.0.1:1"), ACCESS_FREELY);
+    ck_assert_uint_eq(ways("a@s1", "iqn.all", "10.0.0.1:1"), 0);
+    ck_assert_uint_eq(ways("b@s1", "iqn.s1", "10.0.0.1:1"), ACCESS_FREELY);
+    ck_assert_uint_eq(ways("b@s1", "iqn.readers", "10.0.0.1:1"), 0);
+    ck_assert_uint_eq(ways("b@s2", "iqn.readers", "10.0.0.1:1"), ACCESS_FREELY);
+    ck_assert_uint_eq(ways("b", "iqn.readers", "10.0.0.1:1"), 0);
+    ck_assert_uint_eq(ways("c@s1", "iqn.all", "10.0.0.1:1"), ACCESS_FREELY);
+}
+END_TEST
+
 START_TEST(discovery_has_rules_of_its_own)
 {
     rules("[discovery]\n" USER);
@@ -171,44 +186,6 @@ START_TEST(name_fits_its_pattern)
 }
 END_TEST
 
-static uint32_t ways_by_tls(const char *identity)
-{
-    struct access_client client = {.address = access_address_of("10.0.0.1:1"),
-                                   .identity = identity};
-    return access_ways(access, "a", &client);
-}
-
-START_TEST(nbd_clients_are_told_apart_by_what_tls_proved)
-{
-    rules("[volume a]\ntls = alice, backup-*\n");
-    ck_assert_uint_eq(ways_by_tls("alice"), ACCESS_FREELY);
-    ck_assert_uint_eq(ways_by_tls("backup-7"), ACCESS_FREELY);
-    ck_assert_uint_eq(ways_by_tls("mallory"), 0);
-    ck_assert_uint_eq(ways_by_tls(""), 0);
-    ck_assert_uint_eq(ways_by_tls(NULL), 0);
-    ck_assert_uint_eq(ways("a", "iqn.h", "10.0.0.1:1"), 0);
-}
-END_TEST
-
-START_TEST(a_rule_may_name_initiators_and_tls_clients)
-{
-    rules("[volume a]\ninitiators = iqn.h\ntls = alice\n");
-    ck_assert_uint_eq(ways_by_tls("alice"), ACCESS_FREELY);
-    ck_assert_uint_eq(ways_by_tls("bob"), 0);
-    ck_assert_uint_eq(ways("a", "iqn.h", "10.0.0.1:1"), ACCESS_FREELY);
-    ck_assert_uint_eq(ways("a", "iqn.x", "10.0.0.1:1"), 0);
-}
-END_TEST
-
-START_TEST(tls_without_nbd_makes_no_sense)
-{
-    struct error error;
-    char text[] = "[volume a]\ntls = alice\nnbd = no\n";
-    ck_assert_ptr_null(access_new(text, no_file, NULL, &error));
-    ck_assert_ptr_nonnull(strstr(error.text, "tls is of NBD"));
-}
-END_TEST
-
 int main(void)
 {
     TCase *tcase = tcase_create("access");
@@ -216,14 +193,12 @@ int main(void)
     tcase_add_test(tcase, without_rules_all_is_open);
     tcase_add_test(tcase, rule_for_one_volume_leaves_others_open);
     tcase_add_test(tcase, star_is_for_volumes_without_rules_of_their_own);
+    tcase_add_test(tcase, snapshot_has_its_own_rules_or_those_of_all_or_the_volumes);
     tcase_add_test(tcase, discovery_has_rules_of_its_own);
     tcase_add_test(tcase, rules_of_one_volume_are_alternatives);
     tcase_add_loop_test(tcase, address_is_in_its_net, 0, (int)(sizeof(nets) / sizeof(nets[0])));
     tcase_add_test(tcase, nbd_client_has_no_name_and_no_secret);
     tcase_add_test(tcase, refusal_has_its_reason);
-    tcase_add_test(tcase, nbd_clients_are_told_apart_by_what_tls_proved);
-    tcase_add_test(tcase, a_rule_may_name_initiators_and_tls_clients);
-    tcase_add_test(tcase, tls_without_nbd_makes_no_sense);
     tcase_add_loop_test(tcase, name_fits_its_pattern, 0, (int)(sizeof(names) / sizeof(names[0])));
     Suite *suite = suite_create("access");
     suite_add_tcase(suite, tcase);

@@ -79,9 +79,53 @@ END_TEST
 START_TEST(iqn_is_prefix_colon_name)
 {
     char iqn[IQN_BYTES];
-    export_iqn(&exports, &two, iqn);
+    export_iqn(&exports, two.name, iqn);
     ck_assert_str_eq(iqn, "iqn.2026-11.io.strake:vol-2.b");
     ck_assert_ptr_eq(find_iqn(iqn), &two);
+}
+END_TEST
+
+static struct export view = {.name = "one@s1", .generation = 7};
+static char wanted_name[EXPORT_NAME_BYTES];
+
+static struct export *view_wanted(void *owner, const char *name, size_t length)
+{
+    ck_assert_ptr_eq(owner, &one);
+    memset(wanted_name, 0, sizeof(wanted_name));
+    memcpy(wanted_name, name, length);
+    return strcmp(wanted_name, view.name) == 0 ? &view : NULL;
+}
+
+START_TEST(snapshot_is_asked_for_by_its_name)
+{
+    ck_assert_ptr_null(find("one@s1"));
+    exports.wanted = view_wanted;
+    exports.wanted_owner = &one;
+    ck_assert_ptr_eq(find("one@s1"), &view);
+    ck_assert_ptr_null(find("one@s2"));
+    ck_assert_ptr_eq(find("one"), &one);
+}
+END_TEST
+
+START_TEST(iqn_of_a_snapshot_has_a_colon)
+{
+    char iqn[IQN_BYTES];
+    exports.wanted = view_wanted;
+    exports.wanted_owner = &one;
+    export_iqn(&exports, view.name, iqn);
+    ck_assert_str_eq(iqn, "iqn.2026-11.io.strake:one:s1");
+    ck_assert_ptr_eq(find_iqn(iqn), &view);
+    ck_assert_ptr_null(find_iqn("iqn.2026-11.io.strake:one@s1"));
+    ck_assert_ptr_null(find_iqn("iqn.2026-11.io.strake:one:sha256:ab"));
+    ck_assert_str_eq(wanted_name, "one@sha256:ab");
+}
+END_TEST
+
+START_TEST(snapshot_is_never_the_only_export)
+{
+    list_append(&exports.list, &view.node);
+    two.gone = true;
+    ck_assert_ptr_eq(exports_only(&exports), &one);
 }
 END_TEST
 
@@ -120,7 +164,7 @@ START_TEST(longest_prefix_and_name_fill_an_iqn)
     exports_init(&wide, prefix);
     list_append(&wide.list, &long_name.node);
     char iqn[IQN_BYTES];
-    export_iqn(&wide, &long_name, iqn);
+    export_iqn(&wide, long_name.name, iqn);
     ck_assert_uint_eq(strlen(iqn), IQN_BYTES - 1);
     ck_assert_ptr_eq(exports_find_iqn(&wide, iqn, strlen(iqn)), &long_name);
 }
@@ -181,6 +225,9 @@ int main(void)
     tcase_add_test(tcase, gone_export_is_not_found);
     tcase_add_test(tcase, only_export_must_be_the_only_one);
     tcase_add_test(tcase, iqn_is_prefix_colon_name);
+    tcase_add_test(tcase, snapshot_is_asked_for_by_its_name);
+    tcase_add_test(tcase, iqn_of_a_snapshot_has_a_colon);
+    tcase_add_test(tcase, snapshot_is_never_the_only_export);
     tcase_add_test(tcase, iqn_is_found_in_any_case);
     tcase_add_loop_test(tcase, iqn_of_something_else_is_not_found, 0, ARRAY_COUNT(iqn_strangers));
     tcase_add_test(tcase, longest_prefix_and_name_fill_an_iqn);

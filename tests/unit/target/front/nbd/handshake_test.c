@@ -148,7 +148,9 @@ START_TEST(list_names_what_there_is)
     struct export other = {.name = "b", .size_bytes = 4096};
     struct export gone = {.name = "gone", .gone = true};
     list_append(&client.exports.list, &other.node);
+    struct export hidden = {.name = "b@s1", .generation = 1, .hidden = true};
     list_append(&client.exports.list, &gone.node);
+    list_append(&client.exports.list, &hidden.node);
     client_ask(&client, OPTION "00000003 00000000",
                ANSWER "00000003 00000002 00000007 00000003 766f6c" ANSWER
                       "00000003 00000002 00000005 00000001 62" ANSWER "00000003 00000001 00000000");
