@@ -30,10 +30,16 @@ const char replica_config_help[] =
     "                        Without --tls-dir use a network that only targets reach\n"
     "  --tls-dir DIR         speak TLS only, with targets that show a certificate issued by an\n"
     "                        authority in DIR/ca.pem; DIR/cert.pem and DIR/key.pem are this end's\n"
+    "                        (read again when they change, or on SIGHUP)\n"
+    "  --target NAME         let only targets in whose certificate names them so; repeatable\n"
     "  --engine NAME         how the disk is spoken to: auto, uring or threads (default auto:\n"
     "                        io_uring if the kernel allows it, else threads; the log says which)\n"
     "  --memory MIB          for requests on their way (default 256)\n"
     "  --address-file PATH   write the address that is listened on to PATH when ready\n"
+    "  --user NAME           become this user before the pool is opened (start as root); it must "
+    "own\n"
+    "                        DIR and what is in it\n"
+    "  --no-seccomp          do without the kernel's filter of system calls\n"
     "  --log-level LEVEL     warn, info or debug (default info); the log goes to standard error\n"
     "  --help, --version\n"
     "\n"
@@ -92,6 +98,17 @@ static int option_set(struct replica_config *config, int option, const char *val
     case 't':
         config->tls_dir = value;
         return 0;
+    case 'T':
+        if (config->target_count == REPLICA_TARGETS_MAX)
+            return error_set(error, "--target: more than %d", REPLICA_TARGETS_MAX);
+        config->targets[config->target_count++] = value;
+        return 0;
+    case 'u':
+        config->user = value;
+        return 0;
+    case 's':
+        config->no_seccomp = true;
+        return 0;
     case 'm':
         return memory_set(config, value, error);
     case 'e':
@@ -126,6 +143,9 @@ int replica_config_parse(struct replica_config *config, int argc, char *const ar
         {"memory", required_argument, NULL, 'm'},
         {"address-file", required_argument, NULL, 'a'},
         {"tls-dir", required_argument, NULL, 't'},
+        {"target", required_argument, NULL, 'T'},
+        {"user", required_argument, NULL, 'u'},
+        {"no-seccomp", no_argument, NULL, 's'},
         {"log-level", required_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
@@ -151,5 +171,7 @@ int replica_config_parse(struct replica_config *config, int argc, char *const ar
         return error_set(error, "'%s': an argument that belongs to no option", argv[optind]);
     if (!config->help && !config->version && !config->pool)
         return error_set(error, "--pool DIR is missing");
+    if (config->target_count > 0 && !config->tls_dir)
+        return error_set(error, "--target: needs --tls-dir, by which targets prove their names");
     return 0;
 }

@@ -7,11 +7,17 @@
 #include "common/base/log.h"
 #include "replica/store/store.h"
 
+enum { REPLICA_TARGETS_MAX = 64 };
+
 struct replica_config {
     const char *pool;
     const char *listen;
-    const char *address_file; /* NULL: none */
-    const char *tls_dir;      /* NULL: targets speak plain */
+    const char *address_file;                 /* NULL: none */
+    const char *tls_dir;                      /* NULL: targets speak plain */
+    const char *targets[REPLICA_TARGETS_MAX]; /* who may connect, by certificate */
+    uint32_t target_count;                    /* 0: whoever has one */
+    const char *user; /* to become when all is open; NULL: stay who we are */
+    bool no_seccomp;
     enum store_engine engine;
     enum log_level log_level;
     uint64_t memory_bytes;

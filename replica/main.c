@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* strake-replica: built bottom-up, run, and taken down in reverse. */
 #include "common/base/log.h"
+#include "common/confine/confine.h"
 #include "common/net/listener.h"
 #include "common/net/notify.h"
 #include "replica/config.h"
@@ -31,7 +32,7 @@ static struct process {
     struct listener listener;
     struct tls_context *tls; /* NULL: plain */
     struct replica *replica;
-    ev_signal terminate, interrupt;
+    ev_signal terminate, interrupt, hangup;
     struct loop_timer deadline;
     bool stopping;
     bool clean; /* everything stopped as it should */
@@ -69,6 +70,18 @@ static void on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
     listener_close(&process.listener);
     loop_timer_start(&process.deadline, STOP_S * (uint64_t)1000000000);
     replica_stop(process.replica, on_replica_stopped, NULL);
+}
+
+static void on_hangup(struct ev_loop *ev, ev_signal *watcher, int events)
+{
+    struct error error;
+    (void)ev;
+    (void)watcher;
+    (void)events;
+    if (process.tls && tls_context_reload(process.tls, &error))
+        log_warn("--tls-dir: what was read before stays (%s)", error.text);
+    else
+        log_info("--tls-dir: %s", process.tls ? "read again" : "there is none");
 }
 
 static void on_accept(struct listener *listener, int fd)
@@ -113,7 +126,9 @@ static int start_replica(struct error *error)
                                                         .engine = process.config.engine,
                                                         .requests_max = STORE_REQUESTS,
                                                         .may_wait = true},
-                                              .tls = process.tls};
+                                              .tls = process.tls,
+                                              .targets = process.config.targets,
+                                              .target_count = process.config.target_count};
     process.replica = replica_new(&settings, &process.loop, &process.sender, &process.bufs, error);
     return process.replica ? 0 : -1;
 }
@@ -124,6 +139,8 @@ static void start_signals(void)
     loop_timer_init(&process.deadline, &process.loop, on_deadline);
     ev_signal_init(&process.terminate, on_signal, SIGTERM);
     ev_signal_init(&process.interrupt, on_signal, SIGINT);
+    ev_signal_init(&process.hangup, on_hangup, SIGHUP);
+    ev_signal_start(process.loop.ev, &process.hangup);
     ev_signal_start(process.loop.ev, &process.terminate);
     ev_signal_start(process.loop.ev, &process.interrupt);
 }
@@ -136,6 +153,15 @@ static void tell_ready(void)
     log_info("ready: listening on %s, pool %s, disk by %s, %u volumes", address, uuid,
              replica_engine_name(process.replica), replica_volume_count(process.replica));
     notify_manager("READY=1");
+}
+
+/* All is open: what is not needed any more is given up. */
+static void confine(void)
+{
+    struct error why;
+    confine_rights();
+    if (!process.config.no_seccomp && confine_calls(CONFINE_POOL, &why))
+        log_warn("not confined (%s)", why.text);
 }
 
 static int run(const struct address *address, struct error *error)
@@ -152,12 +178,17 @@ static int run(const struct address *address, struct error *error)
     /* The address first: who cannot have it must not touch the pool. Nobody is accepted yet. */
     if (listener_open(&process.listener, &process.loop, address, on_accept, error))
         return -1;
+    /* The pool's files are to be the user's. */
+    const char *user = process.config.user;
+    if (user && confine_user(user, process.config.pool, error))
+        return error_prefix(error, "--user");
     if (start_replica(error))
         return -1;
     if (process.config.address_file &&
         write_address_file(process.config.address_file, process.listener.address.text, error))
         return -1;
     start_signals();
+    confine();
     tell_ready();
     loop_run(&process.loop);
     return 0;
@@ -165,6 +196,7 @@ static int run(const struct address *address, struct error *error)
 
 static void tear_down(void)
 {
+    ev_signal_stop(process.loop.ev, &process.hangup);
     ev_signal_stop(process.loop.ev, &process.interrupt);
     ev_signal_stop(process.loop.ev, &process.terminate);
     loop_timer_stop(&process.deadline);

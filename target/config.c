@@ -25,7 +25,8 @@ static const struct setting {
     const char *help;
 } settings[] = {
     {"replica", "ADDR:PORT", SETTING_LIST, offsetof(struct target_config, replicas), 0, 0,
-     "a replica process to keep volumes on; repeat it for each"},
+     "a replica process to keep volumes on; repeat it for each; NAME@ADDR:PORT: with TLS, only\n"
+     "                         if its certificate names it so"},
     {"pool", "DIR", SETTING_TEXT, offsetof(struct target_config, pool), 0, 0,
      "keep volumes in DIR by this process itself, without a replica process"},
     {"engine", "NAME", SETTING_TEXT, offsetof(struct target_config, engine), 0, 0,
@@ -70,6 +71,10 @@ static const struct setting {
      "clients at once (default 256)"},
     {"requests", "N", SETTING_NUMBER, offsetof(struct target_config, requests), 16, 65536,
      "requests at once of each protocol, all clients together (default 2048)"},
+    {"user", "NAME", SETTING_TEXT, offsetof(struct target_config, user), 0, 0,
+     "become this user once the sockets are open (start as root); it must own the pool"},
+    {"no-seccomp", NULL, SETTING_FLAG, offsetof(struct target_config, no_seccomp), 0, 0,
+     "do without the kernel's filter of system calls"},
     {"config", "FILE", SETTING_FILE, 0, 0, 0,
      "read settings from FILE, lines of NAME = VALUE; options here win"},
     {"debug", NULL, SETTING_FLAG, offsetof(struct target_config, debug), 0, 0,
@@ -428,6 +433,7 @@ void config_help(void)
            "  secret = 12 to 128 characters        or secret-file = FILE\n"
            "  mutual-user, mutual-secret           how the target proves itself by CHAP\n"
            "  nbd = yes                            NBD too, by address alone\n"
+           "  tls = alice, backup-*                NBD, by the name proved by TLS\n"
            "  redirect = ADDR:PORT                 send iSCSI initiators there\n"
            "  [discovery]                          the same for iSCSI discovery\n"
            "Rules of one volume are alternatives. A volume without any is open to all.\n");

@@ -45,6 +45,8 @@ struct target_config {
     uint64_t memory_mib;
     uint64_t connections;
     uint64_t requests;
+    char user[CONFIG_TEXT_BYTES]; /* to become when all is open; "": stay who we are */
+    bool no_seccomp;
     bool list_snapshots;
     bool insecure;
     bool debug;

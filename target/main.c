@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* strake-target: the rooms are built bottom-up, run, and are taken down in reverse. */
 #include "common/base/log.h"
+#include "common/confine/confine.h"
 #include "common/net/notify.h"
 #include "replica/front/replica.h"
 #include "target/config.h"
@@ -82,6 +83,15 @@ static void on_signal(struct ev_loop *ev, ev_signal *watcher, int events)
     front_stop(target.front, on_front_stopped, NULL);
 }
 
+static void tls_reload(struct tls_context *tls, const char *name)
+{
+    struct error error;
+    if (tls && tls_context_reload(tls, &error))
+        log_warn("%s: what was read before stays (%s)", name, error.text);
+    else if (tls)
+        log_info("%s: read again", name);
+}
+
 static void on_hangup(struct ev_loop *ev, ev_signal *watcher, int events)
 {
     struct error error;
@@ -92,6 +102,8 @@ static void on_hangup(struct ev_loop *ev, ev_signal *watcher, int events)
         log_warn("access: the rules stay as they were (%s)", error.text);
     else
         log_info("access: %s", target.config.access[0] ? "read again" : "there is no file");
+    tls_reload(target.tls, "tls-dir");
+    tls_reload(target.nbd_tls, "nbd-tls-dir");
 }
 
 /* ---- the start ---- */
@@ -235,6 +247,24 @@ static int replicas_build(struct error *error)
     return 0;
 }
 
+/* Sockets, keys and rules are open; the pool's files are to be the user's. */
+static int become_user(struct error *error)
+{
+    const struct target_config *config = &target.config;
+    return config->user[0] ? confine_user(config->user, config->pool, error) : 0;
+}
+
+/* All is open: what is not needed any more is given up. */
+static void confine(void)
+{
+    const struct target_config *config = &target.config;
+    struct error why;
+    confine_rights();
+    uint32_t needs = CONFINE_CONNECT | (config->pool[0] ? CONFINE_POOL : 0u);
+    if (!config->no_seccomp && confine_calls(needs, &why))
+        log_warn("not confined (%s)", why.text);
+}
+
 static int target_build(struct error *error)
 {
     if (lock_take(target.config.control, error))
@@ -244,7 +274,8 @@ static int target_build(struct error *error)
     stream_sender_init(&target.sender, &target.loop);
     buf_pool_init(&target.bufs, target.config.memory_mib << 20);
     loop_timer_init(&target.deadline, &target.loop, on_deadline);
-    if (tls_build(error) || front_build(error) || control_build(error) || replicas_build(error))
+    if (tls_build(error) || front_build(error) || control_build(error) || become_user(error) ||
+        replicas_build(error))
         return -1;
     ev_signal_init(&target.terminate, on_signal, SIGTERM);
     ev_signal_init(&target.interrupt, on_signal, SIGINT);
@@ -309,6 +340,7 @@ int main(int argc, char *argv[])
         fprintf(stderr, "strake-target: %s\n", error.text);
         return EXIT_FAILURE;
     }
+    confine();
     ready();
     loop_run(&target.loop);
     if (target.clean)

@@ -5,7 +5,10 @@
  */
 #include "common/link/link.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+enum { LINK_WHY_BYTES = 512 };
 
 #define LINK_NS_PER_S ((uint64_t)1000 * 1000 * 1000)
 
@@ -100,11 +103,28 @@ static void link_secure_late(struct loop_timer *timer)
     link_fell(CONTAINER_OF(timer, struct link, secure_by), "TLS: the handshake took too long");
 }
 
+/* The authority issued its certificate; is it the one that was meant? */
+static bool link_is_expected(const struct link *link)
+{
+    for (uint32_t i = 0; i < link->name_count; i++) {
+        if (stream_peer_is(&link->stream, link->names[i]))
+            return true;
+    }
+    return link->name_count == 0;
+}
+
 static void link_stream_secured(struct stream *stream)
 {
     struct link *link = CONTAINER_OF(stream, struct link, stream);
+    char why[LINK_WHY_BYTES];
     loop_timer_stop(&link->secure_by);
-    link_rose(link);
+    if (link_is_expected(link)) {
+        link_rose(link);
+        return;
+    }
+    snprintf(why, sizeof(why), "TLS: the other end is %s, not %s%s", stream_peer(stream),
+             link->names[0], link->name_count > 1 ? " or another that may be there" : "");
+    link_fell(link, why);
 }
 
 static void link_secure(struct link *link, bool server)

@@ -47,6 +47,9 @@ struct link {
     void (*on_sent)(struct link *link);
     void *owner;
     struct tls_context *tls; /* NULL: plain; both ends' certificates are verified (mutual) */
+    /* Within TLS: the other end must be one of these (stream_peer_is); none: anybody believed. */
+    const char *const *names;
+    uint32_t name_count;
     bool up;
     uint64_t last_received_ns; /* loop time of the last byte, for judging silence */
     /* private */

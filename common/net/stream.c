@@ -405,6 +405,11 @@ const char *stream_peer(const struct stream *stream)
     return stream->tls ? tls_peer(stream->tls) : "";
 }
 
+bool stream_peer_is(const struct stream *stream, const char *name)
+{
+    return stream->tls && tls_peer_is(stream->tls, name);
+}
+
 uint64_t stream_pending_bytes(const struct stream *stream)
 {
     return stream->tx.pending_bytes + (stream->tls ? tls_out(stream->tls)->pending_bytes : 0);

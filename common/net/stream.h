@@ -70,6 +70,8 @@ MUST_USE int stream_connect(struct stream *stream, struct loop *loop, struct str
 void stream_secure(struct stream *stream, struct tls_context *context, bool server);
 /* Who the other end proved to be: tls_peer; "" when plain. */
 const char *stream_peer(const struct stream *stream);
+/* tls_peer_is; false when plain. */
+bool stream_peer_is(const struct stream *stream, const char *name);
 /* What the kernel did not take yet, encrypted or not. */
 uint64_t stream_pending_bytes(const struct stream *stream);
 /* tx has bytes: send them at the end of this turn. Drops them when closed. */

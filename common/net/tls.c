@@ -204,6 +204,7 @@ struct tls *tls_new(struct tls_context *context, bool server, int fd, const stru
 {
     struct tls *tls = calloc(1, sizeof(*tls));
     ASSERT(tls);
+    tls_context_refresh(context);
     tls->context = context;
     tls->fd = fd;
     tls->out = *before;
@@ -350,6 +351,19 @@ void tls_goodbye(struct tls *tls)
     ERR_clear_error();
     (void)SSL_shutdown(tls->ssl);
     ERR_clear_error();
+}
+
+bool tls_peer_is(const struct tls *tls, const char *name)
+{
+    char common[TLS_PEER_BYTES] = "";
+    X509 *certificate = tls->secured ? SSL_get0_peer_certificate(tls->ssl) : NULL;
+    if (!certificate)
+        return false;
+    X509_NAME *subject = X509_get_subject_name(certificate);
+    int length = X509_NAME_get_text_by_NID(subject, NID_commonName, common, sizeof(common));
+    return (length > 0 && (size_t)length == strlen(common) && strcmp(common, name) == 0) ||
+           X509_check_host(certificate, name, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1 ||
+           X509_check_ip_asc(certificate, name, 0) == 1;
 }
 
 const char *tls_peer(const struct tls *tls)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TLS 1.3 (RFC 8446) by OpenSSL, for streams: plain bytes in a stream's rx and tx, records in the
- * socket. A context is what a process shows and whom it believes, read once from a directory:
+ * socket. A context is what a process shows and whom it believes, read from a directory,
+ * and again for the next connection once one of its files has changed:
  *
  *   ca.pem    authorities: who shows a certificate must have one that they issued
  *   cert.pem  the certificate that is shown, with what leads to its authority behind it
@@ -40,6 +41,8 @@ struct tls_context;
 struct tls_context *tls_context_new(const char *directory, bool mutual, struct error *error);
 /* NULL is allowed. */
 void tls_context_free(struct tls_context *context);
+/* Reads the files again. 0, or -1 with the reason: all stays as it was. Connections stay. */
+MUST_USE int tls_context_reload(struct tls_context *context, struct error *error);
 /* How many records one key protects before it is renewed (default 2^22). */
 void tls_context_renew_after(struct tls_context *context, uint64_t records);
 
@@ -72,6 +75,11 @@ struct tx *tls_out(struct tls *tls);
 bool tls_secured(const struct tls *tls);
 /* Nothing more will be sent: close_notify into tls_out. */
 void tls_goodbye(struct tls *tls);
+/*
+ * Does the certificate that it showed name it so: by its common name, or by a host name or address
+ * it is for?
+ */
+bool tls_peer_is(const struct tls *tls, const char *name);
 /* "certificate alice", "key alice", or "" of an anonymous or not yet known end; printable. */
 const char *tls_peer(const struct tls *tls);
 

@@ -2,6 +2,8 @@
 /* What a process shows and whom it believes, read from a directory. */
 #include "common/net/tls_context.h"
 
+#include "common/base/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -234,11 +236,72 @@ static bool settings_apply(struct tls_context *context)
            SSL_CTX_set_session_id_context(ssl, name, sizeof(name) - 1) == 1;
 }
 
+/* ---- changes ---- */
+
+static void files_look(const struct tls_context *context, struct stat files[TLS_FILES])
+{
+    struct tls_paths paths;
+    struct error ignored;
+    memset(files, 0, TLS_FILES * sizeof(files[0]));
+    if (paths_of(&paths, context->directory, &ignored))
+        return;
+    const char *const names[TLS_FILES] = {paths.ca, paths.certificate, paths.key, paths.keys};
+    for (size_t i = 0; i < TLS_FILES; i++) {
+        if (stat(names[i], &files[i]))
+            files[i] = (struct stat){0};
+    }
+}
+
+static bool file_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* Connections hold what they were made with by themselves; `bio` is theirs and stays. */
+int tls_context_reload(struct tls_context *context, struct error *error)
+{
+    files_look(context, context->files);
+    struct tls_context *fresh = tls_context_new(context->directory, context->mutual, error);
+    if (!fresh)
+        return -1;
+    struct tls_context old = *context;
+    context->ssl = fresh->ssl;
+    context->certificate = fresh->certificate;
+    context->keys = fresh->keys;
+    context->key_count = fresh->key_count;
+    memcpy(context->files, fresh->files, sizeof(context->files));
+    fresh->ssl = old.ssl;
+    fresh->keys = old.keys;
+    tls_context_free(fresh);
+    return 0;
+}
+
+void tls_context_refresh(struct tls_context *context)
+{
+    struct stat now[TLS_FILES];
+    struct error error;
+    bool same = true;
+    files_look(context, now);
+    for (size_t i = 0; i < TLS_FILES; i++)
+        same = same && file_same(&now[i], &context->files[i]);
+    if (same)
+        return;
+    if (tls_context_reload(context, &error))
+        log_warn("TLS: what was read before stays (%s)", error.text);
+    else
+        log_info("TLS: %s was read again", context->directory);
+}
+
 struct tls_context *tls_context_new(const char *directory, bool mutual, struct error *error)
 {
     struct tls_context *context = calloc(1, sizeof(*context));
     ASSERT(context);
     context->renew_records = TLS_RENEW_RECORDS;
+    context->mutual = mutual;
+    snprintf(context->directory, sizeof(context->directory), "%s", directory);
+    files_look(context, context->files); /* before they are read: a change meanwhile is seen */
     ERR_clear_error();
     context->ssl = SSL_CTX_new(TLS_method());
     if (!context->ssl || !settings_apply(context) || !tls_context_bind(context))

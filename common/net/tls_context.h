@@ -5,7 +5,9 @@
 
 #include "common/net/tls.h"
 
+#include <limits.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 
 enum {
     TLS_PSK_MAX = 1024,
@@ -20,9 +22,14 @@ struct tls_psk {
     uint32_t key_bytes;
 };
 
+enum { TLS_FILES = 4 };
+
 struct tls_context {
-    SSL_CTX *ssl;    /* owned */
-    BIO_METHOD *bio; /* owned: how connections receive and send (tls.c) */
+    char directory[PATH_MAX];
+    bool mutual;
+    struct stat files[TLS_FILES]; /* as they were when they were read; zeros: not there */
+    SSL_CTX *ssl;                 /* owned */
+    BIO_METHOD *bio;              /* owned: how connections receive and send (tls.c) */
     bool certificate;
     struct tls_psk *keys; /* owned */
     uint32_t key_count;
@@ -35,6 +42,8 @@ MUST_USE bool tls_context_bind(struct tls_context *context);
  * The text of keys.psk, which it is free to change. 0, or -1 with the reason, in which no key is.
  */
 MUST_USE int tls_keys_parse(struct tls_context *context, char *text, struct error *error);
+/* Reads the files again if they are not what was read; a reason why not goes to the log. */
+void tls_context_refresh(struct tls_context *context);
 /* NULL when there is none. */
 const struct tls_psk *tls_key_find(const struct tls_context *context, const char *identity);
 

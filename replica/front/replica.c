@@ -145,7 +145,12 @@ struct replica *replica_new(const struct replica_settings *settings, struct loop
 {
     struct replica *replica = calloc(1, sizeof(*replica));
     ASSERT(replica);
-    *replica = (struct replica){.loop = loop, .sender = sender, .bufs = bufs, .tls = settings->tls};
+    *replica = (struct replica){.loop = loop,
+                                .sender = sender,
+                                .bufs = bufs,
+                                .tls = settings->tls,
+                                .targets = settings->targets,
+                                .target_count = settings->target_count};
     list_init(&replica->volumes);
     loop_timer_init(&replica->grace, loop, on_grace_over);
     loop_task_init(&replica->tell_stopped, on_stopped);
@@ -192,6 +197,8 @@ void replica_accept(struct replica *replica, int fd)
         return;
     }
     connection->link.tls = replica->tls;
+    connection->link.names = replica->targets;
+    connection->link.name_count = replica->target_count;
     link_accept(&connection->link, replica->loop, replica->sender, replica->bufs, fd);
 }
 

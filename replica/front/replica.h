@@ -13,7 +13,9 @@
 
 struct replica_settings {
     struct store_settings store;
-    struct tls_context *tls; /* targets must speak it; NULL: plain. Outlives the replica */
+    struct tls_context *tls;    /* targets must speak it; NULL: plain. Outlives the replica */
+    const char *const *targets; /* who may connect, by certificate; outlive it as well */
+    uint32_t target_count;      /* 0: whoever has one */
 };
 
 struct replica;

@@ -83,6 +83,8 @@ struct replica {
     struct loop *loop;
     struct stream_sender *sender;
     struct buf_pool *bufs;
+    const char *const *targets; /* of main: who may connect */
+    uint32_t target_count;
     struct tls_context *tls;                         /* of main; NULL: plain */
     struct store *store;                             /* owned */
     struct pool ios;                                 /* struct disk_io */

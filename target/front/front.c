@@ -5,8 +5,11 @@
 #include "common/base/log.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static const uint64_t NS_PER_S = 1000u * 1000u * 1000u;
 
@@ -36,8 +39,66 @@ void front_access_refresh(struct front *front)
         log_info("access: %s was changed and read again", front->access.path);
 }
 
+/* Every address of the machine: which of them a client reaches only its connection tells. */
+static bool listens_anywhere(const struct listener *listener)
+{
+    const char *text = listener->address.text;
+    return strncmp(text, "0.0.0.0:", 8) == 0 || strncmp(text, "[::]:", 5) == 0;
+}
+
+/* An address of this machine is one that a socket can have. */
+static bool address_is_here(const struct address *address)
+{
+    struct sockaddr_storage at = address->sockaddr;
+    if (at.ss_family == AF_INET)
+        ((struct sockaddr_in *)(void *)&at)->sin_port = 0;
+    else
+        ((struct sockaddr_in6 *)(void *)&at)->sin6_port = 0;
+    int fd = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool here = fd >= 0 && bind(fd, (const struct sockaddr *)&at, address->length) == 0;
+    if (fd >= 0)
+        close(fd);
+    return here;
+}
+
+static bool portal_is_ours(const struct front *front, const char *portal)
+{
+    struct address address;
+    struct error ignored;
+    const char *port = strrchr(portal, ':');
+    for (uint32_t i = 0; i < front->listener_count; i++) {
+        const struct front_listener *l = &front->listeners[i];
+        if (l->protocol != PROTOCOL_ISCSI)
+            continue;
+        const char *text = l->listener.address.text;
+        if (strcmp(text, portal) == 0 || strcmp(front->node.portals[l->portal], portal) == 0)
+            return true;
+        if (listens_anywhere(&l->listener) && strcmp(strrchr(text, ':'), port) == 0 &&
+            address_parse(&address, portal, 0, &ignored) == 0 && address_is_here(&address))
+            return true;
+    }
+    return false;
+}
+
+/* Who is sent from here to here is sent again when it comes. */
+static int redirects_check(void *arg, const struct access *rules, struct error *error)
+{
+    const struct access_rule *rule;
+    for (uint32_t i = 0; (rule = access_rule_at(rules, i)) != NULL; i++) {
+        if (rule->redirect[0] && portal_is_ours(arg, rule->redirect))
+            return error_set(error,
+                             "%s%s: redirect %s is a portal of this target itself, so that "
+                             "initiators would be sent around for ever",
+                             rule->volume[0] ? "volume " : "discovery", rule->volume,
+                             rule->redirect);
+    }
+    return 0;
+}
+
 static int access_open(struct front *front, const char *path, struct error *error)
 {
+    front->access.check = redirects_check;
+    front->access.check_arg = front;
     if (strlen(path) >= sizeof(front->access.path))
         return error_set(error, "%.64s...: the path is too long", path);
     memcpy(front->access.path, path, strlen(path) + 1);
@@ -148,13 +209,6 @@ int front_listen_nbd(struct front *front, const struct address *address, struct 
     return front_listen(front, PROTOCOL_NBD, address, error);
 }
 
-/* Every address of the machine: which of them a client reaches only its connection tells. */
-static bool listens_anywhere(const struct listener *listener)
-{
-    const char *text = listener->address.text;
-    return strncmp(text, "0.0.0.0:", 8) == 0 || strncmp(text, "[::]:", 5) == 0;
-}
-
 int front_listen_iscsi(struct front *front, const struct address *address, const char *portal,
                        struct error *error)
 {
@@ -166,6 +220,8 @@ int front_listen_iscsi(struct front *front, const struct address *address, const
     if (strlen(portal) >= ISCSI_PORTAL_BYTES)
         return error_set(error, "portal %.64s...: too long", portal);
     l->portal = iscsi_node_portal_add(&front->node, portal);
+    if (redirects_check(front, front->access.rules, error))
+        return error_prefix(error, "%s", front->access.path);
     return 0;
 }
 

@@ -101,10 +101,13 @@ static int rules_read(struct front_access *access, struct error *error)
 
 int front_access_read(struct front_access *access, struct error *error)
 {
-    struct front_access fresh = {0};
+    struct front_access fresh = {.check = access->check, .check_arg = access->check_arg};
     memcpy(fresh.path, access->path, sizeof(fresh.path));
     int status = rules_read(&fresh, error);
+    if (!status && fresh.check && fresh.check(fresh.check_arg, fresh.rules, error))
+        status = -1;
     if (status) {
+        access_free(fresh.rules);
         fresh.rules = access->rules;
         access->rules = NULL;
     }

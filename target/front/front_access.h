@@ -19,6 +19,9 @@ struct access_stamp {
 };
 
 struct front_access {
+    /* What else rules must keep: 0, or -1 with the reason. NULL: nothing. */
+    int (*check)(void *arg, const struct access *rules, struct error *error);
+    void *check_arg;
     char path[ACCESS_PATH_BYTES]; /* "": there is none */
     struct access *rules;         /* owned */
     struct access_stamp *stamps;  /* owned; the access file, then those with secrets */

@@ -366,6 +366,9 @@ static void conn_on_secured(struct stream *stream)
     snprintf(conn->who, sizeof(conn->who), "%s", stream_peer(stream));
     log_debug("%s %s: within TLS (%s)", protocol_names[conn->protocol], conn->peer,
               conn->who[0] ? conn->who : "anonymous");
+    /* "certificate alice" and "key alice": the name is what rules speak of. */
+    const char *space = strchr(conn->who, ' ');
+    conn->nbd.client.identity = space ? space + 1 : "";
     nbd_secured(&conn->nbd);
 }
 

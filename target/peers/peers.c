@@ -261,9 +261,33 @@ static struct peer *peer_new(struct peers *peers)
     return peer;
 }
 
+/* Takes "NAME@" off. */
+static int name_take(const struct peers *peers, const char **address, char name[PEER_NAME_BYTES],
+                     struct error *error)
+{
+    const char *at = strncmp(*address, "unix:", 5) != 0 ? strchr(*address, '@') : NULL;
+    size_t length = at ? (size_t)(at - *address) : 0;
+    name[0] = '\0';
+    if (!at)
+        return 0;
+    if (length == 0 || length >= PEER_NAME_BYTES)
+        return error_set(error, "replica %s: no name before the @, or a longer one than %d",
+                         *address, PEER_NAME_BYTES - 1);
+    if (!peers->tls)
+        return error_set(error, "replica %s: a name needs tls-dir, by which it is proved",
+                         *address);
+    memcpy(name, *address, length);
+    name[length] = '\0';
+    *address = at + 1;
+    return 0;
+}
+
 int peers_add(struct peers *peers, const char *address, struct error *error)
 {
     struct address parsed;
+    char name[PEER_NAME_BYTES];
+    if (name_take(peers, &address, name, error))
+        return -1;
     if (peers->count == PEERS_MAX)
         return error_set(error, "replica %s: more than %d replicas", address, PEERS_MAX);
     if (address_parse(&parsed, address, 0, error) < 0)
@@ -275,6 +299,10 @@ int peers_add(struct peers *peers, const char *address, struct error *error)
     struct peer *peer = peer_new(peers);
     peer->address = parsed;
     peer->link.tls = peers->tls;
+    memcpy(peer->name, name, sizeof(peer->name));
+    peer->names[0] = peer->name;
+    peer->link.names = peer->names;
+    peer->link.name_count = name[0] ? 1 : 0;
     peer_connect(peer);
     return 0;
 }

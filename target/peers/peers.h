@@ -37,7 +37,10 @@ struct peers *peers_new(struct loop *loop, struct stream_sender *sender, struct 
 void peers_free(struct peers *peers);
 /* From here on replica processes are spoken to within TLS. Before peers_add. */
 void peers_secure(struct peers *peers, struct tls_context *tls);
-/* A replica process at an address: connects now and again until it is there. */
+/*
+ * A replica process at an address, "NAME@ADDR:PORT" if its certificate must name it so: connects
+ * now and again until it is there.
+ */
 MUST_USE int peers_add(struct peers *peers, const char *address, struct error *error);
 /* The replica in this process: returns the end to be given to replica_join. */
 struct link *peers_add_embedded(struct peers *peers);

@@ -5,13 +5,15 @@
 
 #include "target/peers/peers.h"
 
-enum { PEERS_MAX = 64 };
+enum { PEERS_MAX = 64, PEER_NAME_BYTES = 128 };
 
 enum peer_state { PEER_DOWN, PEER_CONNECTING, PEER_GREETING, PEER_LISTING, PEER_UP };
 
 struct peer {
     struct peers *peers;
     struct address address;
+    char name[PEER_NAME_BYTES]; /* that its certificate must have; "": any */
+    const char *names[1];       /* the same, for the link */
     bool embedded;
     enum peer_state state;
     char why[128];

@@ -27,7 +27,7 @@ volume_create v1 160M >/dev/null
 load_start --seconds 100000 --stall 30 --mib 128 "$(load_uri)"
 out() {
   wait_for 60 "replica $1 to be left behind" member_is_out "$1"
-  wait_for 10 "the reason" log_says "$DIR/replica$1.log" "sync failed"
+  wait_for 10 "the reason" log_says "$DIR/replica$1.log" "out of service (a .* failed"
   sleep "$FAULT_SECONDS"
   load_lives
   volume_json v1 | jq -e '.state == "serving"' >/dev/null || fail "v1 does not go on"

@@ -5,7 +5,8 @@
 . "$(dirname "$0")/../lib/cluster.sh"
 second=$(free_port) third=$(free_port) ISCSI_PORT=$(free_port)
 both=$(free_port)
-printf '[volume away]\nredirect = 127.0.0.1:%s\n' "$second" >"$DIR/access"
+elsewhere=$(free_port)
+printf '[volume away]\nredirect = 127.0.0.1:%s\n' "$elsewhere" >"$DIR/access"
 chmod 600 "$DIR/access"
 TARGET_ARGS=(--access "$DIR/access" --iscsi "127.0.0.1:$second" --iscsi "[::1]:$third"
   --iscsi "[::]:$both" --portal "127.0.0.1:$ISCSI_PORT" --portal "portal.example:3260")
@@ -42,3 +43,17 @@ qemu-img compare --image-opts "driver=raw,file.filename=$DIR/in" \
 say "a redirected login ends, and is told where to go"
 ! timeout 3 iscsi-inq "$(iscsi_url away)" 2>/dev/null || fail "it is served"
 log_says "$TARGET_LOG" "login to away refused: an access rule sends it elsewhere" || fail "the log"
+
+say "a redirect to a portal of its own: not at the start, and not later"
+for loop in "127.0.0.1:$second" "[::1]:$third" "127.0.0.1:$both" "127.0.0.1:$ISCSI_PORT"; do
+  printf '[volume away]\nredirect = %s\n' "$loop" >"$DIR/access"
+  : >"$TARGET_LOG"
+  kill -HUP "$TARGET_PID"
+  wait_for 5 "the reason" log_says "$TARGET_LOG" \
+    "the rules stay as they were (volume away: redirect .* is a portal of this target itself"
+done
+target_stop
+! strake-target --pool "$DIR/pool1" --control "$STRAKE_CONTROL" "${TARGET_ARGS[@]}" \
+  --nbd none 2>"$DIR/refusal" || fail "starts with a redirect to itself"
+grep -q "volume away: redirect 127.0.0.1:$ISCSI_PORT is a portal of this target itself" \
+  "$DIR/refusal" || fail "$(cat "$DIR/refusal")"

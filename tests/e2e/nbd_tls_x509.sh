@@ -64,6 +64,28 @@ s.sendall(bytes.fromhex("00000003") + b"IHAVEOPT" + bytes.fromhex("00000001 0000
 sys.exit(0 if s.recv(100) else 1)
 END
 nbdinfo --size "$uri" >/dev/null || fail "who may come in no longer can"
+
+say "rules for those who are known by TLS, and an authority that is added without a restart"
+target_stop
+certificate_new "$DIR/second" bob "$DIR/authority"
+certificate_for_clients "$DIR/second"
+printf '[volume v1]\ntls = alice\n' >"$DIR/access"
+chmod 600 "$DIR/access"
+TARGET_ARGS+=(--access "$DIR/access")
+target_start
+wait_serving v1
+nbdinfo --size "$uri" | grep -qx 67108864 || fail "alice"
+refused "bob" "closed" nbdinfo "nbds://$where/v1?tls-certificates=$DIR/second"
+printf '[volume v1]\ntls = alice, b*\n' >"$DIR/access"
+nbdinfo --size "nbds://$where/v1?tls-certificates=$DIR/second" >/dev/null || fail "bob, by now"
+! iscsi-inq "$(iscsi_url v1)" 2>/dev/null || fail "an initiator gets in by a rule for NBD"
+certificate_new "$DIR/friend" b-of-elsewhere "$DIR/strangers"
+cp "$DIR/authority/ca.pem" "$DIR/friend/ca.pem"
+certificate_for_clients "$DIR/friend"
+friend="nbds://$where/v1?tls-certificates=$DIR/friend"
+! nbdinfo --size "$friend" 2>/dev/null || fail "another authority's"
+cat "$DIR/strangers/ca.pem" >>"$DIR/server/ca.pem"
+nbdinfo --size "$friend" >/dev/null || fail "the authority is not believed"
 ! grep -r -F "$(sed -n 2p "$DIR/server/key.pem")" "$DIR"/*.log || fail "a key is in a log"
 target_stop
 for i in 1 2 3; do replica_stop "$i"; done

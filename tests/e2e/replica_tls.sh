@@ -57,6 +57,41 @@ replica_kill 3
 replica_start 3 --tls-dir "$DIR/replica3"
 wait_in_sync v1
 
+say "a replica that is not the one that was meant at this address"
+target_stop
+TARGET_ARGS=(--tls-dir "$DIR/target" --replica "replica1@127.0.0.1:${REPLICA_PORT[1]}"
+  --replica "replica2@127.0.0.1:${REPLICA_PORT[2]}" --replica "other@127.0.0.1:${REPLICA_PORT[3]}")
+pinned_start() {
+  strake-target --iscsi none --nbd "unix:$NBD_SOCKET" --nbd "127.0.0.1:$NBD_PORT" \
+    --control "$STRAKE_CONTROL" "${TARGET_ARGS[@]}" 2>>"$TARGET_LOG" &
+  TARGET_PID=$!
+  wait_for 20 "the target to answer" strake status
+}
+pinned_start
+wait_for 10 "the target to say why" reason_is 3 'the other end is certificate replica3, not other'
+wait_for 10 "the others to be up" replicas_up 2
+
+say "a replica that lets only certain targets in"
+replica_kill 2
+replica_start 2 --tls-dir "$DIR/replica2" --target target7 --target target8
+wait_for 10 "the replica to say why" log_says "$DIR/replica2.log" \
+  'TLS: the other end is certificate target1, not target7 or another that may be there'
+replica_kill 2
+replica_start 2 --tls-dir "$DIR/replica2" --target target7 --target target1
+wait_for 10 "it to let this one in" replicas_up 2
+
+say "a certificate that is renewed while they run"
+certificate_new "$DIR/new" other "$DIR/authority"
+cp "$DIR/new/key.pem" "$DIR/new/cert.pem" "$DIR/replica3/"
+kill -HUP "${REPLICA_PID[3]}"
+wait_for 10 "the replica to read it" log_says "$DIR/replica3.log" 'tls-dir: read again'
+wait_for 10 "the replica that was meant" replicas_up 3
+echo nonsense >"$DIR/replica3/cert.pem"
+kill -HUP "${REPLICA_PID[3]}"
+wait_for 10 "the reason" log_says "$DIR/replica3.log" 'what was read before stays (.*cert.pem'
+cp "$DIR/new/cert.pem" "$DIR/replica3/"
+wait_in_sync v1
+
 say "a target without TLS"
 target_stop
 : >"$DIR/replica1.log"

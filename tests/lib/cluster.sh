@@ -49,6 +49,7 @@ cluster_logs() {
 cluster_end() {
   local status=$?
   trap - EXIT
+  ! grep -h "seccomp: refused" "$DIR"/*.log 2>/dev/null || status=1 # a call is missing in a profile
   [ "$status" -eq 0 ] || cluster_logs >&2
   local pid
   for pid in $TARGET_PID "${REPLICA_PID[@]}"; do

@@ -91,10 +91,23 @@ static bool net_has(const struct access_net *net, const struct access_address *a
 
 /* ---- rules ---- */
 
+/* A rule that names TLS clients and nobody else is of NBD alone. */
+static bool identity_fits(const struct access_rule *rule, const struct access_client *client)
+{
+    const char *identity = client->identity ? client->identity : "";
+    for (uint32_t i = 0; i < rule->identity_count; i++) {
+        if (identity[0] && access_name_fits(rule->identities[i], identity))
+            return true;
+    }
+    return rule->identity_count == 0;
+}
+
 static bool initiator_fits(const struct access_rule *rule, const struct access_client *client)
 {
     if (!client->initiator)
-        return rule->nbd;
+        return rule->nbd && identity_fits(rule, client);
+    if (rule->identity_count > 0 && rule->initiator_count == 0 && !rule->theirs.user[0])
+        return false;
     for (uint32_t i = 0; i < rule->initiator_count; i++) {
         if (access_name_fits(rule->initiators[i], client->initiator))
             return true;
@@ -159,6 +172,11 @@ const struct access_rule *access_next(const struct access *access, const char *v
     return NULL;
 }
 
+const struct access_rule *access_rule_at(const struct access *access, uint32_t idx)
+{
+    return access && idx < access->rule_count ? &access->rules[idx] : NULL;
+}
+
 uint32_t access_ways(const struct access *access, const char *volume,
                      const struct access_client *client)
 {
@@ -182,6 +200,8 @@ const char *access_why(const struct access *access, const char *volume,
         if (strcmp(rule->volume, name) == 0 && initiator_fits(rule, client))
             return "no access rule admits its address";
     }
+    if (!client->initiator && client->identity && client->identity[0])
+        return "no access rule admits who this NBD client is by TLS";
     return client->initiator ? "no access rule admits this initiator"
                              : "no access rule admits NBD clients";
 }

@@ -11,6 +11,7 @@
  *   secret     = at least 12 characters  this, or what is in `secret-file`
  *   mutual-user, mutual-secret, mutual-secret-file: we prove ourselves, to those who ask
  *   nbd        = yes                     NBD too, which knows neither initiators nor users
+ *   tls        = alice, backup-*         NBD, within TLS: names of certificates or shared keys
  *   redirect   = 10.1.0.7:3260           iSCSI: sent there instead
  *
  *   [discovery]                          the same for discovery sessions
@@ -33,6 +34,7 @@ enum {
     ACCESS_SECRET_BYTES_MIN = 12, /* RFC 7143 section 9.2.1: 96 bits */
     ACCESS_SECRET_BYTES_MAX = 128,
     ACCESS_REDIRECT_BYTES = 128,
+    ACCESS_IDENTITY_BYTES = 160,
 };
 
 enum access_from { ACCESS_FROM_UNKNOWN, ACCESS_FROM_UNIX, ACCESS_FROM_INET };
@@ -64,6 +66,8 @@ struct access_rule {
     struct access_secret theirs;
     struct access_secret ours;
     bool nbd;
+    char identities[ACCESS_PATTERNS_MAX][ACCESS_IDENTITY_BYTES]; /* of NBD clients; none: any */
+    uint32_t identity_count;
     char redirect[ACCESS_REDIRECT_BYTES]; /* "": no */
 };
 
@@ -73,6 +77,7 @@ struct access;
 struct access_client {
     const char *initiator; /* iSCSI name; NULL: an NBD client */
     struct access_address address;
+    const char *identity; /* of an NBD client, proved by TLS; NULL or "": none */
 };
 
 /* How a client may be let in: bits. */
@@ -103,6 +108,8 @@ const struct access_rule *access_next(const struct access *access, const char *v
 /* enum access_way bits; 0: not at all. */
 uint32_t access_ways(const struct access *access, const char *volume,
                      const struct access_client *client);
+/* One rule after another, of whatever volume; NULL past the last. */
+const struct access_rule *access_rule_at(const struct access *access, uint32_t idx);
 /* Why access_ways is 0. */
 const char *access_why(const struct access *access, const char *volume,
                        const struct access_client *client);

@@ -50,6 +50,18 @@ static int initiator_add(struct parse *parse, char *value)
     return 0;
 }
 
+static int identity_add(struct parse *parse, char *value)
+{
+    struct access_rule *rule = parse->rule;
+    if (rule->identity_count == ACCESS_PATTERNS_MAX)
+        return error_set(parse->error, "tls: more than %d", ACCESS_PATTERNS_MAX);
+    if (text_set(parse, rule->identities[rule->identity_count], ACCESS_IDENTITY_BYTES, "tls",
+                 value))
+        return -1;
+    rule->identity_count++;
+    return 0;
+}
+
 static int prefix_parse(const char *text, uint8_t max, uint8_t *bits)
 {
     size_t length = strlen(text);
@@ -173,6 +185,8 @@ static int setting(struct parse *parse, const char *name, char *value)
         return error_set(parse->error, "no section before it");
     if (strcmp(name, "initiators") == 0)
         return each(parse, value, initiator_add);
+    if (strcmp(name, "tls") == 0)
+        return each(parse, value, identity_add);
     if (strcmp(name, "addresses") == 0)
         return each(parse, value, address_add);
     if (strcmp(name, "user") == 0)
@@ -211,7 +225,9 @@ static int rule_end(struct parse *parse)
         return error_set(parse->error, "%s: mutual-user and mutual-secret belong together", what);
     if (ours && !theirs)
         return error_set(parse->error, "%s: mutual-user without a user", what);
-    bool named = rule->initiator_count > 0 || theirs;
+    if (rule->identity_count > 0 && parse->nbd == NBD_NO)
+        return error_set(parse->error, "%s: tls is of NBD, which this rule excludes", what);
+    bool named = (rule->initiator_count > 0 || theirs) && rule->identity_count == 0;
     rule->nbd = parse->nbd == NBD_BY_DEFAULT ? !named : parse->nbd == NBD_YES;
     return 0;
 }

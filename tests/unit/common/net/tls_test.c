@@ -329,6 +329,59 @@ START_TEST(a_server_of_another_authority_is_refused)
 }
 END_TEST
 
+START_TEST(who_an_end_is_can_be_asked)
+{
+    secure_server(true);
+    secure_client();
+    ck_assert(!stream_peer_is(&client.stream, "replica1"));
+    turns(20);
+    ck_assert(stream_peer_is(&client.stream, "replica1"));
+    ck_assert(!stream_peer_is(&client.stream, "replica2"));
+    ck_assert(!stream_peer_is(&client.stream, "replica"));
+    ck_assert(!stream_peer_is(&client.stream, ""));
+    ck_assert(stream_peer_is(&server.stream, "target1"));
+}
+END_TEST
+
+static void connect_again(void)
+{
+    stream_close(&client.stream);
+    turns(5);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    end_open(&server, fds[0]);
+    end_open(&client, fds[1]);
+    stream_secure(&server.stream, server_tls, true);
+    stream_secure(&client.stream, client_tls, false);
+    turns(20);
+}
+
+/* The client after the first one gets what is in the directory by then. */
+START_TEST(a_new_certificate_is_shown_to_the_next)
+{
+    secure_server(true);
+    secure_client();
+    turns(20);
+    certificate_write(here, "renewed", &ca, 1);
+    connect_again();
+    ck_assert_str_eq(stream_peer(&client.stream), "certificate renewed");
+}
+END_TEST
+
+START_TEST(what_cannot_be_read_again_leaves_all_as_it_was)
+{
+    struct error error;
+    secure_server(true);
+    secure_client();
+    certificate_text(here, "cert.pem", "nonsense");
+    ck_assert_int_ne(tls_context_reload(server_tls, &error), 0);
+    ck_assert_ptr_nonnull(strstr(error.text, "cert.pem"));
+    turns(20);
+    ck_assert_str_eq(stream_peer(&client.stream), "certificate replica1");
+    connect_again();
+    ck_assert_str_eq(stream_peer(&client.stream), "certificate replica1");
+}
+END_TEST
+
 START_TEST(an_expired_certificate_is_refused)
 {
     certificate_write(there, "target1", &ca, -1);
@@ -529,6 +582,9 @@ int main(void)
     tcase_add_test(tests, a_certificate_of_another_authority_is_refused);
     tcase_add_test(tests, a_server_of_another_authority_is_refused);
     tcase_add_test(tests, an_expired_certificate_is_refused);
+    tcase_add_test(tests, who_an_end_is_can_be_asked);
+    tcase_add_test(tests, a_new_certificate_is_shown_to_the_next);
+    tcase_add_test(tests, what_cannot_be_read_again_leaves_all_as_it_was);
     tcase_add_test(tests, a_plain_client_is_told_apart_and_answered);
     tcase_add_test(tests, an_end_within_the_handshake_is_told);
     tcase_add_test(tests, a_cut_connection_is_told);

@@ -186,6 +186,44 @@ START_TEST(name_fits_its_pattern)
 }
 END_TEST
 
+static uint32_t ways_by_tls(const char *identity)
+{
+    struct access_client client = {.address = access_address_of("10.0.0.1:1"),
+                                   .identity = identity};
+    return access_ways(access, "a", &client);
+}
+
+START_TEST(nbd_clients_are_told_apart_by_what_tls_proved)
+{
+    rules("[volume a]\ntls = alice, backup-*\n");
+    ck_assert_uint_eq(ways_by_tls("alice"), ACCESS_FREELY);
+    ck_assert_uint_eq(ways_by_tls("backup-7"), ACCESS_FREELY);
+    ck_assert_uint_eq(ways_by_tls("mallory"), 0);
+    ck_assert_uint_eq(ways_by_tls(""), 0);
+    ck_assert_uint_eq(ways_by_tls(NULL), 0);
+    ck_assert_uint_eq(ways("a", "iqn.h", "10.0.0.1:1"), 0);
+}
+END_TEST
+
+START_TEST(a_rule_may_name_initiators_and_tls_clients)
+{
+    rules("[volume a]\ninitiators = iqn.h\ntls = alice\n");
+    ck_assert_uint_eq(ways_by_tls("alice"), ACCESS_FREELY);
+    ck_assert_uint_eq(ways_by_tls("bob"), 0);
+    ck_assert_uint_eq(ways("a", "iqn.h", "10.0.0.1:1"), ACCESS_FREELY);
+    ck_assert_uint_eq(ways("a", "iqn.x", "10.0.0.1:1"), 0);
+}
+END_TEST
+
+START_TEST(tls_without_nbd_makes_no_sense)
+{
+    struct error error;
+    char text[] = "[volume a]\ntls = alice\nnbd = no\n";
+    ck_assert_ptr_null(access_new(text, no_file, NULL, &error));
+    ck_assert_ptr_nonnull(strstr(error.text, "tls is of NBD"));
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("access");
@@ -199,6 +237,9 @@ int main(void)
     tcase_add_loop_test(tcase, address_is_in_its_net, 0, (int)(sizeof(nets) / sizeof(nets[0])));
     tcase_add_test(tcase, nbd_client_has_no_name_and_no_secret);
     tcase_add_test(tcase, refusal_has_its_reason);
+    tcase_add_test(tcase, nbd_clients_are_told_apart_by_what_tls_proved);
+    tcase_add_test(tcase, a_rule_may_name_initiators_and_tls_clients);
+    tcase_add_test(tcase, tls_without_nbd_makes_no_sense);
     tcase_add_loop_test(tcase, name_fits_its_pattern, 0, (int)(sizeof(names) / sizeof(names[0])));
     Suite *suite = suite_create("access");
     suite_add_tcase(suite, tcase);
