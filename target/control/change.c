@@ -174,6 +174,8 @@ void change_add(struct record *record, struct http_request *request, const char 
     change->failed = failed;
     change->fields = fields;
     snprintf(change->name, sizeof(change->name), "%s", name);
+    if (request)
+        memcpy(change->who, request->who, sizeof(change->who));
     change->command.done = on_commanded;
     change->command.owner = change;
     loop_timer_init(&change->timer, record->control->loop, change_on_late);

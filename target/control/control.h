@@ -10,8 +10,8 @@
  *                                   "replicas"?, "block_bytes"?, "owner"?, "message"?, "labels"?}
  *                                   201 and the volume, once every replica has made it
  *   GET    /v1/volumes/NAME         one volume: identity, members, state and the reason for it
- *   PATCH  /v1/volumes/NAME         {"size_bytes"?, "owner"?, "message"?, "labels"?}: what is given
- *                                   is changed; a label that is null is removed
+ *   PATCH  /v1/volumes/NAME         {"owner"?, "message"?, "labels"?}: what is given is
+ *                                   changed; a label that is null is removed
  *   DELETE /v1/volumes/NAME         the data goes, the record stays; ?force=1 although clients use
  *                                   it, or fewer than a majority of its replicas are up
  *   GET    /v1/volumes/NAME/diff    ?from=A&to=B&offset=N: ranges that changed from snapshot A

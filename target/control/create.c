@@ -29,6 +29,7 @@ struct create {
     uint32_t count;
     uint32_t waiting;
     char why[CONTROL_TEXT_BYTES]; /* the first refusal */
+    char who[HTTP_WHO_BYTES];     /* asked; "": unknown */
     json_t *fields;               /* owned: for its book */
 };
 
@@ -229,9 +230,9 @@ static void create_finish(struct create *create)
     for (uint32_t i = 0; i < create->count; i++)
         record_place(record, &record->config.members[i].uuid, create->calls[i].peer, false);
     const char *origin = json_string_value(json_object_get(create->fields, "origin"));
-    snprintf(text, sizeof(text), "created%s%s, %llu bytes on %u replicas",
-             origin ? " as a clone of " : "", origin ? origin : "",
-             (unsigned long long)record->config.size_bytes, create->count);
+    snprintf(text, sizeof(text), "created%s%s%s%s, %llu bytes on %u replicas",
+             create->who[0] ? " by " : "", create->who, origin ? " as a clone of " : "",
+             origin ? origin : "", (unsigned long long)record->config.size_bytes, create->count);
     log_info("volume %s: %s", record->config.name, text);
     catalogue_event(record->control, false, record->config.name, text);
     record_open(record, NULL);
@@ -315,6 +316,7 @@ void create_start(struct control *control, struct create_wish *wish, struct http
     ASSERT(!config_invalid(&config));
     create->record = record;
     create->request = request;
+    memcpy(create->who, request->who, sizeof(create->who));
     create->fields = json_incref(wish->fields);
     create_send(create, &config, &choice);
 }

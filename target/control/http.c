@@ -11,6 +11,7 @@
 #include <libwebsockets.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -134,6 +135,15 @@ static void exchange_query(struct exchange *x)
     }
 }
 
+/* The kernel's word on who is at the other end of the unix socket. */
+static void exchange_who(struct exchange *x)
+{
+    struct ucred who;
+    socklen_t length = sizeof(who);
+    if (getsockopt(lws_get_socket_fd(x->wsi), SOL_SOCKET, SO_PEERCRED, &who, &length) == 0)
+        snprintf(x->request.who, sizeof(x->request.who), "uid %u", who.uid);
+}
+
 /* The head of a request. Nonzero ends the connection. */
 static int session_request(struct http_session *session, struct http *http, struct lws *wsi)
 {
@@ -155,6 +165,7 @@ static int session_request(struct http_session *session, struct http *http, stru
     else
         memcpy(x->request.path, path, (size_t)path_bytes);
     exchange_query(x);
+    exchange_who(x);
     char text[24];
     int text_bytes = lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP_CONTENT_LENGTH);
     bool chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;

@@ -14,6 +14,7 @@ enum {
     HTTP_BODY_BYTES_MAX = 64u << 10, /* of a request; what is longer is refused */
     HTTP_PATH_BYTES = 256,
     HTTP_QUERY_BYTES = 1024,
+    HTTP_WHO_BYTES = 24,
     HTTP_CONNECTIONS_MAX = 64,
 };
 
@@ -25,6 +26,7 @@ struct http_request {
     enum http_method method;
     char path[HTTP_PATH_BYTES];   /* decoded, without the query */
     char query[HTTP_QUERY_BYTES]; /* "a=1&b=2" */
+    char who[HTTP_WHO_BYTES];     /* whose process asks: "uid 1000"; "": unknown */
     char *body;                   /* owned by http: body_bytes and a final zero */
     size_t body_bytes;
 };

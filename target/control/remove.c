@@ -19,6 +19,7 @@ struct remove {
     struct http_request *request; /* NULL: answered */
     struct loop_timer timer;
     struct config tombstone;
+    char who[HTTP_WHO_BYTES]; /* asked; "": unknown */
     struct remove_call {
         struct remove *remove;
         struct uuid member;
@@ -60,7 +61,9 @@ static void remove_finish(struct remove *job)
     record->state = RECORD_DELETED;
     record->config = job->tombstone;
     log_info("volume %s: deleted", name);
-    catalogue_event(record->control, false, name, "deleted");
+    char text[CONTROL_TEXT_BYTES];
+    snprintf(text, sizeof(text), "deleted%s%s", job->who[0] ? " by " : "", job->who);
+    catalogue_event(record->control, false, name, text);
     record_delete_stragglers(record);
     if (request)
         answer_record(request, 200, record);
@@ -182,6 +185,7 @@ void remove_start(struct record *record, bool force, struct http_request *reques
     }
     job->record = record;
     job->request = request;
+    memcpy(job->who, request->who, sizeof(job->who));
     record->remove = job;
     record->state = RECORD_REMOVING;
     loop_timer_init(&job->timer, control->loop, on_late);

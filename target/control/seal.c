@@ -13,7 +13,8 @@ static void snapshot_event(const struct change *change, const char *before, cons
 {
     struct record *record = change->record;
     char text[CONTROL_TEXT_BYTES];
-    snprintf(text, sizeof(text), "%s%s%s", before, name, after);
+    snprintf(text, sizeof(text), "%s%s%s%s%s", before, name, after, change->who[0] ? " by " : "",
+             change->who);
     log_info("volume %s: %s", record->config.name, text);
     catalogue_event(record->control, false, record->config.name, text);
 }

@@ -94,6 +94,7 @@ enum change_next {
 struct change {
     struct record *record;
     struct http_request *request; /* NULL: answered, or nobody asked */
+    char who[HTTP_WHO_BYTES];     /* asked; "": unknown */
     /* Its turn has come: what is to be done? Called again after each command that was done. */
     enum change_next (*step)(struct change *change);
     /* A command failed, or the volume goes away. May be NULL. */

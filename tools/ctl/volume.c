@@ -165,13 +165,6 @@ static int volume_change(const struct ctl *ctl, int status, json_t *body)
     return status ? status : volume_answer(ctl, volume);
 }
 
-int volume_grow_run(struct ctl *ctl)
-{
-    json_t *body = json_object();
-    int status = size_put(body, ctl->args[1]);
-    return volume_change(ctl, status, body);
-}
-
 int volume_label_run(struct ctl *ctl)
 {
     json_t *body = json_object();

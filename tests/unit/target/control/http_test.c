@@ -18,6 +18,7 @@ static char path[64];
 static struct http_request *pending; /* not answered by on_request */
 static bool hold;
 static char last[HTTP_PATH_BYTES + HTTP_QUERY_BYTES + 32];
+static char last_who[HTTP_WHO_BYTES];
 static size_t last_body_bytes;
 static char answer[ANSWER_BYTES];
 static size_t json_bytes = 2;
@@ -35,6 +36,7 @@ static char *json_new(void)
 static void on_request(void *owner, struct http_request *request)
 {
     ck_assert_ptr_eq(owner, &loop);
+    snprintf(last_who, sizeof(last_who), "%s", request->who);
     snprintf(last, sizeof(last), "%d %s %s", (int)request->method, request->path, request->query);
     last_body_bytes = request->body_bytes;
     if (hold)
@@ -159,6 +161,18 @@ START_TEST(delete_is_given)
     client_send(fd, "DELETE /v1/volumes/x HTTP/1.1\r\nHost: x\r\n\r\n");
     client_read(fd, "{}");
     ck_assert_str_eq(last, "2 /v1/volumes/x ");
+    close(fd);
+}
+END_TEST
+
+START_TEST(who_asks_is_known)
+{
+    char expected[HTTP_WHO_BYTES];
+    int fd = client_new();
+    client_send(fd, "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_read(fd, "{}");
+    snprintf(expected, sizeof(expected), "uid %u", getuid());
+    ck_assert_str_eq(last_who, expected);
     close(fd);
 }
 END_TEST
@@ -313,6 +327,7 @@ int main(void)
     tcase_add_test(tcase, post_brings_its_body);
     tcase_add_test(tcase, post_without_a_body_is_given);
     tcase_add_test(tcase, delete_is_given);
+    tcase_add_test(tcase, who_asks_is_known);
     tcase_add_test(tcase, patch_is_given);
     tcase_add_test(tcase, connection_is_used_again);
     tcase_add_test(tcase, long_answer_arrives_whole);

@@ -288,6 +288,20 @@ START_TEST(book_of_another_day_is_taken_over)
 }
 END_TEST
 
+START_TEST(events_say_who_did_what)
+{
+    serving_v1();
+    struct record *record = catalogue_find_name(control, "v1");
+    ask(HTTP_POST, list_path, "", "{\"name\": \"s1\"}");
+    memcpy(CONTAINER_OF(record->changes.next, struct change, node)->who, "uid 7", 6);
+    turns(1);
+    command_ends(volume_last, 0);
+    const struct event *event = &control->events[control->event_count - 1];
+    ck_assert_str_eq(event->subject, "v1");
+    ck_assert_str_eq(event->text, "snapshot s1 made by uid 7");
+}
+END_TEST
+
 START_TEST(stopping_answers_who_waits)
 {
     serving_v1();
@@ -321,6 +335,7 @@ int main(void)
         volume_shows_again_when_revert_fails,
         description_is_kept_in_rows,
         book_of_another_day_is_taken_over,
+        events_say_who_did_what,
         stopping_answers_who_waits,
     };
     return tests_run("seal", tests, ARRAY_COUNT(tests));
