@@ -206,7 +206,10 @@ static int exchange_headers(struct exchange *x)
     unsigned char *start = buf + LWS_PRE;
     unsigned char *p = start;
     unsigned char *end = buf + sizeof(buf) - 1;
-    if (lws_add_http_common_headers(x->wsi, x->status, "application/json", x->json_bytes, &p, end))
+    if (lws_add_http_common_headers(x->wsi, x->status, "application/json", x->json_bytes, &p,
+                                    end) ||
+        lws_add_http_header_by_token(x->wsi, WSI_TOKEN_CONNECTION, (const unsigned char *)"close",
+                                     5, &p, end))
         return -1;
     x->headers_sent = true;
     return lws_finalize_write_http_header(x->wsi, start, &p, end);
@@ -238,10 +241,12 @@ static int session_write(struct http_session *session)
         lws_callback_on_writable(wsi);
         return 0;
     }
-    bool refused_early = x->early_status != 0;
     session_end(session);
-    /* A body that was not read to its end cannot be followed by another request. */
-    return refused_early || lws_http_transaction_completed(wsi) ? -1 : 0;
+    /*
+     * One request a connection: a body that was not read to its end cannot be followed by another
+     * request, and libwebsockets 4.1 loops for ever over one that came together with this one.
+     */
+    return -1;
 }
 
 static int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,

@@ -187,14 +187,26 @@ START_TEST(patch_is_given)
 }
 END_TEST
 
-START_TEST(connection_is_used_again)
+START_TEST(a_connection_is_for_one_request)
 {
     int fd = client_new();
-    for (int i = 0; i < 3; i++) {
-        client_send(fd, "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n");
-        client_read(fd, "{}");
-        ck_assert_ptr_nonnull(strstr(answer, "HTTP/1.1 200"));
-    }
+    client_send(fd, "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n");
+    client_read(fd, NULL);
+    ck_assert_ptr_nonnull(strstr(answer, "HTTP/1.1 200"));
+    ck_assert_ptr_nonnull(strstr(answer, "connection: close"));
+    close(fd);
+}
+END_TEST
+
+START_TEST(what_comes_with_the_first_request_is_not_looked_at)
+{
+    int fd = client_new();
+    client_send(fd, "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"
+                    "POST /v1/volumes HTTP/1.1\r\nContent-Length: 6\r\n\r\n{short");
+    client_read(fd, NULL);
+    ck_assert_ptr_nonnull(strstr(answer, "HTTP/1.1 200"));
+    ck_assert_ptr_null(strstr(answer + 1, "HTTP/1.1"));
+    ck_assert_str_eq(last, "0 /v1/status ");
     close(fd);
 }
 END_TEST
@@ -329,7 +341,8 @@ int main(void)
     tcase_add_test(tcase, delete_is_given);
     tcase_add_test(tcase, who_asks_is_known);
     tcase_add_test(tcase, patch_is_given);
-    tcase_add_test(tcase, connection_is_used_again);
+    tcase_add_test(tcase, a_connection_is_for_one_request);
+    tcase_add_test(tcase, what_comes_with_the_first_request_is_not_looked_at);
     tcase_add_test(tcase, long_answer_arrives_whole);
     tcase_add_test(tcase, answer_may_come_later);
     tcase_add_test(tcase, client_may_leave_before_the_answer);
