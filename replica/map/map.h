@@ -3,8 +3,8 @@
  * The door of the map room: where each 4 KiB block of every generation of a pool's volumes lies.
  * POOL/map is an LMDB environment, POOL/journal a ring of changes not yet in it. One thread (the
  * loop's) calls everything but the *_work functions, which may run on one other thread, one at a
- * time; nothing but map_open, map_close and *_work waits for a disk. replica/map/rows.h describes
- * the rows, replica/map/journal.h the ring.
+ * time; nothing but map_open, map_close and *_work waits for a disk. rows.h, journal.h: the
+ * formats.
  *
  *   family      a volume and everything cloned from it; has the data slots, in segments of 1 TiB
  *   slot        64 KiB of a family's data; block i of an extent only ever lies in block i of a slot
@@ -32,7 +32,7 @@
 
 #include "common/base/error.h"
 #include "common/base/uuid.h"
-#include "common/wire/message.h"
+#include "common/wire/generation.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,16 +45,17 @@ enum {
 
 struct map;
 struct map_volume; /* an open volume */
-
 struct map_settings {
     const char *directory;  /* the pool's; map/ and journal are made in it if they are missing */
     struct uuid boot;       /* of the running kernel */
     uint32_t entries_max;   /* extents remembered, changed ones included; 0: a default */
     uint64_t journal_bytes; /* of a journal to be made; 0: by the free space */
+    /* Syncs a family's data, before changes are taken over that no flush covered. 0 or -errno. */
+    int (*sync)(void *arg, uint32_t family);
+    void *arg;
 };
 
 enum map_state { MAP_ABSENT = 0, MAP_ZERO = 1, MAP_DATA = 2 };
-
 /* A piece of a volume; the place is set with MAP_DATA alone. */
 struct map_run {
     uint64_t length_bytes;
@@ -69,25 +70,15 @@ struct map_write {
     uint64_t step;   /* private */
     uint64_t offset_bytes;
     uint64_t length_bytes;
-    bool fresh; /* map_wrote or map_unplace must follow; else all is in place, nothing follows */
+    bool zero;  /* private */
+    bool fresh; /* map_wrote (map_zeroed) or map_unplace must follow; else nothing does */
 };
 
 struct map_info {
     uint32_t family;
     uint64_t size_bytes;
-    uint64_t command; /* number of the last one applied */
-    uint64_t head_generation;
-    uint64_t head_base;  /* newest generation the head was made from; 0: nothing retained */
-    uint64_t incomplete; /* lowest incomplete sealed generation, 0: none */
-    uint64_t incomplete_base;
-    bool head_complete; /* false from map_install on, until map_settle of 0 */
-};
-
-struct map_space {
-    uint64_t logical_bytes;     /* data the head shows */
-    uint64_t unique_bytes;      /* stored for this volume and its snapshots alone */
-    uint64_t shared_bytes;      /* shown by the head, stored for the volume it was cloned from */
-    uint64_t reclaimable_bytes; /* of dropped generations: at most this comes back */
+    bool head_complete; /* false from map_unsettle or map_install on, until map_settle of 0 */
+    struct lineage lineage;
 };
 
 /* To be punched: nobody shows it, whatever crashes. */
@@ -104,8 +95,7 @@ struct map *map_open(const struct map_settings *settings, struct error *error);
 void map_close(struct map *map);
 /* Why the map is out of service, or NULL. A full disk is no such reason. */
 const char *map_failed(const struct map *map);
-
-/* Volumes. Made and deleted durably once map_flushed of the family and the journal's sync end. */
+/* Volumes: made and deleted durably after map_flushed of the family and the journal's sync. */
 MUST_USE int map_volume_create(struct map *map, const struct uuid *volume, uint64_t size_bytes,
                                const struct uuid *origin, uint64_t origin_generation,
                                uint32_t *family); /* origin NULL: a family of its own. -EEXIST */
@@ -114,7 +104,9 @@ MUST_USE int map_volume_delete(struct map *map, const struct uuid *volume, uint3
 MUST_USE int map_volume_open(struct map *map, const struct uuid *volume, struct map_volume **open);
 void map_volume_close(struct map_volume *volume);
 void map_volume_info(struct map_volume *volume, struct map_info *info);
-void map_volume_space(struct map_volume *volume, struct map_space *space);
+/* Unique: stored for the volume and its snapshots. Shared: shown by the head, stored for another.
+ */
+void map_volume_space(struct map_volume *volume, struct message_space *space);
 /* Never shrinks. */
 MUST_USE int map_volume_grow(struct map_volume *volume, uint64_t size_bytes);
 typedef void map_each_fn(void *arg, const struct uuid *volume, uint32_t family);
@@ -122,9 +114,7 @@ void map_volume_each(struct map *map, map_each_fn *each, void *arg);
 /* False once nothing is left of it: its files may go. Numbers are not used again while open. */
 bool map_family_exists(const struct map *map, uint32_t family);
 
-/*
- * Reading: fills at most runs_max runs, neighbours merged, of the range's beginning; how many.
- * MAP_ABSENT or MAP_DATA; all absent past the volume's end.
+/* Reading: the merged runs (MAP_DATA, MAP_ABSENT) of the range's beginning; how many, at least 1.
  */
 MUST_USE int map_find(struct map_volume *volume, uint64_t generation, uint64_t offset_bytes,
                       uint64_t length_bytes, struct map_run *runs, uint32_t runs_max);
@@ -133,7 +123,7 @@ MUST_USE int map_place(struct map_volume *volume, uint64_t generation, uint64_t 
                        uint64_t length_bytes, struct map_run *runs, struct map_write *write);
 /* The data is there: shows it. -EAGAIN: call again after a fold; what is done is not redone. */
 MUST_USE int map_wrote(struct map_volume *volume, const struct map_write *write);
-/* The data could not be written: as if never placed. */
+/* As if never placed. */
 void map_unplace(struct map_volume *volume, const struct map_write *write);
 /*
  * Zeros: the beginning of the range that is taken on is write->length_bytes long; its runs (at most
@@ -144,25 +134,30 @@ MUST_USE int map_zero(struct map_volume *volume, uint64_t generation, uint64_t o
                       uint64_t length_bytes, struct map_run *runs, struct map_write *write);
 MUST_USE int map_zeroed(struct map_volume *volume, const struct map_write *write);
 /*
- * What differs: ZERO or DATA where what `to` shows may not be what `from` shows, else ABSENT. From
+ * What differs: ZERO or DATA where what `to` shows may not be what `from` shows, else ABSENT; from
  * 0
- * ("nothing"): DATA or ABSENT. The runs cover the range's beginning, a block of it at least.
+ * ("nothing") DATA or ABSENT. The runs cover the range's beginning, a block of it at least.
  */
 MUST_USE int map_diff(struct map_volume *volume, uint64_t from, uint64_t to, uint64_t offset_bytes,
                       uint64_t length_bytes, struct map_run *runs, uint32_t runs_max);
 
-/* Commands and the book (bodies as in common/wire/message.h). */
-/* An encoded message_command: 0 also when its number was the last one applied; -EINVAL, -ENOENT. */
+/* Commands and the book (bodies as in common/wire/generation.h). */
+/* An encoded message_command; 0 also when it was the last one applied. No write may be under way.
+ */
 MUST_USE int map_command(struct map_volume *volume, const uint8_t *body, uint32_t body_bytes);
-/* The last command applied, for LAST_COMMAND; its length, 0 when there was none. */
+/* The last command applied (none after an install); a chunk of the book. Their lengths. */
 MUST_USE int map_last_command(struct map_volume *volume, uint8_t *body, uint32_t body_max);
-/* A chunk of message_book from `cursor` (0: the first) on; its length. */
 MUST_USE int map_book_read(struct map_volume *volume, uint64_t cursor, uint8_t *body,
                            uint32_t body_max);
-/* Takes a chunk; without `more` all take effect at once, and next says what to settle first. */
+/*
+ * Takes chunks in order; without `more` all take effect at once: generations of equal identity stay
+ * complete (none, with all_incomplete), others are incomplete, and so is the head.
+ */
 MUST_USE int map_install(struct map_volume *volume, const uint8_t *body, uint32_t body_bytes,
-                         bool more);
-/* The lowest incomplete generation is complete; 0: the head is. */
+                         bool more, bool all_incomplete);
+/* The head may miss what other members have: what is sealed from now on is incomplete. */
+MUST_USE int map_unsettle(struct map_volume *volume);
+/* The lowest incomplete generation is complete; 0, when no other is incomplete: the head is. */
 MUST_USE int map_settle(struct map_volume *volume, uint64_t generation);
 
 /*
@@ -195,5 +190,10 @@ MUST_USE int map_reclaim_work(struct map *map);
 void map_reclaim_end(struct map *map, int status);
 uint32_t map_punches(const struct map *map, const struct map_punch **punches);
 void map_punched(struct map *map);
+
+/* Everything against everything, nothing left to fold; slow: offline. The number of findings. */
+typedef void map_finding_fn(void *arg, const char *words);
+typedef void map_slot_fn(void *arg, uint32_t family, uint64_t slot, uint16_t blocks); /* in use */
+MUST_USE int map_check(struct map *map, map_finding_fn *finding, map_slot_fn *used, void *arg);
 
 #endif
