@@ -323,6 +323,21 @@ void front_export_reservations(struct front *front, struct export *export, const
     conn_pump_ready(front);
 }
 
+void front_export_resize(struct export *export, uint64_t size_bytes)
+{
+    ASSERT(size_bytes >= export->size_bytes && size_bytes % BLOCK_BYTES == 0);
+    if (size_bytes == export->size_bytes)
+        return;
+    export->size_bytes = size_bytes;
+    scsi_unit_attention(export->unit, 0, SCSI_UA_CAPACITY_CHANGED);
+}
+
+void front_export_news(struct export *export, enum front_news news)
+{
+    scsi_unit_attention(export->unit, 0,
+                        news == FRONT_SPACE_LOW ? SCSI_UA_SPACE_LOW : SCSI_UA_CACHE_LOST);
+}
+
 void front_export_remove(struct front *front, struct export *export, void (*done)(void *arg),
                          void *arg)
 {

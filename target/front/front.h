@@ -77,6 +77,17 @@ void front_export_remove(struct front *front, struct export *export, void (*done
 void front_export_hold(struct export *export);
 void front_export_reservations(struct front *front, struct export *export, const uint8_t *bytes,
                                size_t length);
+/*
+ * The volume grew. Initiators hear of it with their next command, clients of NBD see it when they
+ * ask again.
+ */
+void front_export_resize(struct export *export, uint64_t size_bytes);
+/* What initiators hear with their next command. */
+enum front_news {
+    FRONT_SPACE_LOW,  /* the replicas' space passed its threshold: give back what is not needed */
+    FRONT_CACHE_LOST, /* what was answered but not flushed may be lost, as by a power failure */
+};
+void front_export_news(struct export *export, enum front_news news);
 struct exports *front_exports(struct front *front);
 struct front_counters front_counters(const struct front *front);
 /* For people: "127.0.0.1:3260", NULL past the last. */

@@ -8,6 +8,7 @@
 
 enum {
     NBD_CHUNK_OFFSET_BYTES = 8,
+    NBD_CHUNK_HOLE_BYTES = 12,
     NBD_CHUNK_ERROR_BYTES = 6,
     NBD_CHUNK_EXTENTS_BYTES = 4, /* the context, before the extents */
     NBD_CHUNK_EXTENTS_EXT_BYTES = 8,
@@ -62,10 +63,30 @@ void nbd_reply_done(const struct nbd_session *session, const struct nbd_header *
     ASSERT(!w.bad && writer_left(&w) == 0);
 }
 
+/* Ends with the first byte that is none; the checksums were computed over all of it anyway. */
+static bool all_zeros(const struct slice *data)
+{
+    return data->bytes[0] == 0 && memcmp(data->bytes, data->bytes + 1, data->length_bytes - 1) == 0;
+}
+
+static void reply_hole(const struct nbd_session *session, const struct nbd_header *header,
+                       struct tx *tx)
+{
+    struct writer w =
+        chunk(session, header, NBD_REPLY_TYPE_OFFSET_HOLE, NBD_CHUNK_HOLE_BYTES, 0, tx);
+    write_u64(&w, header->offset_bytes);
+    write_u32(&w, (uint32_t)header->length_bytes);
+    ASSERT(!w.bad && writer_left(&w) == 0);
+}
+
 void nbd_reply_data(const struct nbd_session *session, const struct nbd_header *header,
                     const struct slice *data, struct tx *tx)
 {
     ASSERT(header->type == NBD_CMD_READ && data->length_bytes == header->length_bytes);
+    if (session->structured && all_zeros(data)) {
+        reply_hole(session, header, tx);
+        return;
+    }
     if (session->structured) {
         struct writer w = chunk(session, header, NBD_REPLY_TYPE_OFFSET_DATA, NBD_CHUNK_OFFSET_BYTES,
                                 data->length_bytes, tx);
@@ -122,10 +143,16 @@ void nbd_reply_error(const struct nbd_session *session, const struct nbd_header 
              why, header->type, header->flags, header->offset_bytes, header->length_bytes,
              session->export->size_bytes);
     uint16_t length = (uint16_t)strlen(text);
-    struct writer w =
-        chunk(session, header, NBD_REPLY_TYPE_ERROR, NBD_CHUNK_ERROR_BYTES + length, 0, tx);
+    uint64_t end = session->export->size_bytes;
+    bool beyond = header->length_bytes > 0 &&
+                  (header->offset_bytes > end || header->length_bytes > end - header->offset_bytes);
+    uint16_t type = beyond ? NBD_REPLY_TYPE_ERROR_OFFSET : NBD_REPLY_TYPE_ERROR;
+    uint32_t total = NBD_CHUNK_ERROR_BYTES + length + (beyond ? NBD_CHUNK_OFFSET_BYTES : 0u);
+    struct writer w = chunk(session, header, type, total, 0, tx);
     write_u32(&w, nbd_error_of(status));
     write_u16(&w, length);
     write_bytes(&w, text, length);
+    if (beyond) /* where the first byte is that is not there */
+        write_u64(&w, header->offset_bytes > end ? header->offset_bytes : end);
     ASSERT(!w.bad && writer_left(&w) == 0);
 }

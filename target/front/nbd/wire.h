@@ -100,9 +100,11 @@ enum { NBD_REPLY_FLAG_DONE = 1u << 0 };
 enum { /* structured reply types */
        NBD_REPLY_TYPE_NONE = 0,
        NBD_REPLY_TYPE_OFFSET_DATA = 1,
+       NBD_REPLY_TYPE_OFFSET_HOLE = 2,
        NBD_REPLY_TYPE_BLOCK_STATUS = 5,
        NBD_REPLY_TYPE_BLOCK_STATUS_EXT = 6,
        NBD_REPLY_TYPE_ERROR = (1u << 15) + 1,
+       NBD_REPLY_TYPE_ERROR_OFFSET = (1u << 15) + 2,
 };
 
 /* What the client says first of an option; `length_bytes` of data follow. */

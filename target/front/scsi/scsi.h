@@ -35,6 +35,7 @@ enum scsi_status {
 /* Additional sense code and qualifier, as one number: ASC << 8 | ASCQ. */
 enum scsi_attention {
     SCSI_UA_POWER_ON = 0x2900,
+    SCSI_UA_CACHE_LOST = 0x2901, /* power on occurred */
     SCSI_UA_BUS_RESET = 0x2902,
     SCSI_UA_LUN_RESET = 0x2903,
     SCSI_UA_MODE_CHANGED = 0x2a01,
@@ -43,6 +44,7 @@ enum scsi_attention {
     SCSI_UA_REGISTRATIONS_PREEMPTED = 0x2a05,
     SCSI_UA_CAPACITY_CHANGED = 0x2a09,
     SCSI_UA_COMMANDS_CLEARED = 0x2f00,
+    SCSI_UA_SPACE_LOW = 0x3807, /* thin provisioning soft threshold reached */
 };
 
 /* One initiator port's view of a logical unit: what it must be told before its next command. */

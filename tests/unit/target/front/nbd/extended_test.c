@@ -52,8 +52,8 @@ static void expect_close(const char *why)
     ck_assert_str_eq(client.session.why, why);
 }
 
-/* The answer is one error chunk with this number. */
-static void ask_error(const char *hex, uint32_t error)
+/* The answer is one error chunk of this type with this number. */
+static void ask_error_of(uint16_t type, const char *hex, uint32_t error)
 {
     uint8_t bytes[CLIENT_TEXT_BYTES];
     struct nbd_chunk chunk;
@@ -61,11 +61,16 @@ static void ask_error(const char *hex, uint32_t error)
     ck_assert_int_eq(client_next(&client), SESSION_MORE);
     struct reader r = reader_of(bytes, client_receive(&client, bytes, sizeof(bytes)));
     ck_assert(nbd_chunk_decode(&r, true, &chunk));
-    ck_assert_uint_eq(chunk.type, NBD_REPLY_TYPE_ERROR);
+    ck_assert_uint_eq(chunk.type, type);
     ck_assert_uint_eq(chunk.flags, NBD_REPLY_FLAG_DONE);
     ck_assert_uint_eq(chunk.length_bytes, reader_left(&r));
     ck_assert_uint_eq(read_u32(&r), error);
     ck_assert_int_eq(client.session.state, NBD_TRANSMISSION);
+}
+
+static void ask_error(const char *hex, uint32_t error)
+{
+    ask_error_of(NBD_REPLY_TYPE_ERROR, hex, error);
 }
 
 START_TEST(they_are_granted_and_imply_structured_replies)
@@ -243,9 +248,10 @@ END_TEST
 
 START_TEST(block_status_payload_beyond_the_end)
 {
-    ask_error(EXT_REQUEST "0020 0007" COOKIE "0000000000001000 000000000000000c "
-                          "0000010000000000 00000001",
-              22);
+    ask_error_of(NBD_REPLY_TYPE_ERROR_OFFSET,
+                 EXT_REQUEST "0020 0007" COOKIE "0000000000001000 000000000000000c "
+                             "0000010000000000 00000001",
+                 22);
 }
 END_TEST
 

@@ -61,6 +61,51 @@ START_TEST(structured_data_is_one_final_chunk_with_its_offset)
 }
 END_TEST
 
+START_TEST(zeros_are_a_hole)
+{
+    struct slice data = slice_get(&client.bufs, 4);
+    memset(data.bytes, 0, 4);
+    client.session.structured = true;
+    nbd_reply_data(&client.session, &header, &data, &client.tx);
+    slice_release(&data);
+    client_expect(&client, CHUNK "0001 0002" COOKIE "0000000c 0000000000010000 00000004");
+}
+END_TEST
+
+START_TEST(zeros_but_for_the_last_byte_are_data)
+{
+    struct slice data = slice_get(&client.bufs, 4);
+    memcpy(data.bytes, "\0\0\0\1", 4);
+    client.session.structured = true;
+    nbd_reply_data(&client.session, &header, &data, &client.tx);
+    slice_release(&data);
+    client_expect(&client, CHUNK "0001 0001" COOKIE "0000000c 0000000000010000 00000001");
+}
+END_TEST
+
+START_TEST(zeros_in_a_simple_reply_are_data)
+{
+    struct slice data = slice_get(&client.bufs, 4);
+    memset(data.bytes, 0, 4);
+    nbd_reply_data(&client.session, &header, &data, &client.tx);
+    slice_release(&data);
+    client_expect(&client, SIMPLE "00000000" COOKIE "00000000");
+}
+END_TEST
+
+START_TEST(error_beyond_the_end_says_where)
+{
+    uint8_t bytes[CLIENT_TEXT_BYTES];
+    client.session.structured = true;
+    header.offset_bytes = client.vol.size_bytes - 2;
+    nbd_reply_error(&client.session, &header, -EINVAL, "too far", &client.tx);
+    size_t length = client_receive(&client, bytes, sizeof(bytes));
+    static const uint8_t end[] = {0, 0, 0, 0, 0, 0x10, 0, 0};
+    ck_assert_uint_eq(bytes[7], NBD_REPLY_TYPE_ERROR_OFFSET & 0xff);
+    ck_assert_mem_eq(bytes + length - 8, end, 8);
+}
+END_TEST
+
 START_TEST(data_goes_by_reference)
 {
     struct slice data = slice_get(&client.bufs, 4);
@@ -236,6 +281,10 @@ int main(void)
     tcase_add_test(tcase, empty_structured_read_is_a_none_chunk);
     tcase_add_test(tcase, data_follows_a_simple_reply);
     tcase_add_test(tcase, structured_data_is_one_final_chunk_with_its_offset);
+    tcase_add_test(tcase, zeros_are_a_hole);
+    tcase_add_test(tcase, zeros_but_for_the_last_byte_are_data);
+    tcase_add_test(tcase, zeros_in_a_simple_reply_are_data);
+    tcase_add_test(tcase, error_beyond_the_end_says_where);
     tcase_add_test(tcase, data_goes_by_reference);
     tcase_add_test(tcase, extents_of_several_runs);
     tcase_add_test(tcase, answer_is_done_with_the_last_context);
