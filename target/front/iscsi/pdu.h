@@ -6,8 +6,7 @@
 #ifndef STRAKE_FRONT_ISCSI_PDU_H
 #define STRAKE_FRONT_ISCSI_PDU_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "common/base/bytes.h"
 
 enum {
     PDU_BHS_BYTES = 48,
@@ -98,6 +97,21 @@ static inline uint32_t pdu_padding(uint32_t data_bytes)
     return (4 - data_bytes % 4) % 4;
 }
 
+/* Bytes 0-23, the same in every header segment. */
+struct pdu_head {
+    uint8_t opcode; /* and the immediate bit */
+    uint8_t flags;
+    uint8_t type[2]; /* bytes 2 and 3, the type's own */
+    uint32_t data_bytes;
+    uint64_t lun;
+    uint32_t itt;
+    uint32_t word; /* bytes 20-23, the type's own */
+};
+
+struct pdu_head pdu_head_decode(struct reader *r);
+void pdu_head_encode(struct writer *w, const struct pdu_head *p);
+/* Nothing but zeros is left. */
+void pdu_end_encode(struct writer *w);
 void pdu_lengths_decode(const uint8_t *bhs, struct pdu_lengths *p);
 
 #endif

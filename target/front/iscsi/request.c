@@ -2,52 +2,39 @@
 /* Decoding and encoding of what the initiator sends; each pair reads as the RFC's table does. */
 #include "target/front/iscsi/request.h"
 
-#include "common/base/bytes.h"
-
 /* Bytes 0-31; `type` takes bytes 2 and 3, the result is bytes 20-23. */
 static uint32_t request_read(struct reader *r, struct pdu_request *head, uint8_t type[2])
 {
-    uint8_t opcode = read_u8(r);
-    head->opcode = opcode & 0x3f;
-    head->immediate = opcode & 0x40;
-    head->flags = read_u8(r);
-    type[0] = read_u8(r);
-    type[1] = read_u8(r);
-    read_skip(r, 1);
-    head->data_bytes = read_u24(r);
-    head->lun = read_u64(r);
-    head->itt = read_u32(r);
-    uint32_t word = read_u32(r);
+    struct pdu_head p = pdu_head_decode(r);
+    memcpy(type, p.type, sizeof(p.type));
+    *head = (struct pdu_request){.opcode = p.opcode & 0x3f,
+                                 .immediate = p.opcode & 0x40,
+                                 .flags = p.flags,
+                                 .data_bytes = p.data_bytes,
+                                 .lun = p.lun,
+                                 .itt = p.itt};
     head->cmd_sn = read_u32(r);
     head->exp_stat_sn = read_u32(r);
-    return word;
+    return p.word;
 }
 
 static void request_write(struct writer *w, const struct pdu_request *head, const uint8_t type[2],
                           uint32_t word)
 {
     ASSERT(head->opcode < 0x40);
-    write_u8(w, (uint8_t)(head->opcode | (head->immediate ? 0x40 : 0)));
-    write_u8(w, head->flags);
-    write_u8(w, type[0]);
-    write_u8(w, type[1]);
-    write_u8(w, 0);
-    write_u24(w, head->data_bytes);
-    write_u64(w, head->lun);
-    write_u32(w, head->itt);
-    write_u32(w, word);
+    const struct pdu_head p = {.opcode = (uint8_t)(head->opcode | (head->immediate ? 0x40 : 0)),
+                               .flags = head->flags,
+                               .type = {type[0], type[1]},
+                               .data_bytes = head->data_bytes,
+                               .lun = head->lun,
+                               .itt = head->itt,
+                               .word = word};
+    pdu_head_encode(w, &p);
     write_u32(w, head->cmd_sn);
     write_u32(w, head->exp_stat_sn);
 }
 
 static const uint8_t no_type[2];
-
-/* Nothing but zeros is left. */
-static void request_end(struct writer *w)
-{
-    write_zeros(w, writer_left(w));
-    ASSERT(!w->bad && writer_length(w) == PDU_BHS_BYTES);
-}
 
 void pdu_nop_out_decode(const uint8_t *bhs, struct pdu_nop_out *p)
 {
@@ -61,7 +48,7 @@ void pdu_nop_out_encode(uint8_t *bhs, const struct pdu_nop_out *p)
 {
     struct writer w = writer_of(bhs, PDU_BHS_BYTES);
     request_write(&w, &p->head, no_type, p->ttt);
-    request_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_command_decode(const uint8_t *bhs, struct pdu_command *p)
@@ -78,7 +65,7 @@ void pdu_command_encode(uint8_t *bhs, const struct pdu_command *p)
     struct writer w = writer_of(bhs, PDU_BHS_BYTES);
     request_write(&w, &p->head, no_type, p->expected_bytes);
     write_bytes(&w, p->cdb, PDU_CDB_BYTES);
-    request_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_tmf_decode(const uint8_t *bhs, struct pdu_tmf *p)
@@ -97,7 +84,7 @@ void pdu_tmf_encode(uint8_t *bhs, const struct pdu_tmf *p)
     request_write(&w, &p->head, no_type, p->ref_itt);
     write_u32(&w, p->ref_cmd_sn);
     write_u32(&w, p->exp_data_sn);
-    request_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_login_decode(const uint8_t *bhs, struct pdu_login *p)
@@ -121,7 +108,7 @@ void pdu_login_encode(uint8_t *bhs, const struct pdu_login *p)
     ASSERT(p->isid < (uint64_t)1 << 48);
     head.lun = p->isid << 16 | p->tsih;
     request_write(&w, &head, type, (uint32_t)p->cid << 16);
-    request_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_text_decode(const uint8_t *bhs, struct pdu_text *p)
@@ -136,7 +123,7 @@ void pdu_text_encode(uint8_t *bhs, const struct pdu_text *p)
 {
     struct writer w = writer_of(bhs, PDU_BHS_BYTES);
     request_write(&w, &p->head, no_type, p->ttt);
-    request_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_data_out_decode(const uint8_t *bhs, struct pdu_data_out *p)
@@ -157,7 +144,7 @@ void pdu_data_out_encode(uint8_t *bhs, const struct pdu_data_out *p)
     write_u32(&w, 0);
     write_u32(&w, p->data_sn);
     write_u32(&w, p->offset_bytes);
-    request_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_logout_decode(const uint8_t *bhs, struct pdu_logout *p)
@@ -172,5 +159,5 @@ void pdu_logout_encode(uint8_t *bhs, const struct pdu_logout *p)
 {
     struct writer w = writer_of(bhs, PDU_BHS_BYTES);
     request_write(&w, &p->head, no_type, (uint32_t)p->cid << 16);
-    request_end(&w);
+    pdu_end_encode(&w);
 }

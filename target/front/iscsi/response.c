@@ -2,53 +2,38 @@
 /* Decoding and encoding of what the target sends; each pair reads as the RFC's table does. */
 #include "target/front/iscsi/response.h"
 
-#include "common/base/bytes.h"
-
 enum { PDU_FIXED = 0x80 /* byte 1 of the types that have no final bit of their own */ };
 
 /* Bytes 0-35; `type` takes bytes 2 and 3, the result is bytes 20-23. */
 static uint32_t response_read(struct reader *r, struct pdu_response *head, uint8_t type[2])
 {
-    read_skip(r, 1);
-    head->flags = read_u8(r);
-    type[0] = read_u8(r);
-    type[1] = read_u8(r);
-    read_skip(r, 1);
-    head->data_bytes = read_u24(r);
-    head->lun = read_u64(r);
-    head->itt = read_u32(r);
-    uint32_t word = read_u32(r);
+    struct pdu_head p = pdu_head_decode(r);
+    memcpy(type, p.type, sizeof(p.type));
+    *head = (struct pdu_response){
+        .flags = p.flags, .data_bytes = p.data_bytes, .lun = p.lun, .itt = p.itt};
     head->stat_sn = read_u32(r);
     head->exp_cmd_sn = read_u32(r);
     head->max_cmd_sn = read_u32(r);
-    return word;
+    return p.word;
 }
 
 static void response_write(struct writer *w, enum pdu_opcode opcode, uint8_t fixed,
                            const struct pdu_response *head, const uint8_t type[2], uint32_t word)
 {
-    write_u8(w, (uint8_t)opcode);
-    write_u8(w, head->flags | fixed);
-    write_u8(w, type[0]);
-    write_u8(w, type[1]);
-    write_u8(w, 0);
-    write_u24(w, head->data_bytes);
-    write_u64(w, head->lun);
-    write_u32(w, head->itt);
-    write_u32(w, word);
+    const struct pdu_head p = {.opcode = (uint8_t)opcode,
+                               .flags = head->flags | fixed,
+                               .type = {type[0], type[1]},
+                               .data_bytes = head->data_bytes,
+                               .lun = head->lun,
+                               .itt = head->itt,
+                               .word = word};
+    pdu_head_encode(w, &p);
     write_u32(w, head->stat_sn);
     write_u32(w, head->exp_cmd_sn);
     write_u32(w, head->max_cmd_sn);
 }
 
 static const uint8_t no_type[2];
-
-/* Nothing but zeros is left. */
-static void response_end(struct writer *w)
-{
-    write_zeros(w, writer_left(w));
-    ASSERT(!w->bad && writer_length(w) == PDU_BHS_BYTES);
-}
 
 void pdu_nop_in_decode(const uint8_t *bhs, struct pdu_nop_in *p)
 {
@@ -63,7 +48,7 @@ void pdu_nop_in_encode(uint8_t *bhs, const struct pdu_nop_in *p)
 {
     struct writer w = writer_of(bhs, PDU_BHS_BYTES);
     response_write(&w, PDU_NOP_IN, PDU_FIXED, &p->head, no_type, p->ttt);
-    response_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_scsi_response_decode(const uint8_t *bhs, struct pdu_scsi_response *p)
@@ -88,7 +73,7 @@ void pdu_scsi_response_encode(uint8_t *bhs, const struct pdu_scsi_response *p)
     write_u32(&w, p->exp_data_sn);
     write_zeros(&w, 4);
     write_u32(&w, p->residual_bytes);
-    response_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_tmf_response_decode(const uint8_t *bhs, struct pdu_tmf_response *p)
@@ -106,7 +91,7 @@ void pdu_tmf_response_encode(uint8_t *bhs, const struct pdu_tmf_response *p)
     struct writer w = writer_of(bhs, PDU_BHS_BYTES);
     const uint8_t type[2] = {p->response, 0};
     response_write(&w, PDU_TMF_RESPONSE, PDU_FIXED, &p->head, type, 0);
-    response_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_login_response_decode(const uint8_t *bhs, struct pdu_login_response *p)
@@ -132,7 +117,7 @@ void pdu_login_response_encode(uint8_t *bhs, const struct pdu_login_response *p)
     head.lun = p->isid << 16 | p->tsih;
     response_write(&w, PDU_LOGIN_RESPONSE, 0, &head, type, 0);
     write_u16(&w, p->status);
-    response_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_text_response_decode(const uint8_t *bhs, struct pdu_text_response *p)
@@ -147,7 +132,7 @@ void pdu_text_response_encode(uint8_t *bhs, const struct pdu_text_response *p)
 {
     struct writer w = writer_of(bhs, PDU_BHS_BYTES);
     response_write(&w, PDU_TEXT_RESPONSE, 0, &p->head, no_type, p->ttt);
-    response_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_data_in_decode(const uint8_t *bhs, struct pdu_data_in *p)
@@ -170,7 +155,7 @@ void pdu_data_in_encode(uint8_t *bhs, const struct pdu_data_in *p)
     write_u32(&w, p->data_sn);
     write_u32(&w, p->offset_bytes);
     write_u32(&w, p->residual_bytes);
-    response_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_logout_response_decode(const uint8_t *bhs, struct pdu_logout_response *p)
@@ -194,7 +179,7 @@ void pdu_logout_response_encode(uint8_t *bhs, const struct pdu_logout_response *
     write_zeros(&w, 4);
     write_u16(&w, p->time2wait);
     write_u16(&w, p->time2retain);
-    response_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_r2t_decode(const uint8_t *bhs, struct pdu_r2t *p)
@@ -216,7 +201,7 @@ void pdu_r2t_encode(uint8_t *bhs, const struct pdu_r2t *p)
     write_u32(&w, p->r2t_sn);
     write_u32(&w, p->offset_bytes);
     write_u32(&w, p->desired_bytes);
-    response_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_async_decode(const uint8_t *bhs, struct pdu_async *p)
@@ -242,7 +227,7 @@ void pdu_async_encode(uint8_t *bhs, const struct pdu_async *p)
     write_u16(&w, p->parameter[0]);
     write_u16(&w, p->parameter[1]);
     write_u16(&w, p->parameter[2]);
-    response_end(&w);
+    pdu_end_encode(&w);
 }
 
 void pdu_reject_decode(const uint8_t *bhs, struct pdu_reject *p)
@@ -262,5 +247,5 @@ void pdu_reject_encode(uint8_t *bhs, const struct pdu_reject *p)
     const uint8_t type[2] = {p->reason, 0};
     response_write(&w, PDU_REJECT, PDU_FIXED, &p->head, type, 0);
     write_u32(&w, p->data_sn);
-    response_end(&w);
+    pdu_end_encode(&w);
 }

@@ -2,8 +2,8 @@
 /*
  * Answers of the transmission phase. With extended headers each is an extended chunk; else a
  * structured one where the client asked for them and the answer carries something: data, extents or
- * the text of an error. A READ is answered in one chunk, as DF demands, whether it was set or not; a
- * chunk without data, if all of it is zeros.
+ * the text of an error. A READ is answered in one chunk, as DF demands, whether it was set or not;
+ * a chunk without data, if all of it is zeros.
  */
 #ifndef STRAKE_FRONT_NBD_REPLY_H
 #define STRAKE_FRONT_NBD_REPLY_H
