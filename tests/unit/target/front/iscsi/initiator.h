@@ -42,6 +42,27 @@ static inline void peer_login(struct peer *p)
     ck_assert_uint_eq(peer_take_response(p).status, SCSI_CHECK_CONDITION);
 }
 
+/* Peer two, another initiator port, past its first unit attention. */
+static inline void peer_login_two(void)
+{
+    static const uint8_t test_unit_ready[PDU_CDB_BYTES];
+    peer_open(&two);
+    two.isid++;
+    peer_login_with(&two, "", 0);
+    (void)peer_command(&two, PDU_FINAL, 0, test_unit_ready, NULL, 0);
+    (void)peer_take_response(&two);
+}
+
+/* The unit attention the next command of `p` meets: ASC << 8 | ASCQ, 0 for none. */
+static inline uint32_t peer_attention(struct peer *p)
+{
+    static const uint8_t test_unit_ready[PDU_CDB_BYTES];
+    (void)peer_command(p, PDU_FINAL, 0, test_unit_ready, NULL, 0);
+    if (peer_take_response(p).status == SCSI_GOOD)
+        return 0;
+    return (uint32_t)p->data[2 + 12] << 8 | p->data[2 + 13];
+}
+
 /* Of `blocks` blocks of 512 bytes. */
 static inline void cdb_rw10(uint8_t *cdb, uint8_t opcode, uint32_t lba, uint16_t blocks)
 {

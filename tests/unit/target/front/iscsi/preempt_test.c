@@ -6,17 +6,6 @@ enum { BLOCK = 512, KEY_ONE = 1, KEY_TWO = 2, REGISTER = 0, RESERVE = 1, PREEMPT
 
 static uint8_t data[BLOCK];
 
-/* Another initiator port, past its first unit attention. */
-static void login_two(void)
-{
-    static const uint8_t test_unit_ready[PDU_CDB_BYTES];
-    peer_open(&two);
-    two.isid++;
-    peer_login_with(&two, "", 0);
-    (void)peer_command(&two, PDU_FINAL, 0, test_unit_ready, NULL, 0);
-    (void)peer_take_response(&two);
-}
-
 static void send_out(struct peer *p, uint8_t action, uint8_t key, uint8_t action_key)
 {
     const uint8_t cdb[PDU_CDB_BYTES] = {0x5f, action, 3, 0, 0, 0, 0, 0, 24};
@@ -35,7 +24,7 @@ static void setup_reserved(void)
 {
     setup();
     peer_login(&one);
-    login_two();
+    peer_login_two();
     out(&one, REGISTER, 0, KEY_ONE);
     out(&two, REGISTER, 0, KEY_TWO);
     out(&two, RESERVE, KEY_TWO, 0);
@@ -51,16 +40,6 @@ static void wake_all(void)
     peer_pull(&one);
     if (two.conn)
         peer_pull(&two);
-}
-
-/* The unit attention the next command of `p` meets: ASC << 8 | ASCQ, 0 for none. */
-static uint32_t attention_of(struct peer *p)
-{
-    static const uint8_t test_unit_ready[PDU_CDB_BYTES];
-    (void)peer_command(p, PDU_FINAL, 0, test_unit_ready, NULL, 0);
-    if (peer_take_response(p).status == SCSI_GOOD)
-        return 0;
-    return (uint32_t)p->data[2 + 12] << 8 | p->data[2 + 13];
 }
 
 START_TEST(answer_waits_for_the_preempted_write)
@@ -79,17 +58,17 @@ START_TEST(preempted_is_told)
     send_out(&one, PREEMPT_AND_ABORT, KEY_ONE, KEY_TWO);
     peer_complete(&two, 0);
     wake_all();
-    ck_assert_uint_eq(attention_of(&two), SCSI_UA_REGISTRATIONS_PREEMPTED);
-    ck_assert_uint_eq(attention_of(&two), SCSI_UA_COMMANDS_CLEARED);
-    ck_assert_uint_eq(attention_of(&two), 0);
+    ck_assert_uint_eq(peer_attention(&two), SCSI_UA_REGISTRATIONS_PREEMPTED);
+    ck_assert_uint_eq(peer_attention(&two), SCSI_UA_COMMANDS_CLEARED);
+    ck_assert_uint_eq(peer_attention(&two), 0);
 }
 END_TEST
 
 START_TEST(preempted_writes_no_more)
 {
     send_out(&one, PREEMPT_AND_ABORT, KEY_ONE, KEY_TWO);
-    ck_assert_uint_eq(attention_of(&two), SCSI_UA_REGISTRATIONS_PREEMPTED);
-    ck_assert_uint_eq(attention_of(&two), SCSI_UA_COMMANDS_CLEARED);
+    ck_assert_uint_eq(peer_attention(&two), SCSI_UA_REGISTRATIONS_PREEMPTED);
+    ck_assert_uint_eq(peer_attention(&two), SCSI_UA_COMMANDS_CLEARED);
     (void)peer_write(&two, 8, 1, BLOCK, data, BLOCK, false);
     ck_assert_uint_eq(peer_take_response(&two).status, SCSI_RESERVATION_CONFLICT);
     ck_assert_uint_eq(two.held_count, 1);

@@ -34,6 +34,15 @@ static void failed(uint16_t asc)
     peer_silent(&one);
 }
 
+/* The next answer asks for this piece of the data. */
+static struct pdu_r2t asked(uint32_t offset, uint32_t length)
+{
+    struct pdu_r2t r2t = peer_take_r2t(&one);
+    ck_assert_uint_eq(r2t.offset_bytes, offset);
+    ck_assert_uint_eq(r2t.desired_bytes, length);
+    return r2t;
+}
+
 START_TEST(immediate_data_that_is_all_is_not_copied)
 {
     peer_login(&one);
@@ -49,9 +58,7 @@ START_TEST(data_asked_for_that_is_all_is_not_copied)
 {
     peer_login(&one);
     uint32_t itt = peer_write(&one, 0, 8, 4096, NULL, 0, false);
-    struct pdu_r2t r2t = peer_take_r2t(&one);
-    ck_assert_uint_eq(r2t.offset_bytes, 0);
-    ck_assert_uint_eq(r2t.desired_bytes, 4096);
+    struct pdu_r2t r2t = asked(0, 4096);
     peer_data_out(&one, itt, r2t.ttt, 0, 0, data, 4096, true);
     ck_assert_ptr_eq(one.held[0]->data.buf, one.rx.buf);
     written(4096);
@@ -77,9 +84,7 @@ START_TEST(rest_is_asked_for_after_the_first_burst)
 {
     peer_login(&one);
     uint32_t itt = peer_write(&one, 0, 160, 80 * KIB, data, 64 * KIB, false);
-    struct pdu_r2t r2t = peer_take_r2t(&one);
-    ck_assert_uint_eq(r2t.offset_bytes, 64 * KIB);
-    ck_assert_uint_eq(r2t.desired_bytes, 16 * KIB);
+    struct pdu_r2t r2t = asked(64 * KIB, 16 * KIB);
     ck_assert_uint_eq(r2t.r2t_sn, 0);
     peer_data_out(&one, itt, r2t.ttt, 0, 64 * KIB, data, 16 * KIB, true);
     written(80 * KIB);
@@ -91,9 +96,7 @@ START_TEST(less_unsolicited_data_than_allowed_is_made_up_for)
     peer_login(&one);
     uint32_t itt = peer_write(&one, 0, 16, 8192, NULL, 0, true);
     peer_data_out(&one, itt, PDU_TAG_NONE, 0, 0, data, 1024, true);
-    struct pdu_r2t r2t = peer_take_r2t(&one);
-    ck_assert_uint_eq(r2t.offset_bytes, 1024);
-    ck_assert_uint_eq(r2t.desired_bytes, 7168);
+    struct pdu_r2t r2t = asked(1024, 7168);
     peer_data_out(&one, itt, r2t.ttt, 0, 1024, data, 7168, true);
     written(8192);
 }

@@ -8,27 +8,6 @@ enum { COMPLETE = 0, NO_TASK = 1, NO_LUN = 2, NO_REASSIGN = 4, NOT_SUPPORTED = 5
 
 static uint8_t data[BLOCK];
 
-/* Another initiator, past its first unit attention. */
-static void login_two(void)
-{
-    static const uint8_t test_unit_ready[PDU_CDB_BYTES];
-    peer_open(&two);
-    two.isid++;
-    peer_login_with(&two, "", 0);
-    (void)peer_command(&two, PDU_FINAL, 0, test_unit_ready, NULL, 0);
-    (void)peer_take_response(&two);
-}
-
-/* The unit attention the next command of `p` meets: ASC << 8 | ASCQ, 0 for none. */
-static uint32_t attention_of(struct peer *p)
-{
-    static const uint8_t test_unit_ready[PDU_CDB_BYTES];
-    (void)peer_command(p, PDU_FINAL, 0, test_unit_ready, NULL, 0);
-    if (peer_take_response(p).status == SCSI_GOOD)
-        return 0;
-    return (uint32_t)p->data[2 + 12] << 8 | p->data[2 + 13];
-}
-
 START_TEST(command_at_the_disk_is_waited_for_and_not_answered)
 {
     peer_login(&one);
@@ -79,7 +58,7 @@ END_TEST
 START_TEST(abort_task_set_waits_for_all_of_the_session)
 {
     peer_login(&one);
-    login_two();
+    peer_login_two();
     (void)peer_read(&one, 0, 1, BLOCK);
     (void)peer_write(&one, 8, 1, BLOCK, data, BLOCK, false);
     (void)peer_read(&two, 0, 1, BLOCK);
@@ -90,14 +69,14 @@ START_TEST(abort_task_set_waits_for_all_of_the_session)
     ck_assert_uint_eq(peer_take_tmf(&one), COMPLETE);
     peer_complete(&two, 0);
     ck_assert_uint_eq(peer_take(&two), PDU_DATA_IN);
-    ck_assert_uint_eq(attention_of(&two), 0);
+    ck_assert_uint_eq(peer_attention(&two), 0);
 }
 END_TEST
 
 START_TEST(lun_reset_waits_for_other_sessions_and_wakes)
 {
     peer_login(&one);
-    login_two();
+    peer_login_two();
     (void)peer_write(&two, 0, 1, BLOCK, data, BLOCK, false);
     peer_tmf(&one, LUN_RESET, 0, 0);
     peer_silent(&one);
@@ -108,8 +87,8 @@ START_TEST(lun_reset_waits_for_other_sessions_and_wakes)
     ck_assert_ptr_eq(iscsi_node_ready(&node), one.conn);
     peer_pull(&one);
     ck_assert_uint_eq(peer_take_tmf(&one), COMPLETE);
-    ck_assert_uint_eq(attention_of(&two), SCSI_UA_LUN_RESET);
-    ck_assert_uint_eq(attention_of(&one), 0);
+    ck_assert_uint_eq(peer_attention(&two), SCSI_UA_LUN_RESET);
+    ck_assert_uint_eq(peer_attention(&one), 0);
 }
 END_TEST
 
@@ -131,40 +110,40 @@ END_TEST
 START_TEST(clear_task_set_tells_those_whose_commands_went)
 {
     peer_login(&one);
-    login_two();
+    peer_login_two();
     (void)peer_write(&two, 0, 1, BLOCK, NULL, 0, false);
     (void)peer_take_r2t(&two);
     peer_tmf(&one, CLEAR_TASK_SET, 0, 0);
     ck_assert_uint_eq(peer_take_tmf(&one), COMPLETE);
-    ck_assert_uint_eq(attention_of(&two), SCSI_UA_COMMANDS_CLEARED);
+    ck_assert_uint_eq(peer_attention(&two), SCSI_UA_COMMANDS_CLEARED);
 }
 END_TEST
 
 START_TEST(clear_task_set_of_nothing_tells_nobody)
 {
     peer_login(&one);
-    login_two();
+    peer_login_two();
     peer_tmf(&one, CLEAR_TASK_SET, 0, 0);
     ck_assert_uint_eq(peer_take_tmf(&one), COMPLETE);
-    ck_assert_uint_eq(attention_of(&two), 0);
+    ck_assert_uint_eq(peer_attention(&two), 0);
 }
 END_TEST
 
 START_TEST(warm_reset_tells_the_others)
 {
     peer_login(&one);
-    login_two();
+    peer_login_two();
     peer_tmf(&one, WARM, 0, 0);
     ck_assert_uint_eq(peer_take_tmf(&one), COMPLETE);
     ck_assert_int_eq(one.next, SESSION_MORE);
-    ck_assert_uint_eq(attention_of(&two), SCSI_UA_BUS_RESET);
+    ck_assert_uint_eq(peer_attention(&two), SCSI_UA_BUS_RESET);
 }
 END_TEST
 
 START_TEST(cold_reset_ends_every_session_of_the_target)
 {
     peer_login(&one);
-    login_two();
+    peer_login_two();
     peer_tmf(&one, COLD, 0, 0);
     ck_assert_uint_eq(peer_take_tmf(&one), COMPLETE);
     ck_assert_int_eq(one.next, SESSION_CLOSE);

@@ -4,20 +4,12 @@
 #define STRAKE_TESTS_ISCSI_WIRE_H
 
 #include "common/base/crc32c.h"
+#include "tests/lib/feed.h"
 #include "tests/unit/target/front/iscsi/peer.h"
 
 static inline void peer_feed(struct peer *p, const void *bytes, uint32_t length)
 {
-    const uint8_t *from = bytes;
-    while (length > 0) {
-        uint32_t room;
-        uint8_t *space = rx_space(&p->rx, &room);
-        uint32_t step = length < room ? length : room;
-        memcpy(space, from, step);
-        rx_filled(&p->rx, step);
-        from += step;
-        length -= step;
-    }
+    rx_feed(&p->rx, bytes, length);
 }
 
 static inline void digest_put(uint8_t to[4], uint32_t crc)
@@ -55,15 +47,7 @@ static inline void peer_send(struct peer *p, const uint8_t *bhs, const void *dat
 
 static inline void tx_take(struct tx *tx, uint8_t *to, uint32_t length)
 {
-    while (length > 0) {
-        struct iovec iov;
-        ck_assert_int_eq(tx_vectors(tx, &iov, 1), 1);
-        uint32_t step = iov.iov_len < length ? (uint32_t)iov.iov_len : length;
-        memcpy(to, iov.iov_base, step);
-        tx_sent(tx, step);
-        to += step;
-        length -= step;
-    }
+    ck_assert_uint_eq(tx_drain(tx, to, length), length);
 }
 
 static inline void digest_take(struct tx *tx, uint32_t crc)

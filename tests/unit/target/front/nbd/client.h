@@ -7,6 +7,7 @@
 #define STRAKE_TESTS_NBD_CLIENT_H
 
 #include "target/front/nbd/nbd.h"
+#include "tests/lib/feed.h"
 #include "tests/lib/suite.h"
 
 #include <string.h>
@@ -55,16 +56,7 @@ static inline size_t client_bytes_of(const char *hex, uint8_t *bytes)
 
 static inline void client_send_bytes(struct client *client, const void *bytes, size_t length)
 {
-    const uint8_t *next = bytes;
-    while (length > 0) {
-        uint32_t room;
-        uint8_t *space = rx_space(&client->rx, &room);
-        uint32_t step = room < length ? room : (uint32_t)length;
-        memcpy(space, next, step);
-        rx_filled(&client->rx, step);
-        next += step;
-        length -= step;
-    }
+    rx_feed(&client->rx, bytes, length);
 }
 
 static inline void client_send(struct client *client, const char *hex)
@@ -81,14 +73,8 @@ static inline enum session_next client_next(struct client *client)
 /* Everything the session has to send, at most `size` bytes. */
 static inline size_t client_receive(struct client *client, uint8_t *bytes, size_t size)
 {
-    size_t length = 0;
-    struct iovec iov;
-    while (tx_vectors(&client->tx, &iov, 1) == 1) {
-        ck_assert_uint_le(iov.iov_len, size - length);
-        memcpy(bytes + length, iov.iov_base, iov.iov_len);
-        length += iov.iov_len;
-        tx_sent(&client->tx, iov.iov_len);
-    }
+    size_t length = tx_drain(&client->tx, bytes, size);
+    ck_assert(tx_empty(&client->tx));
     return length;
 }
 
