@@ -317,19 +317,12 @@ void front_export_reservations(struct front *front, struct export *export, const
                                size_t length)
 {
     STATIC_ASSERT(sizeof(FRONT_RESERVATIONS_ROW) == sizeof(SCSI_RESERVATIONS_ROW), "one row");
+    if (scsi_unit_known(export->unit))
+        return;
     if (!scsi_reservations_load(export->unit, bytes, length))
         log_warn("volume %s: its SCSI reservations are not understood, and dropped", export->name);
     iscsi_node_wake_export(&front->node, export);
     conn_pump_ready(front);
-}
-
-void front_export_resize(struct export *export, uint64_t size_bytes)
-{
-    ASSERT(size_bytes >= export->size_bytes && size_bytes % BLOCK_BYTES == 0);
-    if (size_bytes == export->size_bytes)
-        return;
-    export->size_bytes = size_bytes;
-    scsi_unit_attention(export->unit, 0, SCSI_UA_CAPACITY_CHANGED);
 }
 
 void front_export_news(struct export *export, enum front_news news)

@@ -59,7 +59,7 @@ struct front_view {
 };
 struct export *front_view_add(struct front *front, struct volume *volume,
                               const struct front_view *view);
-/* The volume has grown: initiators are told. */
+/* The volume has grown: initiators are told; clients of NBD see it when they ask again. */
 void front_export_resize(struct front *front, struct export *export, uint64_t size_bytes);
 /*
  * `done` is called in a later turn, when no request of it is in flight and no session uses it any
@@ -71,17 +71,12 @@ void front_export_remove(struct front *front, struct export *export, void (*done
  * SCSI reservations that outlive the target are the row FRONT_RESERVATIONS_ROW of the volume's
  * book. Whoever adds an export whose book is not read yet calls _hold at once: iSCSI commands that
  * a reservation might forbid wait until front_export_reservations gives what the row has (nothing:
- * there is none).
+ * there is none). Said again, it changes nothing: what is here is newer.
  */
 #define FRONT_RESERVATIONS_ROW "reservations"
 void front_export_hold(struct export *export);
 void front_export_reservations(struct front *front, struct export *export, const uint8_t *bytes,
                                size_t length);
-/*
- * The volume grew. Initiators hear of it with their next command, clients of NBD see it when they
- * ask again.
- */
-void front_export_resize(struct export *export, uint64_t size_bytes);
 /* What initiators hear with their next command. */
 enum front_news {
     FRONT_SPACE_LOW,  /* the replicas' space passed its threshold: give back what is not needed */

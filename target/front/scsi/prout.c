@@ -111,6 +111,12 @@ static enum scsi_next save(struct scsi_command *command)
     return scsi_row_submit(command);
 }
 
+/* A snapshot has no row of its own: what is said of it goes with the target. */
+static bool may_keep(const struct prout *p)
+{
+    return !(p->flags & APTPL) || p->unit->export->generation == 0;
+}
+
 static void changed(struct prout *p, bool counts)
 {
     p->all->version++;
@@ -206,6 +212,8 @@ static enum scsi_next do_register(struct prout *p)
         return scsi_conflict(p->command);
     if (p->mine && p->flags & SPEC_I_PT)
         return scsi_fail_parameter(p->command, FLAGS_AT, 3);
+    if (!may_keep(p))
+        return scsi_fail_parameter(p->command, FLAGS_AT, 0);
     if (!p->mine && p->action_key == 0)
         return scsi_good(p->command);
     if (!p->mine) {
@@ -331,6 +339,8 @@ static enum scsi_next do_move(struct prout *p)
         return scsi_conflict(p->command);
     if (p->action_key == 0)
         return scsi_fail_parameter(p->command, ACTION_KEY_AT, 7);
+    if (!may_keep(p))
+        return scsi_fail_parameter(p->command, MOVE_FLAGS_AT, 0);
     if (p->target_port != TARGET_PORT)
         return scsi_fail_parameter(p->command, MOVE_PORT_AT, 7);
     if (!scsi_port_decode(&p->ids, &port, &whole) || !whole || reader_left(&p->ids) > 0 ||

@@ -79,7 +79,7 @@ static uint32_t attention(void)
 START_TEST(growth_is_told_once_and_seen)
 {
     ck_assert_uint_eq(attention(), SCSI_UA_POWER_ON);
-    front_export_resize(export, 2 * VOLUME_BYTES);
+    front_export_resize(front, export, 2 * VOLUME_BYTES);
     ck_assert_uint_eq(export->size_bytes, 2 * VOLUME_BYTES);
     ck_assert_uint_eq(attention(), SCSI_UA_CAPACITY_CHANGED);
     ck_assert_uint_eq(attention(), 0);
@@ -89,7 +89,7 @@ END_TEST
 START_TEST(same_size_is_no_news)
 {
     ck_assert_uint_eq(attention(), SCSI_UA_POWER_ON);
-    front_export_resize(export, VOLUME_BYTES);
+    front_export_resize(front, export, VOLUME_BYTES);
     ck_assert_uint_eq(attention(), 0);
 }
 END_TEST
@@ -119,6 +119,17 @@ START_TEST(held_export_waits_for_its_reservations)
 }
 END_TEST
 
+START_TEST(reservations_are_given_once)
+{
+    static const uint8_t row[] = {1, 0, 0, 1, 0, 0, 0, 0, 0,   0,   0,   9,   0,
+                                  0, 0, 0, 0, 0, 0, 7, 5, 'i', 'q', 'n', '.', 'x'};
+    front_export_hold(export);
+    front_export_reservations(front, export, row, sizeof(row));
+    front_export_reservations(front, export, NULL, 0);
+    ck_assert_uint_eq(scsi_registration_count(&export->unit->reservations), 1);
+}
+END_TEST
+
 START_TEST(row_nobody_understands_reserves_nothing)
 {
     static const uint8_t row[] = {0xff};
@@ -140,6 +151,7 @@ int main(void)
     tcase_add_test(tcase, same_size_is_no_news);
     tcase_add_test(tcase, news_are_attentions);
     tcase_add_test(tcase, held_export_waits_for_its_reservations);
+    tcase_add_test(tcase, reservations_are_given_once);
     tcase_add_test(tcase, row_nobody_understands_reserves_nothing);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -132,6 +132,17 @@ START_TEST(row_that_is_dropped_gives_its_buffer_back)
 }
 END_TEST
 
+START_TEST(snapshot_keeps_nothing)
+{
+    export.generation = 3;
+    ck_assert_int_eq(keep(A, KEY_A), SCSI_CHECK_CONDITION);
+    ck_assert_bad_parameter(20, 0u);
+    ck_assert_int_eq(out(A, OUT_REGISTER, 0, 0, KEY_A), SCSI_GOOD);
+    ck_assert_good(0x5e, 2, 0, 0, 0, 0, 0, 0, 0xff, 0);
+    ck_assert_uint_eq(command.data_in.bytes[2], 0x1c);
+}
+END_TEST
+
 START_TEST(commands_wait_until_the_book_is_read)
 {
     scsi_reservations_await(&unit);
@@ -178,6 +189,7 @@ int main(void)
     tcase_add_test(tcase, row_that_failed_is_written_next_time);
     tcase_add_test(tcase, row_is_as_new_as_its_submission);
     tcase_add_test(tcase, row_that_is_dropped_gives_its_buffer_back);
+    tcase_add_test(tcase, snapshot_keeps_nothing);
     tcase_add_test(tcase, commands_wait_until_the_book_is_read);
     tcase_add_test(tcase, what_no_reservation_forbids_does_not_wait);
     tcase_add_test(tcase, row_that_is_not_understood_is_nobody);
