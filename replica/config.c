@@ -25,6 +25,8 @@ const char replica_config_help[] =
     "\n"
     "  --pool DIR            the pool: an existing directory, best on a file system of its own.\n"
     "                        An empty one is made into a pool; one process serves it at a time\n"
+    "  --expect-pool UUID    refuse any other pool, and make none: what should be mounted at DIR\n"
+    "                        may not be (the pool's UUID is in the log, and in the file DIR/pool)\n"
     "  --listen ADDRESS      where targets connect: HOST:PORT, [IPV6]:PORT or unix:PATH\n"
     "                        (default 127.0.0.1:10900). Port 0: any free one, see --address-file.\n"
     "                        Without --tls-dir use a network that only targets reach\n"
@@ -89,6 +91,10 @@ static int option_set(struct replica_config *config, int option, const char *val
     case 'p':
         config->pool = value;
         return 0;
+    case 'x':
+        if (uuid_parse(value, &config->expected) && !uuid_is_zero(&config->expected))
+            return 0;
+        return error_set(error, "--expect-pool: '%s' is not a UUID", value);
     case 'l':
         config->listen = value;
         return 0;
@@ -137,19 +143,13 @@ int replica_config_parse(struct replica_config *config, int argc, char *const ar
                          struct error *error)
 {
     static const struct option options[] = {
-        {"pool", required_argument, NULL, 'p'},
-        {"listen", required_argument, NULL, 'l'},
-        {"engine", required_argument, NULL, 'e'},
-        {"memory", required_argument, NULL, 'm'},
-        {"address-file", required_argument, NULL, 'a'},
-        {"tls-dir", required_argument, NULL, 't'},
-        {"target", required_argument, NULL, 'T'},
-        {"user", required_argument, NULL, 'u'},
-        {"no-seccomp", no_argument, NULL, 's'},
-        {"log-level", required_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
+        {"pool", required_argument, NULL, 'p'},      {"expect-pool", required_argument, NULL, 'x'},
+        {"listen", required_argument, NULL, 'l'},    {"engine", required_argument, NULL, 'e'},
+        {"memory", required_argument, NULL, 'm'},    {"address-file", required_argument, NULL, 'a'},
+        {"tls-dir", required_argument, NULL, 't'},   {"target", required_argument, NULL, 'T'},
+        {"user", required_argument, NULL, 'u'},      {"no-seccomp", no_argument, NULL, 's'},
+        {"log-level", required_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},         {NULL, 0, NULL, 0},
     };
     *config = (struct replica_config){.listen = "127.0.0.1:10900",
                                       .engine = STORE_ENGINE_AUTO,

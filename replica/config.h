@@ -18,6 +18,7 @@ struct replica_config {
     uint32_t target_count;                    /* 0: whoever has one */
     const char *user; /* to become when all is open; NULL: stay who we are */
     bool no_seccomp;
+    struct uuid expected; /* zero: any */
     enum store_engine engine;
     enum log_level log_level;
     uint64_t memory_bytes;

@@ -122,13 +122,16 @@ static int write_address_file(const char *path, const char *address, struct erro
 
 static int start_replica(struct error *error)
 {
-    const struct replica_settings settings = {.store = {.directory = process.config.pool,
-                                                        .engine = process.config.engine,
-                                                        .requests_max = STORE_REQUESTS,
-                                                        .may_wait = true},
-                                              .tls = process.tls,
-                                              .targets = process.config.targets,
-                                              .target_count = process.config.target_count};
+    const struct uuid *expected = &process.config.expected;
+    const struct replica_settings settings = {
+        .store = {.directory = process.config.pool,
+                  .expected = uuid_is_zero(expected) ? NULL : expected,
+                  .engine = process.config.engine,
+                  .requests_max = STORE_REQUESTS,
+                  .may_wait = true},
+        .tls = process.tls,
+        .targets = process.config.targets,
+        .target_count = process.config.target_count};
     process.replica = replica_new(&settings, &process.loop, &process.sender, &process.bufs, error);
     return process.replica ? 0 : -1;
 }

@@ -69,7 +69,7 @@ static void ping(struct connection *connection, const struct answer *to)
 /* What is there is told; what is being made is not there yet. */
 static bool is_listed(const struct volume *volume)
 {
-    return volume->known && volume->state != VOLUME_CREATING && volume->state != VOLUME_MADE;
+    return volume->known && volume->state != VOLUME_CREATING;
 }
 
 static void list_send(struct connection *connection, const struct answer *to, struct writer *w,
@@ -129,41 +129,18 @@ static void on_created(void *arg, int status)
     struct replica *replica = volume->replica;
     replica->job_count--;
     if (status == 0) {
-        volume->state = VOLUME_MADE;
-        replica->made_count++;
-        catalogue_start_made(replica);
+        char uuid[UUID_TEXT_BYTES];
+        uuid_format(&volume->uuid, uuid);
+        volume->state = VOLUME_CLOSED;
+        log_info("volume %s (%s): made, %llu bytes", replica_volume_name(volume), uuid,
+                 (unsigned long long)volume->entry.config.size_bytes);
+        reply_later(replica, &volume->answer, FRAME_OK);
     } else {
         log_warn("volume %s: cannot be made (%s)", replica_volume_name(volume), strerror(-status));
         reply_later(replica, &volume->answer, status_of(status));
         replica_volume_free(volume);
     }
     replica_settle(replica);
-}
-
-static void start_made(struct replica *replica, struct volume *volume)
-{
-    char uuid[UUID_TEXT_BYTES];
-    uuid_format(&volume->uuid, uuid);
-    replica->made_count--;
-    replica_volume_start(volume);
-    if (volume->state == VOLUME_SERVING)
-        log_info("volume %s (%s): made, %llu bytes", replica_volume_name(volume), uuid,
-                 (unsigned long long)volume->entry.config.size_bytes);
-    reply_later(replica, &volume->answer,
-                volume->state == VOLUME_SERVING ? FRAME_OK : FRAME_FAILED);
-}
-
-void catalogue_start_made(struct replica *replica)
-{
-    if (replica->made_count == 0)
-        return;
-    LIST_FOR_EACH (node, &replica->volumes) {
-        struct volume *volume = CONTAINER_OF(node, struct volume, node);
-        if (pool_free_count(&replica->ios) < IOS_PER_VOLUME)
-            return;
-        if (volume->state == VOLUME_MADE)
-            start_made(replica, volume);
-    }
 }
 
 static void create_begin(struct connection *connection, const struct answer *to,
@@ -179,7 +156,7 @@ static void create_begin(struct connection *connection, const struct answer *to,
     volume->known = true;
     volume->answer = *to;
     replica->job_count++;
-    store_volume_create(replica->store, &volume->uuid, size_bytes, service_drl_bytes(size_bytes),
+    store_volume_create(replica->store, &volume->uuid, service_drl_bytes(size_bytes),
                         service_plane_bytes(size_bytes), record, on_created, volume);
 }
 
@@ -200,12 +177,13 @@ static void create(struct connection *connection, const struct answer *to,
     const struct volume *volume = replica_volume_find(replica, &wish.config.volume);
     if (volume) {
         bool same = volume->known && uuid_equal(&volume->entry.member, &wish.member);
-        bool busy = volume->state == VOLUME_CREATING || volume->state == VOLUME_MADE;
-        bool serving = volume->state == VOLUME_SERVING;
+        bool busy = volume->state == VOLUME_CREATING;
+        bool served = volume->state != VOLUME_REFUSED && volume->state != VOLUME_DELETED &&
+                      volume->state != VOLUME_DELETING && !volume->deleting;
         reply(connection, to,
-              same && busy      ? FRAME_BUSY
-              : same && serving ? FRAME_OK
-                                : FRAME_EXISTS,
+              same && busy     ? FRAME_BUSY
+              : same && served ? FRAME_OK
+                               : FRAME_EXISTS,
               NULL);
         return;
     }
@@ -219,13 +197,11 @@ static void create(struct connection *connection, const struct answer *to,
     create_begin(connection, to, &wish);
 }
 
-static void on_deleted(void *arg, int status)
+void catalogue_deleted(struct volume *volume, int status)
 {
-    struct volume *volume = arg;
     struct replica *replica = volume->replica;
     char uuid[UUID_TEXT_BYTES];
     uuid_format(&volume->uuid, uuid);
-    replica->job_count--;
     if (status == 0) {
         volume->state = VOLUME_DELETED;
         replica->volume_count--;
@@ -237,23 +213,8 @@ static void on_deleted(void *arg, int status)
         log_warn("volume %s (%s): cannot be deleted (%s)", replica_volume_name(volume), uuid,
                  strerror(-status));
     }
+    volume->deleting = false;
     reply_later(replica, &volume->answer, status_of(status));
-    replica_settle(replica);
-}
-
-void catalogue_settle(struct replica *replica, struct volume *volume)
-{
-    ASSERT(volume->state == VOLUME_CLOSING);
-    if (volume->io_count > 0)
-        return;
-    const struct message_create record_of = {.member = volume->entry.member,
-                                             .config = volume->entry.config};
-    uint8_t record[META_BYTES];
-    service_meta_format(record, &record_of, store_boot_id(replica->store));
-    replica_volume_stop(volume);
-    volume->state = VOLUME_DELETING;
-    replica->job_count++;
-    store_volume_delete(replica->store, &volume->uuid, record, on_deleted, volume);
 }
 
 /* FRAME_OK: go on with deleting it. */
@@ -261,21 +222,27 @@ static uint32_t delete_status(const struct volume *volume, const struct config *
 {
     if (!volume)
         return FRAME_NO_VOLUME;
+    if (volume->deleting)
+        return FRAME_BUSY;
+    const struct config *config = &volume->entry.config;
     switch (volume->state) {
     case VOLUME_CREATING:
-    case VOLUME_MADE:
-    case VOLUME_CLOSING:
     case VOLUME_DELETING:
         return FRAME_BUSY;
     case VOLUME_SERVING:
-        /* A target that missed what happened since must not take the data away. */
-        return config_compare(tombstone, service_config(volume->service)) < 0 ? FRAME_STALE
-                                                                              : FRAME_OK;
+        config = service_config(volume->service);
+        break;
+    case VOLUME_CLOSED:
+    case VOLUME_OPENING:
+    case VOLUME_OPENED:
+    case VOLUME_ENDING:
+        break;
     case VOLUME_REFUSED:
     case VOLUME_DELETED:
         return FRAME_OK;
     }
-    UNREACHABLE();
+    /* A target that missed what happened since must not take the data away. */
+    return config_compare(tombstone, config) < 0 ? FRAME_STALE : FRAME_OK;
 }
 
 static void delete (struct connection *connection, const struct answer *to,
@@ -299,8 +266,8 @@ static void delete (struct connection *connection, const struct answer *to,
     volume->entry.config = wish.config;
     volume->known = true;
     volume->answer = *to;
-    volume->state = VOLUME_CLOSING;
-    catalogue_settle(replica, volume);
+    volume->deleting = true;
+    replica_volume_settle(volume);
 }
 
 void catalogue_frame(struct connection *connection, const struct frame *frame)

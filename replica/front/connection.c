@@ -32,6 +32,7 @@ static struct session *session_new(struct connection *connection, uint32_t numbe
     session->volume = volume;
     list_append(bucket_of(connection, number), &session->node);
     connection->session_count++;
+    volume->session_count++;
     return session;
 }
 
@@ -39,6 +40,7 @@ static void session_free(struct connection *connection, struct session *session)
 {
     ASSERT(connection->session_count > 0);
     connection->session_count--;
+    session->volume->session_count--;
     list_remove(&session->node);
     free(session);
 }
@@ -88,6 +90,8 @@ void connections_forget_volume(struct replica *replica, struct volume *volume)
         }
         if (found && volume->service)
             replica_volume_disconnect(volume, connection->id);
+        if (found)
+            replica_volume_forget(volume, connection->id);
     }
 }
 
@@ -103,9 +107,11 @@ void connection_end(struct connection *connection, const char *why)
         struct list *node;
         while ((node = list_pop(&connection->sessions[b]))) {
             struct session *session = CONTAINER_OF(node, struct session, node);
-            if (session->volume->service)
-                replica_volume_disconnect(session->volume, connection->id);
+            struct volume *volume = session->volume;
             session_free(connection, session);
+            replica_volume_forget(volume, connection->id);
+            if (volume->service)
+                replica_volume_disconnect(volume, connection->id);
         }
     }
     ASSERT(connection->session_count == 0);
@@ -138,7 +144,8 @@ static struct session *session_bind(struct connection *connection, const struct 
         status = FRAME_INVALID;
     else if (volume && volume->state == VOLUME_REFUSED)
         status = FRAME_FAILED;
-    else if (!volume || volume->state != VOLUME_SERVING)
+    else if (!volume || volume->deleting || volume->state == VOLUME_CREATING ||
+             volume->state == VOLUME_DELETING || volume->state == VOLUME_DELETED)
         status = FRAME_NO_VOLUME;
     else if (!session && connection->session_count == SESSIONS_MAX)
         status = FRAME_BUSY;
@@ -158,9 +165,18 @@ static void session_frame(struct connection *connection, const struct frame *fra
             refuse(connection, frame, FRAME_NO_VOLUME);
         return;
     }
-    replica_volume_frame(session->volume, connection->id, frame);
-    if (frame->type == FRAME_CLOSE)
+    struct volume *volume = session->volume;
+    if (frame->type == FRAME_OPEN && volume->state != VOLUME_SERVING) {
+        replica_volume_wait(volume, connection->id, frame);
+        return;
+    }
+    bool ends = frame->type == FRAME_CLOSE;
+    if (ends)
         session_free(connection, session);
+    if (volume->service)
+        replica_volume_frame(volume, connection->id, frame);
+    else
+        refuse(connection, frame, ends ? FRAME_OK : FRAME_FAILED);
 }
 
 static void greet(struct connection *connection, const struct frame *frame)

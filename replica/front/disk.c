@@ -40,14 +40,10 @@ static void disk_done(struct store_req *req)
     disk->io.length_bytes = req->length_bytes;
     disk->io.reply = req->reply;
     disk->io.lineage = req->lineage;
-    if (req->op == STORE_READ && req->status == 0)
-        slice_crc_fill(&disk->io.data);
     ASSERT(volume->io_count > 0 && replica->io_count > 0);
     volume->io_count--;
     replica->io_count--;
     replica_volume_io_done(volume, &disk->io);
-    if (volume->state == VOLUME_CLOSING)
-        catalogue_settle(replica, volume);
     replica_settle(replica);
 }
 
@@ -65,7 +61,6 @@ void disk_start(struct volume *volume, struct service_io *io)
         .op = ops[io->kind],
         .volume = volume->store,
         .fua = io->fua && (io->kind == SERVICE_WRITE || io->kind == SERVICE_ZERO),
-        .no_hole = io->no_hole,
         .more = io->more,
         .all_incomplete = io->all_incomplete,
         .verify = io->verify,

@@ -42,18 +42,20 @@ static bool is_reply_pending(const struct replica *replica)
 
 static void stop_advance(struct replica *replica, bool in_time)
 {
-    if (replica->stopped || replica->io_count > 0 || replica->job_count > 0)
+    if (replica->stopped || replica->ending || replica->io_count > 0 || replica->job_count > 0)
         return;
     if (in_time && is_reply_pending(replica))
         return;
     /* From here on a connection that ends comes back here and finds nothing to do. */
-    replica->stopped = true;
+    replica->ending = true;
     for (uint32_t slot = 0; slot < CONNECTIONS_MAX; slot++) {
         if (replica->connections[slot])
             connection_end(replica->connections[slot], NULL);
     }
-    /* Sessions that ended may have had a last word for the disk. */
-    replica->stopped = replica->io_count == 0;
+    replica->ending = false;
+    /* Sessions that ended may have had a last word for the disk, and volumes are being closed. */
+    replica->stopped =
+        replica->io_count == 0 && replica->job_count == 0 && replica->open_count == 0;
     if (replica->stopped) {
         loop_timer_stop(&replica->grace);
         loop_defer(replica->loop, &replica->tell_stopped);
@@ -62,7 +64,7 @@ static void stop_advance(struct replica *replica, bool in_time)
 
 void replica_settle(struct replica *replica)
 {
-    catalogue_start_made(replica);
+    replica_volumes_start(replica);
     if (replica->stopping)
         stop_advance(replica, true);
     else if (replica->held_count > 0)
@@ -99,9 +101,11 @@ void replica_stop(struct replica *replica, void (*done)(void *arg), void *arg)
 }
 
 /* One entry of the pool. What is known of it is in its metadata, unless both copies are bad. */
-static void on_each(void *arg, const struct uuid *uuid, bool deleted, const uint8_t *const meta[2])
+static void on_each(void *arg, const struct uuid *uuid, enum store_kept kept,
+                    const uint8_t *const meta[2])
 {
     struct replica *replica = arg;
+    bool deleted = kept == STORE_DELETED;
     struct volume *volume =
         replica_volume_new(replica, uuid, deleted ? VOLUME_DELETED : VOLUME_REFUSED);
     const char *why;
@@ -110,6 +114,9 @@ static void on_each(void *arg, const struct uuid *uuid, bool deleted, const uint
         volume->known = false;
         why = "its metadata is another volume's";
     }
+    if (volume->known && !deleted)
+        volume->state = VOLUME_CLOSED;
+    volume->unclean = kept == STORE_UNCLEAN;
     if (volume->known)
         return;
     char text[UUID_TEXT_BYTES];
@@ -118,12 +125,13 @@ static void on_each(void *arg, const struct uuid *uuid, bool deleted, const uint
              deleted ? "the record of its deletion cannot be read" : "cannot be served", why);
 }
 
-static void start_all(struct replica *replica)
+/* What a killed process left is looked after now: how its writes ended, and their checksums. */
+static void open_unclean(struct replica *replica)
 {
     LIST_FOR_EACH (node, &replica->volumes) {
         struct volume *volume = CONTAINER_OF(node, struct volume, node);
-        if (volume->state == VOLUME_REFUSED && volume->known)
-            replica_volume_start(volume);
+        if (volume->state == VOLUME_CLOSED && volume->unclean)
+            replica_volume_open(volume);
     }
 }
 
@@ -154,7 +162,9 @@ struct replica *replica_new(const struct replica_settings *settings, struct loop
     list_init(&replica->volumes);
     loop_timer_init(&replica->grace, loop, on_grace_over);
     loop_task_init(&replica->tell_stopped, on_stopped);
-    replica->store = store_open(&settings->store, loop, error);
+    struct store_settings store = settings->store;
+    store.bufs = bufs;
+    replica->store = store_open(&store, loop, error);
     if (!replica->store) {
         free(replica);
         return NULL;
@@ -171,7 +181,7 @@ struct replica *replica_new(const struct replica_settings *settings, struct loop
         release_all(replica);
         return NULL;
     }
-    start_all(replica);
+    open_unclean(replica);
     char uuid[UUID_TEXT_BYTES];
     uuid_format(replica_pool_uuid(replica), uuid);
     log_info("pool %s (%s): %u volumes, disk by %s", settings->store.directory, uuid,
@@ -182,6 +192,7 @@ struct replica *replica_new(const struct replica_settings *settings, struct loop
 void replica_free(struct replica *replica)
 {
     ASSERT(replica->stopped && replica->io_count == 0 && replica->job_count == 0);
+    ASSERT(replica->open_count == 0);
     release_all(replica);
 }
 

@@ -26,12 +26,22 @@ STATIC_ASSERT(IOS_RESERVE >= 4 * SERVICE_IOS_PER_FRAME, "room beyond one frame's
 
 enum volume_state {
     VOLUME_CREATING, /* its files are being made; `answer` waits */
-    VOLUME_MADE,     /* waits for room to start; `answer` waits */
+    VOLUME_CLOSED,   /* nobody uses it */
+    VOLUME_OPENING,  /* its files are being opened; `opens` wait */
+    VOLUME_OPENED,   /* waits for room to start its service; `opens` wait */
     VOLUME_SERVING,  /* has a service */
     VOLUME_REFUSED,  /* cannot be served; the log says why */
-    VOLUME_CLOSING,  /* is deleted when its last I/O has ended; `answer` waits */
+    VOLUME_ENDING,   /* is being closed; `opens` wait */
     VOLUME_DELETING, /* its files are being removed; `answer` waits */
     VOLUME_DELETED,  /* only the record is left */
+};
+
+/* An OPEN that waits until the volume is served. */
+struct open_wait {
+    struct list node;
+    uint64_t connection;
+    struct frame frame; /* its body is `body` */
+    uint8_t body[MESSAGE_BYTES_MAX];
 };
 
 /* Who waits for the end of a job. */
@@ -46,12 +56,17 @@ struct volume {
     struct replica *replica;
     enum volume_state state;
     struct uuid uuid;
-    /* Of SERVING the configuration is the service's; of CLOSING and after the tombstone. */
+    /* Of SERVING the configuration is the service's; when `deleting` the tombstone. */
     struct message_volume entry;
     bool known;                 /* `entry` is filled: not when both metadata copies are bad */
     struct store_volume *store; /* owned; NULL unless open */
-    struct service *service;    /* owned; NULL unless SERVING or CLOSING */
+    struct service *service;    /* owned; NULL unless SERVING */
     uint32_t io_count;          /* disk operations under way */
+    uint32_t session_count;     /* of all connections */
+    struct list opens;          /* struct open_wait, owned */
+    bool refused;               /* ENDING: its service could not be started */
+    bool unclean;               /* found so at the start */
+    bool deleting;              /* wanted: `answer` waits */
     struct answer answer;
 };
 
@@ -90,13 +105,15 @@ struct replica {
     struct pool ios;                                 /* struct disk_io */
     struct list volumes;                             /* struct volume, owned */
     uint32_t volume_count;                           /* all but the deleted */
-    uint32_t made_count;                             /* in state MADE */
+    uint32_t opened_count;                           /* in state OPENED */
+    uint32_t open_count;                             /* OPENING to ENDING */
     struct connection *connections[CONNECTIONS_MAX]; /* owned; NULL where free */
     uint64_t connection_serial;
     uint32_t held_count;
     uint32_t io_count;
     uint32_t job_count;
     bool stopping;
+    bool ending; /* connections are being ended */
     bool stopped;
     void (*on_stopped)(void *arg);
     void *on_stopped_arg;
@@ -123,24 +140,29 @@ void connections_forget_volume(struct replica *replica, struct volume *volume);
 
 /* catalogue.c: the frames of session 0 */
 void catalogue_frame(struct connection *connection, const struct frame *frame);
-/* A volume whose deletion waits: goes on when its last I/O has ended. */
-void catalogue_settle(struct replica *replica, struct volume *volume);
-/* Volumes that were made start as soon as there is room. */
-void catalogue_start_made(struct replica *replica);
 
 /* volume.c */
 struct volume *replica_volume_new(struct replica *replica, const struct uuid *uuid,
                                   enum volume_state state);
 struct volume *replica_volume_find(struct replica *replica, const struct uuid *uuid);
 void replica_volume_free(struct volume *volume);
-/* Opens its files and starts its service: SERVING, or REFUSED and the log says why. */
-void replica_volume_start(struct volume *volume);
-/* No I/O is under way. */
-void replica_volume_stop(struct volume *volume);
+/* Opens its files and then starts its service: SERVING, or REFUSED and the log says why. */
+void replica_volume_open(struct volume *volume);
+/* An OPEN: kept until the volume is served, and then given to it. */
+void replica_volume_wait(struct volume *volume, uint64_t connection, const struct frame *frame);
+/* Volumes that were opened start as soon as there is room. */
+void replica_volumes_start(struct replica *replica);
+/* Closes a volume that nobody uses any more, and goes on with its deletion if that is wanted. */
+void replica_volume_settle(struct volume *volume);
+/* Who is being opened for this connection is forgotten. */
+void replica_volume_forget(struct volume *volume, uint64_t connection);
 void replica_volume_frame(struct volume *volume, uint64_t connection, const struct frame *frame);
 void replica_volume_disconnect(struct volume *volume, uint64_t connection);
 void replica_volume_io_done(struct volume *volume, struct service_io *io);
 const char *replica_volume_name(const struct volume *volume);
+
+/* catalogue.c: the end of a deletion */
+void catalogue_deleted(struct volume *volume, int status);
 
 /* disk.c */
 void disk_start(struct volume *volume, struct service_io *io);

@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const char *replica_volume_name(const struct volume *volume)
 {
@@ -17,6 +18,7 @@ struct volume *replica_volume_new(struct replica *replica, const struct uuid *uu
     struct volume *volume = calloc(1, sizeof(*volume));
     ASSERT(volume);
     *volume = (struct volume){.replica = replica, .uuid = *uuid, .state = state};
+    list_init(&volume->opens);
     list_append(&replica->volumes, &volume->node);
     replica->volume_count += state != VOLUME_DELETED;
     return volume;
@@ -32,23 +34,19 @@ struct volume *replica_volume_find(struct replica *replica, const struct uuid *u
     return NULL;
 }
 
+static void drop_opens(struct volume *volume)
+{
+    for (struct list *node; (node = list_pop(&volume->opens));)
+        free(CONTAINER_OF(node, struct open_wait, node));
+}
+
 void replica_volume_free(struct volume *volume)
 {
-    replica_volume_stop(volume);
+    ASSERT(!volume->service && !volume->store && volume->io_count == 0);
+    drop_opens(volume);
     list_remove(&volume->node);
     volume->replica->volume_count -= volume->state != VOLUME_DELETED;
     free(volume);
-}
-
-void replica_volume_stop(struct volume *volume)
-{
-    ASSERT(volume->io_count == 0);
-    if (volume->service)
-        service_free(volume->service);
-    if (volume->store)
-        store_volume_close(volume->store);
-    volume->service = NULL;
-    volume->store = NULL;
 }
 
 static void perform_failed(struct volume *volume, const char *why)
@@ -95,6 +93,7 @@ static void step(struct volume *volume, const struct service_event *event)
     ASSERT(volume->service);
     service_step(volume->service, event);
     perform_all(volume);
+    replica_volume_settle(volume);
 }
 
 void replica_volume_frame(struct volume *volume, uint64_t connection, const struct frame *frame)
@@ -125,57 +124,222 @@ static struct service_found service_found_of(const struct store_found *found)
                    .bytes = found->plane_bytes,
                    .failed = found->failed},
         .lineage = found->lineage,
+        .doubtful = found->doubtful,
         .same_boot = found->same_boot,
     };
 }
 
-static int open_and_serve(struct volume *volume, struct error *error)
+/* What was written since the last checkpoint may not agree with its checksums. */
+static void doubt(struct volume *volume)
+{
+    uint64_t from = 0;
+    uint64_t offset_bytes, length_bytes;
+    while (service_dirty_next(volume->service, from, &offset_bytes, &length_bytes)) {
+        store_volume_doubt(volume->store, offset_bytes, length_bytes);
+        from = offset_bytes + length_bytes;
+    }
+    store_volume_settle(volume->store);
+}
+
+static int serve(struct volume *volume, struct error *error)
 {
     struct replica *replica = volume->replica;
-    uint64_t size_bytes = volume->entry.config.size_bytes;
-    struct store_found found;
+    const struct store_found *found = store_volume_found(volume->store);
+    const struct service_found service_found = service_found_of(found);
     const char *why = NULL;
-    volume->store = store_volume_open(replica->store, &volume->uuid, service_drl_bytes(size_bytes),
-                                      service_plane_bytes(size_bytes), &found, error);
-    if (!volume->store)
-        return -1;
-    if (found.data_bytes != size_bytes) {
-        (void)error_set(error, "its data file is %llu bytes long instead of %llu",
-                        (unsigned long long)found.data_bytes, (unsigned long long)size_bytes);
-        goto fail;
-    }
-    const struct service_found service_found = service_found_of(&found);
     volume->service = service_new(&service_found, store_boot_id(replica->store), &replica->ios,
                                   replica->bufs, &why);
-    if (!volume->service) {
-        (void)error_set(error, "%s", why);
-        goto fail;
-    }
+    if (!volume->service)
+        return error_set(error, "%s", why);
     /*
      * The planes are rebuilt. The service knows by its own record, too, under which boot it last
      * ran: a process killed before that record is durable finds it out at the next start.
      */
     store_volume_stamp(volume->store);
+    if (!found->clean)
+        doubt(volume);
     return 0;
-fail:
-    store_volume_close(volume->store);
-    volume->store = NULL;
-    return -1;
 }
 
-void replica_volume_start(struct volume *volume)
+/* Each OPEN goes to who is there now, in the order they came. */
+static void answer_opens(struct volume *volume)
+{
+    struct list waiting;
+    list_init(&waiting);
+    for (struct list *node; (node = list_pop(&volume->opens));)
+        list_append(&waiting, node);
+    for (struct list *node; (node = list_pop(&waiting));) {
+        struct open_wait *wait = CONTAINER_OF(node, struct open_wait, node);
+        struct connection *connection = connection_by_id(volume->replica, wait->connection);
+        if (volume->state == VOLUME_SERVING) {
+            replica_volume_frame(volume, wait->connection, &wait->frame);
+        } else if (connection) {
+            const struct frame reply = {.type = FRAME_OPEN,
+                                        .flags = FRAME_REPLY,
+                                        .session = wait->frame.session,
+                                        .request = wait->frame.request,
+                                        .status = FRAME_FAILED};
+            link_send(&connection->link, &reply);
+        }
+        free(wait);
+    }
+}
+
+static void refuse(struct volume *volume, const char *why)
+{
+    char uuid[UUID_TEXT_BYTES];
+    uuid_format(&volume->uuid, uuid);
+    volume->entry.failed = true;
+    log_warn("volume %s (%s): cannot be served: %s", replica_volume_name(volume), uuid, why);
+}
+
+static void on_closed(void *arg, int status)
+{
+    struct volume *volume = arg;
+    struct replica *replica = volume->replica;
+    replica->job_count--;
+    replica->open_count--;
+    if (status != 0)
+        volume->entry.failed = true;
+    volume->state = volume->refused ? VOLUME_REFUSED : VOLUME_CLOSED;
+    if (!list_empty(&volume->opens) && volume->state == VOLUME_CLOSED && !replica->stopping)
+        replica_volume_open(volume);
+    else
+        answer_opens(volume);
+    replica_volume_settle(volume);
+    replica_settle(replica);
+}
+
+static void end(struct volume *volume)
+{
+    struct replica *replica = volume->replica;
+    volume->state = VOLUME_ENDING;
+    if (volume->service) {
+        if (!volume->deleting)
+            volume->entry.config = *service_config(volume->service);
+        service_free(volume->service);
+    }
+    volume->service = NULL;
+    struct store_volume *store = volume->store;
+    volume->store = NULL;
+    replica->job_count++;
+    store_volume_close(store, on_closed, volume);
+}
+
+static void start(struct volume *volume)
 {
     struct error error;
-    ASSERT(volume->known && !volume->store && !volume->service);
-    if (open_and_serve(volume, &error)) {
-        char uuid[UUID_TEXT_BYTES];
-        uuid_format(&volume->uuid, uuid);
-        volume->state = VOLUME_REFUSED;
-        volume->entry.failed = true;
-        log_warn("volume %s (%s): cannot be served: %s", replica_volume_name(volume), uuid,
-                 error.text);
+    volume->replica->opened_count--;
+    volume->refused = serve(volume, &error) != 0;
+    if (volume->refused) {
+        refuse(volume, error.text);
+        end(volume);
         return;
     }
     volume->state = VOLUME_SERVING;
     perform_all(volume);
+    answer_opens(volume);
+    replica_volume_settle(volume);
+}
+
+void replica_volumes_start(struct replica *replica)
+{
+    if (replica->opened_count == 0)
+        return;
+    LIST_FOR_EACH (node, &replica->volumes) {
+        struct volume *volume = CONTAINER_OF(node, struct volume, node);
+        if (pool_free_count(&replica->ios) < IOS_PER_VOLUME)
+            return;
+        if (volume->state == VOLUME_OPENED)
+            start(volume);
+    }
+}
+
+static void on_opened(void *arg, struct store_volume *store, const struct error *error)
+{
+    struct volume *volume = arg;
+    struct replica *replica = volume->replica;
+    replica->job_count--;
+    if (store) {
+        volume->store = store;
+        volume->state = VOLUME_OPENED;
+        replica->opened_count++;
+        replica_volumes_start(replica);
+    } else {
+        replica->open_count--;
+        volume->state = VOLUME_REFUSED;
+        refuse(volume, error->text);
+        answer_opens(volume);
+        replica_volume_settle(volume);
+    }
+    replica_settle(replica);
+}
+
+void replica_volume_open(struct volume *volume)
+{
+    struct replica *replica = volume->replica;
+    uint64_t size_bytes = volume->entry.config.size_bytes;
+    ASSERT(volume->known && volume->state == VOLUME_CLOSED);
+    const struct store_extent extent = {.size_bytes = size_bytes,
+                                        .drl_bytes = service_drl_bytes(size_bytes),
+                                        .plane_bytes = service_plane_bytes(size_bytes)};
+    volume->state = VOLUME_OPENING;
+    replica->open_count++;
+    replica->job_count++;
+    store_volume_open(replica->store, &volume->uuid, &extent, on_opened, volume);
+}
+
+void replica_volume_wait(struct volume *volume, uint64_t connection, const struct frame *frame)
+{
+    struct open_wait *wait = calloc(1, sizeof(*wait));
+    ASSERT(wait && frame->body_bytes <= sizeof(wait->body));
+    wait->connection = connection;
+    wait->frame = *frame;
+    memcpy(wait->body, frame->body, frame->body_bytes);
+    wait->frame.body = wait->body;
+    list_append(&volume->opens, &wait->node);
+    if (volume->state == VOLUME_CLOSED)
+        replica_volume_open(volume);
+}
+
+void replica_volume_forget(struct volume *volume, uint64_t connection)
+{
+    LIST_FOR_EACH_SAFE (node, &volume->opens) {
+        struct open_wait *wait = CONTAINER_OF(node, struct open_wait, node);
+        if (wait->connection == connection) {
+            list_remove(&wait->node);
+            free(wait);
+        }
+    }
+}
+
+static void on_deleted(void *arg, int status)
+{
+    struct volume *volume = arg;
+    struct replica *replica = volume->replica;
+    replica->job_count--;
+    catalogue_deleted(volume, status);
+    replica_settle(replica);
+}
+
+static void delete_files(struct volume *volume)
+{
+    struct replica *replica = volume->replica;
+    const struct message_create record_of = {.member = volume->entry.member,
+                                             .config = volume->entry.config};
+    uint8_t record[META_BYTES];
+    service_meta_format(record, &record_of, store_boot_id(replica->store));
+    volume->state = VOLUME_DELETING;
+    replica->job_count++;
+    store_volume_delete(replica->store, &volume->uuid, record, on_deleted, volume);
+}
+
+void replica_volume_settle(struct volume *volume)
+{
+    bool unused = volume->session_count == 0 && volume->io_count == 0;
+    if (volume->state == VOLUME_SERVING && unused && service_idle(volume->service))
+        end(volume);
+    else if (volume->deleting &&
+             (volume->state == VOLUME_CLOSED || volume->state == VOLUME_REFUSED))
+        delete_files(volume);
 }

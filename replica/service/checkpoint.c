@@ -9,7 +9,8 @@
 void service_checkpoint_begin(struct service *service, struct service_io *io)
 {
     /* A second marker before the first is done with would mix what COMMIT may clear. */
-    if (service->checkpoint != CHECKPOINT_NONE || service->commit != COMMIT_NONE ||
+    bool settling = service->doubtful && *service->doubtful > 0;
+    if (settling || service->checkpoint != CHECKPOINT_NONE || service->commit != COMMIT_NONE ||
         io->length_bytes <= service->meta.done_checkpoint) {
         io_reply(service, io, FRAME_BUSY);
         return;

@@ -310,6 +310,26 @@ static uint8_t map_byte(const struct dirty *dirty, uint64_t i, bool with_away)
                      (with_away ? dirty->planes.away[i] : 0));
 }
 
+bool dirty_next(const struct dirty *dirty, uint64_t from, uint64_t *offset_bytes,
+                uint64_t *length_bytes)
+{
+    uint64_t grain = from / PLANE_GRAIN_BYTES;
+    uint64_t count = (dirty->size_bytes + PLANE_GRAIN_BYTES - 1) / PLANE_GRAIN_BYTES;
+    uint64_t per_region = dirty->region_bytes / PLANE_GRAIN_BYTES;
+    /* The log covers the planes: what it does not name is skipped. */
+    while (grain < count && !(map_byte(dirty, grain / 8, false) >> grain % 8 & 1)) {
+        bool hot = log_has(dirty, DRL_HOT, (uint32_t)(grain / per_region));
+        grain = hot ? grain + 1 : (grain / per_region + 1) * per_region;
+    }
+    uint64_t end = grain;
+    while (end < count && (map_byte(dirty, end / 8, false) >> end % 8 & 1))
+        end++;
+    *offset_bytes = grain * PLANE_GRAIN_BYTES;
+    uint64_t end_bytes = end * PLANE_GRAIN_BYTES;
+    *length_bytes = (end_bytes < dirty->size_bytes ? end_bytes : dirty->size_bytes) - *offset_bytes;
+    return end > grain;
+}
+
 uint64_t dirty_count_bytes(const struct dirty *dirty, bool with_away)
 {
     uint64_t grains = 0;

@@ -58,6 +58,9 @@ MUST_USE bool dirty_away_enter(struct dirty *dirty);
 /* Commit: what is old is equal at all members (`all`), or at those in sync. */
 void dirty_commit(struct dirty *dirty, bool all);
 
+/* The first range from `from` on that is dirty but for away. False when there is none. */
+MUST_USE bool dirty_next(const struct dirty *dirty, uint64_t from, uint64_t *offset_bytes,
+                         uint64_t *length_bytes);
 uint64_t dirty_count_bytes(const struct dirty *dirty, bool with_away);
 /* Bits of [offset, offset + length), lowest bit first; returns bytes used, at least 1. */
 uint32_t dirty_map(const struct dirty *dirty, uint64_t offset_bytes, uint64_t length_bytes,

@@ -75,6 +75,7 @@ struct service *service_new(const struct service_found *found, const struct uuid
     ASSERT(service);
     service->ios = ios;
     service->bufs = bufs;
+    service->doubtful = found->doubtful;
     service_lists_init(service);
     *why = meta_pick(found->meta, &service->meta, &service->meta_first, &copies_equal);
     if (*why)
@@ -263,6 +264,12 @@ bool service_next(struct service *service, struct service_effect *effect)
     service->sent = CONTAINER_OF(node, struct service_io, node);
     service_reply(service, effect);
     return true;
+}
+
+bool service_dirty_next(const struct service *service, uint64_t from, uint64_t *offset_bytes,
+                        uint64_t *length_bytes)
+{
+    return dirty_next(&service->dirty, from, offset_bytes, length_bytes);
 }
 
 bool service_idle(const struct service *service)

@@ -124,6 +124,9 @@ struct service_found {
     uint64_t drl_bytes;
     struct service_planes planes;
     struct lineage lineage;
+    /* NULL, or how much of what the planes name the store still has to put right: until that is 0
+     * no checkpoint begins, for its commit would clear them. */
+    const uint64_t *doubtful;
     bool same_boot; /* the planes are of this boot and process lineage: true to the last store */
 };
 
@@ -179,6 +182,9 @@ void service_step(struct service *service, const struct service_event *event);
 MUST_USE bool service_next(struct service *service, struct service_effect *effect);
 /* How many service_io one event may need at once: read no frame while the pool holds fewer. */
 enum { SERVICE_IOS_PER_FRAME = 8 };
+/* The first range from `from` on that was written since the last checkpoint, or may have been. */
+MUST_USE bool service_dirty_next(const struct service *service, uint64_t from,
+                                 uint64_t *offset_bytes, uint64_t *length_bytes);
 /* True when no I/O is outstanding and no reply is owed. */
 bool service_idle(const struct service *service);
 const struct config *service_config(const struct service *service);

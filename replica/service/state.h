@@ -36,10 +36,11 @@ struct service {
     struct pool *ios;      /* of the shell */
     struct buf_pool *bufs; /* of the shell */
     struct dirty dirty;
-    uint32_t in_flight;      /* with the shell */
-    struct list submit;      /* service_io.node: to be handed to the shell */
-    struct list replies;     /* service_io.node: to be sent */
-    struct service_io *sent; /* its reply is lent to the shell until the next call */
+    const uint64_t *doubtful; /* of the store; or NULL */
+    uint32_t in_flight;       /* with the shell */
+    struct list submit;       /* service_io.node: to be handed to the shell */
+    struct list replies;      /* service_io.node: to be sent */
+    struct service_io *sent;  /* its reply is lent to the shell until the next call */
     struct service_saying sayings[SERVICE_SAYINGS_MAX];
     uint32_t saying_count;
     bool failed; /* R7 */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-    DIRECTORY_FORMAT = 1,
+    DIRECTORY_FORMAT = 2,
     /* A killed process holds its lock until the kernel has ended its writes. */
     LOCK_WAIT_MS = 2000,
     MARKER_BYTES_MAX = 4096,
@@ -46,7 +46,7 @@ static bool is_trace(int dir_fd, const char *name)
         if (strcmp(name, files[i]) == 0)
             return true;
     }
-    if (strcmp(name, "volumes") != 0 && strcmp(name, "deleted") != 0)
+    if (strcmp(name, "volumes") != 0 && strcmp(name, "deleted") != 0 && strcmp(name, "data") != 0)
         return false;
     int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -88,6 +88,8 @@ static int make_marker(struct directory *directory, struct error *error)
     int rc = make_folder(directory, "volumes");
     if (rc == 0)
         rc = make_folder(directory, "deleted");
+    if (rc == 0)
+        rc = make_folder(directory, "data");
     if (rc == 0)
         rc = file_make(directory->fd, "pool.new", text, (size_t)length);
     if (rc == 0 && renameat(directory->fd, "pool.new", directory->fd, "pool") < 0)
@@ -195,8 +197,26 @@ static int clear_deleted(void *arg, int dir_fd, const char *name)
     return uuid_parse(name, &volume) ? directory_volume_remove(directory, &volume) : 0;
 }
 
-static int open_parts(struct directory *directory, struct error *error)
+/* Before anything is written: what should be mounted here may not be. */
+static int check_expected(struct directory *directory, const struct uuid *expected,
+                          struct error *error)
 {
+    char found[UUID_TEXT_BYTES], wanted[UUID_TEXT_BYTES];
+    uuid_format(expected, wanted);
+    if (!has_marker(directory))
+        return error_set(error, "there is no pool, and pool %s is expected (not mounted?)", wanted);
+    if (read_marker(directory, error))
+        return -1;
+    if (uuid_equal(&directory->uuid, expected))
+        return 0;
+    uuid_format(&directory->uuid, found);
+    return error_set(error, "it is pool %s, and pool %s is expected", found, wanted);
+}
+
+static int open_parts(struct directory *directory, const struct uuid *expected, struct error *error)
+{
+    if (expected && check_expected(directory, expected, error))
+        return -1;
     /* Looked at before the lock file is made: nothing is written into somebody else's folder. */
     if (!has_marker(directory)) {
         int rc = folder_each(directory->fd, check_fresh, error);
@@ -217,19 +237,24 @@ static int open_parts(struct directory *directory, struct error *error)
     directory->deleted_fd = open_folder(directory->fd, "deleted", error);
     if (directory->deleted_fd < 0)
         return -1;
+    directory->data_fd = open_folder(directory->fd, "data", error);
+    if (directory->data_fd < 0)
+        return -1;
     int rc = folder_each(directory->volumes_fd, clear_volume, NULL);
     if (rc == 0)
         rc = folder_each(directory->deleted_fd, clear_deleted, directory);
     return rc ? error_set_errno(error, rc, "cannot clear unfinished work") : 0;
 }
 
-int directory_open(struct directory *directory, const char *path, struct error *error)
+int directory_open(struct directory *directory, const char *path, const struct uuid *expected,
+                   struct error *error)
 {
-    *directory = (struct directory){.fd = -1, .lock_fd = -1, .volumes_fd = -1, .deleted_fd = -1};
+    *directory = (struct directory){
+        .fd = -1, .lock_fd = -1, .volumes_fd = -1, .deleted_fd = -1, .data_fd = -1};
     directory->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory->fd < 0)
         return error_set_errno(error, errno, "pool %s", path);
-    if (open_parts(directory, error)) {
+    if (open_parts(directory, expected, error)) {
         directory_close(directory);
         return error_prefix(error, "pool %s", path);
     }
@@ -245,6 +270,7 @@ static void close_fd(int *fd)
 
 void directory_close(struct directory *directory)
 {
+    close_fd(&directory->data_fd);
     close_fd(&directory->deleted_fd);
     close_fd(&directory->volumes_fd);
     close_fd(&directory->lock_fd);

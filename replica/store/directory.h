@@ -4,7 +4,7 @@
  * left half made. The marker is the text
  *
  *   strake pool
- *   format 1
+ *   format 2
  *   uuid 00000000-0000-4000-8000-000000000000
  *   feature NAME          (any number: what a reader must know to use the pool; none exists yet)
  *
@@ -24,9 +24,12 @@ struct directory {
     int lock_fd;
     int volumes_fd;
     int deleted_fd;
+    int data_fd;
 };
 
-MUST_USE int directory_open(struct directory *directory, const char *path, struct error *error);
+/* `expected`: the pool's identity, or NULL for any, and for one to be made. */
+MUST_USE int directory_open(struct directory *directory, const char *path,
+                            const struct uuid *expected, struct error *error);
 /* Harmless after an open that failed. */
 void directory_close(struct directory *directory);
 /* Moves the volume out of sight, durably, then removes it. 0 also when there is none. */

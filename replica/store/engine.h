@@ -24,7 +24,7 @@ struct engine {
 struct engine *uring_new(struct loop *loop, uint32_t requests_max, struct error *error);
 struct engine *threads_new(struct loop *loop, struct error *error);
 /*
- * Takes only steps that are plain writes (step_is_plain_write). With `may_wait` the loop makes them
+ * Takes only STEP_PUT. With `may_wait` the loop makes them
  * itself where that is faster, unless `others`, which outlives it, are under way: steps that could
  * keep them waiting.
  */

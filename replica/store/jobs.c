@@ -5,19 +5,19 @@
  */
 #include "replica/store/jobs.h"
 
+#include "replica/store/family.h"
 #include "replica/store/files.h"
 #include "replica/store/volume.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A file of holes: its size is all there is to make durable. */
-static int make_sparse(int dir_fd, const char *name, uint64_t size_bytes, bool reserve)
+/* A file of zeros whose space is reserved. */
+static int make_reserved(int dir_fd, const char *name, uint64_t size_bytes)
 {
     if (size_bytes > INT64_MAX)
         return -EFBIG;
@@ -25,7 +25,7 @@ static int make_sparse(int dir_fd, const char *name, uint64_t size_bytes, bool r
     if (fd < 0)
         return -errno;
     int rc = ftruncate(fd, (off_t)size_bytes) < 0 ? -errno : 0;
-    if (rc == 0 && reserve && fallocate(fd, 0, 0, (off_t)size_bytes) < 0 && errno != EOPNOTSUPP)
+    if (rc == 0 && fallocate(fd, 0, 0, (off_t)size_bytes) < 0 && errno != EOPNOTSUPP)
         rc = -errno;
     if (rc == 0 && fsync(fd) < 0)
         rc = -errno;
@@ -42,9 +42,7 @@ static int make_files(int dir_fd, const struct job *job)
     if (rc == 0)
         rc = file_make(dir_fd, "drl", NULL, job->drl_bytes);
     if (rc == 0)
-        rc = make_sparse(dir_fd, "map", volume_map_bytes(job->plane_bytes), true);
-    if (rc == 0)
-        rc = make_sparse(dir_fd, "data", job->size_bytes, false);
+        rc = make_reserved(dir_fd, "map", volume_map_bytes(job->plane_bytes));
     return rc ? rc : folder_sync(dir_fd);
 }
 
@@ -72,6 +70,8 @@ static int create(const struct directory *directory, const struct job *job)
         return -EEXIST;
     int rc = folder_remove(directory->volumes_fd, fresh);
     if (rc == 0)
+        rc = family_make(directory->data_fd, &job->volume);
+    if (rc == 0)
         rc = create_in(directory->volumes_fd, job, name, fresh);
     if (rc && folder_remove(directory->volumes_fd, fresh) != 0)
         return rc; /* the next start clears it */
@@ -92,99 +92,44 @@ static int keep_record(const struct directory *directory, const struct job *job)
     return rc ? rc : folder_sync(directory->deleted_fd);
 }
 
-static int perform(const struct directory *directory, const struct job *job)
+static void run_create(struct work *work)
 {
-    if (job->kind == JOB_CREATE)
-        return create(directory, job);
-    int rc = keep_record(directory, job);
-    return rc ? rc : directory_volume_remove(directory, &job->volume);
+    struct job *job = CONTAINER_OF(work, struct job, work);
+    job->status = create(job->directory, job);
 }
 
-static void *jobs_main(void *arg)
+static void run_delete(struct work *work)
 {
-    struct jobs *jobs = arg;
-    pthread_mutex_lock(&jobs->lock);
-    for (;;) {
-        while (list_empty(&jobs->todo) && !jobs->stopping)
-            pthread_cond_wait(&jobs->wake, &jobs->lock);
-        if (list_empty(&jobs->todo))
-            break;
-        struct job *job = CONTAINER_OF(list_pop(&jobs->todo), struct job, node);
-        pthread_mutex_unlock(&jobs->lock);
-        job->status = perform(jobs->directory, job);
-        pthread_mutex_lock(&jobs->lock);
-        list_append(&jobs->finished, &job->node);
-        ev_async_send(jobs->loop->ev, &jobs->ended);
-    }
-    pthread_mutex_unlock(&jobs->lock);
-    return NULL;
+    struct job *job = CONTAINER_OF(work, struct job, work);
+    job->status = keep_record(job->directory, job);
+    if (job->status == 0)
+        job->status = directory_volume_remove(job->directory, &job->volume);
+    if (job->status == 0)
+        job->status = family_remove(job->directory->data_fd, &job->volume);
 }
 
-static struct job *take_finished(struct jobs *jobs)
+static void job_done(struct work *work)
 {
-    pthread_mutex_lock(&jobs->lock);
-    struct list *node = list_pop(&jobs->finished);
-    pthread_mutex_unlock(&jobs->lock);
-    return node ? CONTAINER_OF(node, struct job, node) : NULL;
+    struct job *job = CONTAINER_OF(work, struct job, work);
+    job->done(job->arg, job->status);
+    free(job);
 }
 
-static void on_ended(struct ev_loop *ev, struct ev_async *watcher, int events)
-{
-    (void)ev;
-    (void)events;
-    struct jobs *jobs = watcher->data;
-    for (struct job *job; (job = take_finished(jobs));) {
-        jobs->unanswered--;
-        job->done(job->arg, job->status);
-        free(job);
-    }
-}
-
-int jobs_open(struct jobs *jobs, const struct directory *directory, struct loop *loop)
-{
-    *jobs = (struct jobs){.directory = directory, .loop = loop};
-    list_init(&jobs->todo);
-    list_init(&jobs->finished);
-    pthread_mutex_init(&jobs->lock, NULL);
-    pthread_cond_init(&jobs->wake, NULL);
-    ev_async_init(&jobs->ended, on_ended);
-    jobs->ended.data = jobs;
-    ev_async_start(loop->ev, &jobs->ended);
-    /* Signals are the loop's. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&jobs->thread, NULL, jobs_main, jobs);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc) {
-        ev_async_stop(loop->ev, &jobs->ended);
-        pthread_cond_destroy(&jobs->wake);
-        pthread_mutex_destroy(&jobs->lock);
-    }
-    return -rc;
-}
-
-void jobs_close(struct jobs *jobs)
-{
-    ASSERT(jobs->unanswered == 0);
-    pthread_mutex_lock(&jobs->lock);
-    jobs->stopping = true;
-    pthread_cond_signal(&jobs->wake);
-    pthread_mutex_unlock(&jobs->lock);
-    pthread_join(jobs->thread, NULL);
-    ev_async_stop(jobs->loop->ev, &jobs->ended);
-    pthread_cond_destroy(&jobs->wake);
-    pthread_mutex_destroy(&jobs->lock);
-}
-
-void jobs_add(struct jobs *jobs, const struct job *job)
+static void add(struct worker *worker, const struct job *job, void (*run)(struct work *))
 {
     struct job *copy = malloc(sizeof(*copy));
     ASSERT(copy);
     *copy = *job;
-    jobs->unanswered++;
-    pthread_mutex_lock(&jobs->lock);
-    list_append(&jobs->todo, &copy->node);
-    pthread_cond_signal(&jobs->wake);
-    pthread_mutex_unlock(&jobs->lock);
+    copy->work = (struct work){.run = run, .done = job_done};
+    worker_add(worker, &copy->work);
+}
+
+void jobs_create(struct worker *worker, const struct job *job)
+{
+    add(worker, job, run_create);
+}
+
+void jobs_delete(struct worker *worker, const struct job *job)
+{
+    add(worker, job, run_delete);
 }

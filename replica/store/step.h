@@ -11,16 +11,21 @@
 enum step_kind {
     STEP_READ,     /* pread */
     STEP_WRITE,    /* pwritev2 with flags */
+    STEP_PUT,      /* blocks into the page cache, then their checksums: whole or failed */
     STEP_SYNC,     /* fdatasync */
     STEP_ALLOCATE, /* fallocate with flags as its mode */
 };
 
-/* True when there is nothing to do: status is set. Else req->step is the first step. */
-MUST_USE bool step_begin(struct store_req *req);
-/* req->step.result is there. True when the request is finished; else req->step is the next. */
-MUST_USE bool step_end(struct store_req *req);
+enum step_next {
+    STEP_DONE, /* the request is finished: status is set */
+    STEP_GO,   /* req->step is to be performed */
+    STEP_WAIT, /* the request waits in some list, until store_resume */
+};
 
-/* A write into the page cache and no further. */
-bool step_is_plain_write(const struct store_step *step);
+MUST_USE enum step_next step_begin(struct store_req *req);
+/* req->step.result is there. */
+MUST_USE enum step_next step_end(struct store_req *req);
+/* What was waited for is there, or failed with `status`. */
+MUST_USE enum step_next step_resume(struct store_req *req, int status);
 
 #endif

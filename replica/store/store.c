@@ -3,6 +3,7 @@
 #include "replica/store/store.h"
 
 #include "replica/store/files.h"
+#include "replica/store/jobs.h"
 #include "replica/store/state.h"
 #include "replica/store/step.h"
 #include "replica/store/volume.h"
@@ -65,9 +66,17 @@ static void answer_all(struct loop_task *task)
     }
 }
 
-static void start_step(struct store *store, struct store_req *req)
+static void go_on(struct store *store, struct store_req *req, enum step_next next)
 {
-    if (step_is_plain_write(&req->step)) {
+    if (next == STEP_WAIT)
+        return;
+    if (next == STEP_DONE) {
+        store->in_flight--;
+        req->volume->in_flight--;
+        req->done(req);
+        return;
+    }
+    if (req->step.kind == STEP_PUT) {
         store->writer->start(store->writer, req);
         return;
     }
@@ -75,22 +84,21 @@ static void start_step(struct store *store, struct store_req *req)
     store->engine->start(store->engine, req);
 }
 
-static void go_on(struct store_req *req)
+void store_resume(struct store *store, struct store_req *req, int status)
 {
-    struct store *store = req->volume->store;
-    if (!step_end(req)) {
-        start_step(store, req);
-        return;
-    }
-    store->in_flight--;
-    req->volume->in_flight--;
-    req->done(req);
+    go_on(store, req, step_resume(req, status));
+}
+
+static void on_put(struct store_req *req)
+{
+    go_on(req->volume->store, req, step_end(req));
 }
 
 static void on_step_done(struct store_req *req)
 {
-    req->volume->store->slow_steps -= req->step.kind != STEP_READ;
-    go_on(req);
+    struct store *store = req->volume->store;
+    store->slow_steps -= req->step.kind != STEP_READ;
+    go_on(store, req, step_end(req));
 }
 
 struct store *store_open(const struct store_settings *settings, struct loop *loop,
@@ -100,11 +108,14 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
     struct store *store = calloc(1, sizeof(*store));
     ASSERT(store);
     store->loop = loop;
+    store->bufs = settings->bufs;
     list_init(&store->answered);
+    list_init(&store->volumes);
+    list_init(&store->families);
     loop_task_init(&store->answer, answer_all);
     if (read_boot_id(&store->boot, error))
         goto fail;
-    if (directory_open(&store->directory, settings->directory, error))
+    if (directory_open(&store->directory, settings->directory, settings->expected, error))
         goto fail;
     store->engine = open_engine(store, settings, error);
     if (!store->engine)
@@ -113,8 +124,8 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
     store->writer = writer_new(loop, settings->may_wait, &store->slow_steps, error);
     if (!store->writer)
         goto fail_engine;
-    store->writer->done = go_on;
-    int rc = jobs_open(&store->jobs, &store->directory, loop);
+    store->writer->done = on_put;
+    int rc = worker_open(&store->worker, loop, false);
     if (rc) {
         (void)error_set_errno(error, rc, "pool %s: cannot start its worker", settings->directory);
         goto fail_writer;
@@ -133,9 +144,9 @@ fail:
 
 void store_close(struct store *store)
 {
-    ASSERT(store->volumes_open == 0 && store->in_flight == 0);
-    ASSERT(store->slow_steps == 0);
-    jobs_close(&store->jobs);
+    ASSERT(list_empty(&store->volumes) && list_empty(&store->families));
+    ASSERT(store->in_flight == 0 && store->slow_steps == 0);
+    worker_close(&store->worker);
     store->writer->free(store->writer);
     store->engine->free(store->engine);
     loop_task_cancel(&store->answer);
@@ -173,6 +184,7 @@ struct store_space store_space(struct store *store)
 }
 
 struct listing {
+    struct store *store;
     store_each_fn *each;
     void *arg;
     bool deleted;
@@ -194,6 +206,7 @@ static int list_one(void *arg, int dir_fd, const char *name)
     struct uuid volume;
     if (!uuid_parse(name, &volume))
         return 0; /* nothing of ours */
+    enum store_kept kept = listing->deleted ? STORE_DELETED : STORE_KEPT;
     if (listing->deleted) {
         read_meta(dir_fd, name, copies[0]);
     } else {
@@ -202,15 +215,17 @@ static int list_one(void *arg, int dir_fd, const char *name)
             return error_set_errno(listing->error, errno, "volume %s", name);
         read_meta(volume_fd, "meta.0", copies[0]);
         read_meta(volume_fd, "meta.1", copies[1]);
+        if (volume_is_unclean(listing->store, &volume, volume_fd))
+            kept = STORE_UNCLEAN;
         close(volume_fd);
     }
-    listing->each(listing->arg, &volume, listing->deleted, meta);
+    listing->each(listing->arg, &volume, kept, meta);
     return 0;
 }
 
 int store_list(struct store *store, store_each_fn *each, void *arg, struct error *error)
 {
-    struct listing listing = {.each = each, .arg = arg, .error = error};
+    struct listing listing = {.store = store, .each = each, .arg = arg, .error = error};
     error->text[0] = '\0';
     int rc = folder_each(store->directory.volumes_fd, list_one, &listing);
     listing.deleted = true;
@@ -221,28 +236,30 @@ int store_list(struct store *store, store_each_fn *each, void *arg, struct error
     return rc ? -1 : 0;
 }
 
-void store_volume_create(struct store *store, const struct uuid *volume, uint64_t size_bytes,
-                         uint64_t drl_bytes, uint64_t plane_bytes,
+static struct job job_of(const struct store *store, const struct uuid *volume,
                          const uint8_t meta[STORE_META_BYTES], store_job_fn *done, void *arg)
 {
-    ASSERT(drl_bytes > 0 && drl_bytes % STORE_DRL_PAGE_BYTES == 0 && plane_bytes > 0);
-    struct job job = {.kind = JOB_CREATE,
-                      .volume = *volume,
-                      .size_bytes = size_bytes,
-                      .drl_bytes = drl_bytes,
-                      .plane_bytes = plane_bytes,
-                      .done = done,
-                      .arg = arg};
+    struct job job = {.directory = &store->directory, .volume = *volume, .done = done, .arg = arg};
     memcpy(job.meta, meta, STORE_META_BYTES);
-    jobs_add(&store->jobs, &job);
+    return job;
+}
+
+void store_volume_create(struct store *store, const struct uuid *volume, uint64_t drl_bytes,
+                         uint64_t plane_bytes, const uint8_t meta[STORE_META_BYTES],
+                         store_job_fn *done, void *arg)
+{
+    ASSERT(drl_bytes > 0 && drl_bytes % STORE_DRL_PAGE_BYTES == 0 && plane_bytes > 0);
+    struct job job = job_of(store, volume, meta, done, arg);
+    job.drl_bytes = drl_bytes;
+    job.plane_bytes = plane_bytes;
+    jobs_create(&store->worker, &job);
 }
 
 void store_volume_delete(struct store *store, const struct uuid *volume,
                          const uint8_t meta[STORE_META_BYTES], store_job_fn *done, void *arg)
 {
-    struct job job = {.kind = JOB_DELETE, .volume = *volume, .done = done, .arg = arg};
-    memcpy(job.meta, meta, STORE_META_BYTES);
-    jobs_add(&store->jobs, &job);
+    struct job job = job_of(store, volume, meta, done, arg);
+    jobs_delete(&store->worker, &job);
 }
 
 void store_submit(struct store *store, struct store_req *req)
@@ -250,8 +267,11 @@ void store_submit(struct store *store, struct store_req *req)
     ASSERT(req->volume->store == store && req->done);
     store->in_flight++;
     req->volume->in_flight++;
-    if (!step_begin(req)) {
-        start_step(store, req);
+    if (req->op == STORE_SYNC)
+        store_volume_settle(req->volume);
+    enum step_next next = step_begin(req);
+    if (next != STEP_DONE) {
+        go_on(store, req, next);
         return;
     }
     list_append(&store->answered, &req->node);

@@ -11,7 +11,7 @@
  *     meta.0 meta.1         the two copies of the service's metadata record
  *     drl                   the dirty-region log
  *     map                   the planes; shared mapping, true as long as the boot id beside it is
- *     data                  the blocks: sparse
+ *   POOL/data/UUID/         the blocks of a volume and of its clones, and their checksums: family.h
  *   POOL/deleted/UUID       the record of a deleted volume: its last metadata record
  *
  * Every file that is written is locked (flock) through the descriptor that is used for its I/O, so
@@ -25,7 +25,7 @@
 #include "common/base/list.h"
 #include "common/base/uuid.h"
 #include "common/net/loop.h"
-#include "common/wire/lineage.h"
+#include "replica/store/request.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,6 +39,9 @@ enum store_engine { STORE_ENGINE_AUTO, STORE_ENGINE_URING, STORE_ENGINE_THREADS 
 
 struct store_settings {
     const char *directory; /* must exist; made into a pool if it is empty */
+    /* Refused unless it is this pool: what is mounted there may be missing. NULL: any, or a new one
+     */
+    const struct uuid *expected;
     enum store_engine engine;
     uint32_t requests_max; /* in flight, all volumes together */
     /*
@@ -47,82 +50,13 @@ struct store_settings {
      * there for the disk is unlikely, and not impossible.
      */
     bool may_wait;
-};
-
-enum store_op {
-    STORE_READ,  /* data: length_bytes into its bytes; what was never written reads as zeros */
-    STORE_WRITE, /* data */
-    STORE_ZERO,  /* the range reads as zeros; holes unless no_hole */
-    STORE_SYNC,  /* what was finished when this is submitted is on stable storage */
-    STORE_META,  /* bytes -> copy `index`, durable */
-    STORE_DRL,   /* bytes -> page `index`, durable */
-    /* Generations and the book: `data` and `reply` are bodies of the protocol's frames. */
-    /* COMMAND, INSTALL and SETTLE survive the process at once and power loss by a later SYNC,
-     * together with all that was finished before them. */
-    STORE_COMMAND,      /* data: a command; lineage */
-    STORE_LAST_COMMAND, /* reply: the last command applied, or nothing */
-    STORE_BOOK,         /* length_bytes: cursor; reply: a chunk */
-    STORE_INSTALL,      /* data: a chunk; more, all_incomplete; lineage */
-    STORE_SETTLE,       /* generation: complete from now on; lineage */
-    STORE_DIFF,         /* generation, from_generation, range; reply: runs; length_bytes: covered */
-    STORE_DIGEST,       /* generation, verify; reply */
-    STORE_SPACE,        /* reply */
-};
-
-/* The next system call of a request; private. */
-struct store_step {
-    int kind; /* enum step_kind */
-    int fd;
-    int flags; /* of pwritev2, or the mode of fallocate */
-    uint8_t *bytes;
-    uint64_t offset_bytes;
-    uint64_t length_bytes;
-    int64_t result; /* what the call gave: bytes, or -errno */
-};
-
-/*
- * The caller's memory until `done`, which never runs inside store_submit. Once a sync of a volume
- * has failed, every later SYNC and FUA of it fails too until it is opened anew: what is on disk can
- * no longer be known.
- */
-struct store_req {
-    enum store_op op;
-    struct store_volume *volume;
-    bool fua; /* WRITE, ZERO: durable before done */
-    bool no_hole;
-    bool more;
-    bool all_incomplete;
-    bool verify;
-    bool partial; /* READ: also of a generation that is not complete here */
-    uint64_t offset_bytes;
-    uint64_t length_bytes;
-    uint64_t generation; /* READ, WRITE, ZERO, SETTLE, DIFF, DIGEST; 0: the head */
-    uint64_t from_generation;
-    struct slice data;      /* lent until done; READ: a buffer of at least length_bytes */
-    struct slice reply;     /* a buffer lent until done; filled, its length set */
-    struct lineage lineage; /* COMMAND, INSTALL, SETTLE: what the volume has become */
-    const uint8_t *bytes;
-    uint32_t index;
-    /* 0, -ENOSPC, -EILSEQ (READ: checksum), -ENOENT (no such generation, or not complete), -EINVAL
-     * (a command or chunk that cannot be), or another -errno; of a sync that failed always -EIO. */
-    int status;
-    void (*done)(struct store_req *req);
-    /* private */
-    struct list node;
-    struct store_step step;
-    uint64_t progress_bytes;  /* how much of length_bytes is done */
-    uint64_t zero_step_bytes; /* ZERO: how much to ask for in one call */
-    uint64_t began_ns;        /* ZERO: when that call began */
-    uint32_t retries;         /* calls that were interrupted */
-    bool syncing;             /* ZERO with fua: the zeros are there, not yet durable */
+    struct buf_pool *bufs; /* for what is read in the background */
 };
 
 struct store_volume; /* an open volume */
 
 /* What is found when a volume is opened; valid while it is open. */
 struct store_found {
-    struct uuid volume;
-    uint64_t data_bytes;
     uint8_t *meta[2]; /* STORE_META_BYTES each; zeros where a copy is missing */
     uint8_t *drl;     /* image, drl_bytes */
     uint64_t drl_bytes;
@@ -131,7 +65,12 @@ struct store_found {
     struct lineage lineage;
     /* The mapping was stamped under this boot id and its header is whole; else it is all zeros. */
     bool same_boot;
+    /* It was closed in order under this boot id: checksums agree with data everywhere. */
+    bool clean;
     uint8_t *failed; /* in the mapping: set to 1 when a sync fails; who repaired it clears it */
+    /* Blocks whose checksums are still being put right: while there are any, the planes must not
+     * be cleared. */
+    const uint64_t *doubtful;
 };
 
 enum { STORE_PLANE_COUNT = 3 };
@@ -153,32 +92,51 @@ const char *store_engine_name(const struct store *store); /* "io_uring", or "thr
 struct store_space store_space(struct store *store);
 
 /* Calls `each` for every volume and every deleted record of the pool (start-up; blocking). */
-typedef void store_each_fn(void *arg, const struct uuid *volume, bool deleted,
+enum store_kept {
+    STORE_KEPT,    /* closed in order, or before this boot */
+    STORE_UNCLEAN, /* a process of this boot did not close it: to be opened soon */
+    STORE_DELETED, /* the record alone */
+};
+typedef void store_each_fn(void *arg, const struct uuid *volume, enum store_kept kept,
                            const uint8_t *const meta[2]); /* lent */
 MUST_USE int store_list(struct store *store, store_each_fn *each, void *arg, struct error *error);
 
 /*
- * Make, open and delete: each answers by `done(arg, status)` in a later turn. `size_bytes` is the
- * volume's; the files are made, synced and only then is the directory renamed into place.
+ * Make and delete: each answers by `done(arg, status)` in a later turn. The files are made, synced
+ * and only then is the directory renamed into place.
  */
 typedef void store_job_fn(void *arg, int status);
-void store_volume_create(struct store *store, const struct uuid *volume, uint64_t size_bytes,
-                         uint64_t drl_bytes, uint64_t plane_bytes,
-                         const uint8_t meta[STORE_META_BYTES], store_job_fn *done, void *arg);
+void store_volume_create(struct store *store, const struct uuid *volume, uint64_t drl_bytes,
+                         uint64_t plane_bytes, const uint8_t meta[STORE_META_BYTES],
+                         store_job_fn *done, void *arg);
 /* The record goes to POOL/deleted first, then the data goes. The volume must be closed. */
 void store_volume_delete(struct store *store, const struct uuid *volume,
                          const uint8_t meta[STORE_META_BYTES], store_job_fn *done, void *arg);
-/* Blocking (start-up, and right after a create): opens, locks, maps. NULL with the reason. */
-struct store_volume *store_volume_open(struct store *store, const struct uuid *volume,
-                                       uint64_t drl_bytes, uint64_t plane_bytes,
-                                       struct store_found *found, struct error *error);
+/* What an open volume consists of. */
+struct store_extent {
+    uint64_t size_bytes;
+    uint64_t drl_bytes;
+    uint64_t plane_bytes;
+};
+
+/* Opens, locks and maps its files: told in a later turn. NULL with the reason. */
+typedef void store_open_fn(void *arg, struct store_volume *volume, const struct error *error);
+void store_volume_open(struct store *store, const struct uuid *volume,
+                       const struct store_extent *extent, store_open_fn *done, void *arg);
+const struct store_found *store_volume_found(const struct store_volume *volume);
+/*
+ * Unless it was found clean: the blocks that may not agree with their checksums, range by range,
+ * before the first request. Then settle: in the background what is on disk there is believed.
+ */
+void store_volume_doubt(struct store_volume *volume, uint64_t offset_bytes, uint64_t length_bytes);
+void store_volume_settle(struct store_volume *volume);
 /*
  * The planes say the truth from here on: the next open under this boot id finds `same_boot`. To be
  * called once they were rebuilt after an open that did not.
  */
 void store_volume_stamp(struct store_volume *volume);
-/* Nothing of it in flight. */
-void store_volume_close(struct store_volume *volume);
+/* Nothing of it in flight. Syncs it first; -EIO when that failed, and then it is marked. */
+void store_volume_close(struct store_volume *volume, store_job_fn *done, void *arg);
 
 void store_submit(struct store *store, struct store_req *req);
 

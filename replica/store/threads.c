@@ -40,6 +40,8 @@ static int64_t threads_perform(const struct store_step *step)
     case STEP_WRITE:
         result = pwritev2(step->fd, &vector, 1, (off_t)step->offset_bytes, step->flags);
         break;
+    case STEP_PUT:
+        UNREACHABLE();
     case STEP_SYNC:
         result = fdatasync(step->fd);
         break;

@@ -46,6 +46,8 @@ static void uring_prepare(struct uring *uring, struct store_req *req)
                             step->offset_bytes);
         sqe->rw_flags = step->flags;
         break;
+    case STEP_PUT:
+        UNREACHABLE();
     case STEP_SYNC:
         io_uring_prep_fsync(sqe, step->fd, IORING_FSYNC_DATASYNC);
         break;

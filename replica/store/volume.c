@@ -4,6 +4,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/crc32c.h"
+#include "replica/store/family.h"
 #include "replica/store/files.h"
 #include "replica/store/state.h"
 
@@ -21,8 +22,10 @@ enum {
     MAP_HEADER_USED_BYTES = 52,
     MAP_SYNC_FAILED_AT = 52,
     MAP_SYNCING_AT = 53,
+    MAP_CLEAN_AT = 54,
     /* Writes of a killed process may still be under way in the kernel for a while. */
     LOCK_WAIT_MS = 30000,
+    SETTLE_BYTES = 256u << 10,
 };
 
 static const uint8_t map_magic[8] = "STRKMAP1";
@@ -79,7 +82,7 @@ void volume_sync_ended(struct store_volume *volume)
 static void ask_former_sync(struct store_volume *volume)
 {
     uint8_t *failed = volume->map + MAP_SYNC_FAILED_AT;
-    if ((volume->map[MAP_SYNCING_AT] || *failed) && syncfs(volume->data_fd) < 0)
+    if ((volume->map[MAP_SYNCING_AT] || *failed) && syncfs(volume->drl_fd) < 0)
         *failed = 1;
     volume->map[MAP_SYNCING_AT] = 0;
 }
@@ -110,14 +113,8 @@ static int open_meta(struct store_volume *volume, int dir_fd, int copy, struct e
     return 0;
 }
 
-static int open_data(struct store_volume *volume, int dir_fd, struct error *error)
+static int open_drl(struct store_volume *volume, int dir_fd, struct error *error)
 {
-    struct stat stat;
-    if (open_locked(dir_fd, "data", 0, &volume->data_fd, error))
-        return -1;
-    if (fstat(volume->data_fd, &stat) < 0)
-        return error_set_errno(error, errno, "data");
-    volume->data_bytes = (uint64_t)stat.st_size;
     if (open_locked(dir_fd, "drl", 0, &volume->drl_fd, error))
         return -1;
     int rc = file_read(dir_fd, "drl", volume->images + 2 * STORE_META_BYTES, volume->drl_bytes);
@@ -159,33 +156,36 @@ static int clear_planes(struct store_volume *volume, int fd, struct error *error
     return 0;
 }
 
-static int open_map(struct store_volume *volume, int dir_fd, bool *same_boot, struct error *error)
+static int open_map(struct store_volume *volume, int dir_fd)
 {
+    struct store_found *found = &volume->found;
     int fd;
-    int rc = open_locked(dir_fd, "map", O_CREAT, &fd, error);
+    int rc = open_locked(dir_fd, "map", O_CREAT, &fd, &volume->error);
     if (rc == 0)
-        rc = map_planes(volume, fd, error);
-    *same_boot = rc == 0 && header_is_ours(volume);
-    if (rc == 0 && !*same_boot)
-        rc = clear_planes(volume, fd, error);
-    if (rc == 0 && *same_boot)
+        rc = map_planes(volume, fd, &volume->error);
+    found->same_boot = rc == 0 && header_is_ours(volume);
+    if (rc == 0 && !found->same_boot)
+        rc = clear_planes(volume, fd, &volume->error);
+    if (rc == 0 && found->same_boot)
         ask_former_sync(volume);
     if (fd >= 0)
         close(fd);
-    return rc;
+    if (rc)
+        return rc;
+    found->clean = found->same_boot && volume->map[MAP_CLEAN_AT];
+    volume->map[MAP_CLEAN_AT] = 0;
+    return 0;
 }
 
-static int open_files(struct store_volume *volume, int dir_fd, struct store_found *found,
-                      struct error *error)
+static int open_files(struct store_volume *volume, int dir_fd)
 {
+    struct store_found *found = &volume->found;
     for (int copy = 0; copy < 2; copy++) {
-        if (open_meta(volume, dir_fd, copy, error))
+        if (open_meta(volume, dir_fd, copy, &volume->error))
             return -1;
     }
-    if (open_data(volume, dir_fd, error) || open_map(volume, dir_fd, &found->same_boot, error))
+    if (open_drl(volume, dir_fd, &volume->error) || open_map(volume, dir_fd))
         return -1;
-    found->volume = volume->uuid;
-    found->data_bytes = volume->data_bytes;
     found->meta[0] = volume->images;
     found->meta[1] = volume->images + STORE_META_BYTES;
     found->drl = volume->images + 2 * STORE_META_BYTES;
@@ -194,6 +194,7 @@ static int open_files(struct store_volume *volume, int dir_fd, struct store_foun
     found->plane_bytes = volume->plane_bytes;
     found->lineage.head_generation = 1;
     found->failed = volume->map + MAP_SYNC_FAILED_AT;
+    found->doubtful = &volume->doubt.blocks;
     return 0;
 }
 
@@ -207,53 +208,178 @@ static void volume_free(struct store_volume *volume)
 {
     if (volume->map)
         munmap(volume->map, volume_map_bytes(volume->plane_bytes));
-    close_fd(volume->data_fd);
     close_fd(volume->drl_fd);
     close_fd(volume->meta_fd[0]);
     close_fd(volume->meta_fd[1]);
+    doubt_release(&volume->doubt);
+    loop_task_cancel(&volume->tell);
     free(volume->images);
     free(volume);
 }
 
-struct store_volume *store_volume_open(struct store *store, const struct uuid *uuid,
-                                       uint64_t drl_bytes, uint64_t plane_bytes,
-                                       struct store_found *found, struct error *error)
+static void run_open(struct work *work)
 {
-    ASSERT(drl_bytes > 0 && drl_bytes % STORE_DRL_PAGE_BYTES == 0 && plane_bytes > 0);
+    struct store_volume *volume = CONTAINER_OF(work, struct store_volume, work);
     char name[UUID_TEXT_BYTES];
-    uuid_format(uuid, name);
-    *found = (struct store_found){0};
+    uuid_format(&volume->uuid, name);
+    int dir_fd =
+        openat(volume->store->directory.volumes_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        volume->rc = error_set_errno(&volume->error, errno, "cannot open its directory");
+    else
+        volume->rc = open_files(volume, dir_fd);
+    close_fd(dir_fd);
+    if (volume->rc)
+        (void)error_prefix(&volume->error, "volume %s", name);
+}
+
+static void on_opened(struct work *work)
+{
+    struct store_volume *volume = CONTAINER_OF(work, struct store_volume, work);
+    if (volume->rc == 0) {
+        volume->family = family_get(volume->store, &volume->uuid);
+        list_append(&volume->store->volumes, &volume->node);
+        volume->opened(volume->arg, volume, NULL);
+        return;
+    }
+    volume->opened(volume->arg, NULL, &volume->error);
+    volume_free(volume);
+}
+
+static void on_closed(struct loop_task *task)
+{
+    struct store_volume *volume = CONTAINER_OF(task, struct store_volume, tell);
+    store_job_fn *closed = volume->closed;
+    void *arg = volume->arg;
+    int status = volume->sync_failed ? -EIO : 0;
+    ASSERT(volume->in_flight == 0);
+    if (status == 0 && volume->doubt.blocks == 0)
+        volume->map[MAP_CLEAN_AT] = 1;
+    list_remove(&volume->node);
+    family_put(volume->family);
+    volume_free(volume);
+    closed(arg, status);
+}
+
+void store_volume_open(struct store *store, const struct uuid *uuid,
+                       const struct store_extent *extent, store_open_fn *done, void *arg)
+{
+    ASSERT(extent->drl_bytes > 0 && extent->drl_bytes % STORE_DRL_PAGE_BYTES == 0);
+    ASSERT(extent->plane_bytes > 0);
     struct store_volume *volume = calloc(1, sizeof(*volume));
     ASSERT(volume);
     *volume = (struct store_volume){.store = store,
                                     .uuid = *uuid,
                                     .meta_fd = {-1, -1},
                                     .drl_fd = -1,
-                                    .data_fd = -1,
-                                    .drl_bytes = drl_bytes,
-                                    .plane_bytes = plane_bytes};
-    volume->images = calloc(1, 2 * STORE_META_BYTES + drl_bytes);
+                                    .size_bytes = extent->size_bytes,
+                                    .drl_bytes = extent->drl_bytes,
+                                    .plane_bytes = extent->plane_bytes,
+                                    .work = {.run = run_open, .done = on_opened},
+                                    .opened = done,
+                                    .arg = arg};
+    loop_task_init(&volume->tell, on_closed);
+    volume->images = calloc(1, 2 * STORE_META_BYTES + extent->drl_bytes);
     ASSERT(volume->images);
-    int rc;
-    int dir_fd = openat(store->directory.volumes_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0) {
-        rc = error_set_errno(error, errno, "cannot open its directory");
-    } else {
-        rc = open_files(volume, dir_fd, found, error);
-        close(dir_fd);
-    }
-    if (rc) {
-        volume_free(volume);
-        (void)error_prefix(error, "volume %s", name);
-        return NULL;
-    }
-    store->volumes_open++;
-    return volume;
+    worker_add(&store->worker, &volume->work);
 }
 
-void store_volume_close(struct store_volume *volume)
+const struct store_found *store_volume_found(const struct store_volume *volume)
 {
-    ASSERT(volume->in_flight == 0 && volume->store->volumes_open > 0);
-    volume->store->volumes_open--;
-    volume_free(volume);
+    return &volume->found;
+}
+
+static void on_synced(struct store_req *req)
+{
+    loop_defer(req->volume->store->loop, &req->volume->tell);
+}
+
+static void close_begin(struct store_volume *volume)
+{
+    volume->own = (struct store_req){.op = STORE_SYNC, .volume = volume, .done = on_synced};
+    store_submit(volume->store, &volume->own);
+}
+
+void store_volume_close(struct store_volume *volume, store_job_fn *done, void *arg)
+{
+    ASSERT(!volume->closing && volume->in_flight == (volume->settling ? 1 : 0));
+    volume->closing = true;
+    volume->closed = done;
+    volume->arg = arg;
+    if (!volume->settling)
+        close_begin(volume);
+}
+
+void store_volume_doubt(struct store_volume *volume, uint64_t offset_bytes, uint64_t length_bytes)
+{
+    doubt_add(&volume->doubt, offset_bytes, length_bytes);
+}
+
+/* A write while a block is being settled may be overtaken by the checksum of its former content. */
+void volume_undoubt(struct store_volume *volume, uint64_t offset_bytes, uint64_t length_bytes)
+{
+    if (volume->doubt.blocks == 0)
+        return;
+    const struct store_req *own = &volume->own;
+    if (volume->settling && offset_bytes < own->offset_bytes + own->length_bytes &&
+        own->offset_bytes < offset_bytes + length_bytes)
+        volume->disturbed = true;
+    else
+        doubt_remove(&volume->doubt, offset_bytes, length_bytes);
+}
+
+static void on_settled(struct store_req *req);
+
+static void settle_next(struct store_volume *volume)
+{
+    uint64_t offset_bytes, length_bytes;
+    if (!doubt_next(&volume->doubt, volume->settle_from, SETTLE_BYTES, &offset_bytes,
+                    &length_bytes)) {
+        volume->settle_from = 0;
+        return;
+    }
+    volume->settling = true;
+    volume->disturbed = false;
+    volume->own = (struct store_req){.op = STORE_READ,
+                                     .volume = volume,
+                                     .settling = true,
+                                     .offset_bytes = offset_bytes,
+                                     .length_bytes = length_bytes,
+                                     .data = slice_get(volume->store->bufs, (uint32_t)length_bytes),
+                                     .done = on_settled};
+    store_submit(volume->store, &volume->own);
+}
+
+/* What cannot be read stays in doubt, and is tried again at the next sync. */
+static void on_settled(struct store_req *req)
+{
+    struct store_volume *volume = req->volume;
+    slice_release(&req->data);
+    volume->settling = false;
+    if (req->status == 0 && !volume->disturbed)
+        doubt_remove(&volume->doubt, req->offset_bytes, req->length_bytes);
+    else
+        volume->settle_from = req->offset_bytes + req->length_bytes;
+    if (volume->closing)
+        close_begin(volume);
+    else
+        settle_next(volume);
+}
+
+void store_volume_settle(struct store_volume *volume)
+{
+    if (!volume->settling && !volume->closing)
+        settle_next(volume);
+}
+
+bool volume_is_unclean(const struct store *store, const struct uuid *uuid, int dir_fd)
+{
+    uint8_t header[MAP_CLEAN_AT + 1];
+    if (file_read(dir_fd, "map", header, sizeof(header)) != 0)
+        return false;
+    struct reader r = reader_of(header + sizeof(map_magic), 2 * (size_t)UUID_BYTES);
+    struct uuid boot, volume;
+    memcpy(boot.bytes, read_bytes(&r, UUID_BYTES), UUID_BYTES);
+    memcpy(volume.bytes, read_bytes(&r, UUID_BYTES), UUID_BYTES);
+    return uuid_equal(&boot, &store->boot) && uuid_equal(&volume, uuid) && !header[MAP_CLEAN_AT];
 }

@@ -10,6 +10,7 @@
  *       48     4  CRC32C of bytes 0 to 47, big-endian
  *       52     1  1: a sync has failed under this boot id, and nobody has repaired that
  *       53     1  1: something is being made durable
+ *       54     1  1: closed in order: synced, and every checksum agrees with its block
  *     4096        the planes
  *
  * A header that is not whole, or of another boot or volume, makes the planes worthless.
@@ -27,25 +28,41 @@
 #ifndef STRAKE_STORE_VOLUME_H
 #define STRAKE_STORE_VOLUME_H
 
+#include "replica/store/doubt.h"
 #include "replica/store/store.h"
+#include "replica/store/worker.h"
 
 struct store_volume {
+    struct list node;    /* store.volumes */
     struct store *store; /* of the caller */
+    struct family *family;
     struct uuid uuid;
     /* owned, each locked; -1 when closed */
     int meta_fd[2];
     int drl_fd;
-    int data_fd;
-    uint64_t data_bytes;
+    uint64_t size_bytes;
     uint64_t drl_bytes;
     uint64_t plane_bytes;
-    uint8_t *images;    /* owned: the metadata copies and the log as they were found */
-    uint8_t *map;       /* owned mapping: header page, then the planes */
-    bool no_punch;      /* the file system cannot make holes */
-    bool no_zero_range; /* nor zeros that keep their space */
+    uint8_t *images; /* owned: the metadata copies and the log as they were found */
+    uint8_t *map;    /* owned mapping: header page, then the planes */
     bool sync_failed;
     uint32_t syncs; /* under way: what is durable at its end */
     uint32_t in_flight;
+    struct doubt doubt;
+    /* The background's own request: settling, and the sync before the end. */
+    struct store_req own;
+    uint64_t settle_from;
+    bool settling;
+    bool disturbed; /* what is being settled was written to meanwhile */
+    bool closing;
+    struct store_found found;
+    struct work work; /* opens the files */
+    struct error error;
+    int rc;
+    store_open_fn *opened;
+    store_job_fn *closed;
+    void *arg;
+    struct loop_task tell;
 };
 
 enum { MAP_HEADER_BYTES = 4096 };
@@ -58,6 +75,10 @@ static inline uint64_t volume_map_bytes(uint64_t plane_bytes)
 /* Something is being made durable, or no longer. */
 void volume_sync_begins(struct store_volume *volume);
 void volume_sync_ended(struct store_volume *volume);
+/* Whether a process of this boot left the volume without closing it. */
+bool volume_is_unclean(const struct store *store, const struct uuid *uuid, int dir_fd);
+/* A write is about to begin: what was in doubt there is not any more. */
+void volume_undoubt(struct store_volume *volume, uint64_t offset_bytes, uint64_t length_bytes);
 /* Remembers, also in the mapping, that what is on disk is no longer known. */
 void volume_sync_failed(struct store_volume *volume);
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine of plain buffered writes. The page cache takes 4 KiB in less time than anybody needs
- * to be woken, and io_uring hands each buffered write to a worker where the file system, as ext4,
- * never promises not to block. So a turn's writes are made here, at its end, while nothing suggests
- * that they would have to wait; else all of them by one thread, woken once.
+ * The engine of buffered writes of blocks and their checksums. The page cache takes 4 KiB in less
+ * time than anybody needs to be woken, and io_uring hands each buffered write to a worker where the
+ * file system, as ext4, never promises not to block. So a turn's writes are made here, at its end,
+ * while nothing suggests that they would have to wait; else all of them by one thread, woken once.
  *
  * What they could wait for: a sync, which holds on to pages and to the journal, a change of the
  * file's extents, the thread's writes (then none is made here); and too much unwritten data, known
  * by a write that was slow (then none is made here for a while).
  */
 #include "replica/store/engine.h"
+#include "replica/store/family.h"
 #include "replica/store/step.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -63,23 +65,39 @@ static void writer_move(struct list *from, struct list *to)
         list_append(to, node);
 }
 
-/* Bytes written, fewer than asked for only if the rest failed; or -errno. */
-static int64_t writer_perform(const struct store_step *step)
+static int64_t writer_put(int fd, const uint8_t *bytes, uint64_t length_bytes,
+                          uint64_t offset_bytes)
 {
     uint64_t done_bytes = 0;
-    while (done_bytes < step->length_bytes) {
-        uint64_t piece_bytes = step->length_bytes - done_bytes;
+    while (done_bytes < length_bytes) {
+        uint64_t piece_bytes = length_bytes - done_bytes;
         if (piece_bytes > WRITER_PIECE_BYTES)
             piece_bytes = WRITER_PIECE_BYTES;
-        ssize_t got = pwrite(step->fd, step->bytes + done_bytes, piece_bytes,
-                             (off_t)(step->offset_bytes + done_bytes));
-        if (got < 0 && done_bytes == 0)
+        ssize_t got =
+            pwrite(fd, bytes + done_bytes, piece_bytes, (off_t)(offset_bytes + done_bytes));
+        if (got < 0 && errno != EINTR)
             return -errno;
-        if (got <= 0)
-            break;
-        done_bytes += (uint64_t)got;
+        if (got == 0)
+            return -EIO;
+        done_bytes += got > 0 ? (uint64_t)got : 0;
     }
     return (int64_t)done_bytes;
+}
+
+/* The blocks and then their checksums: all written, or -errno and what is there is not known. */
+static int64_t writer_perform(const struct store_step *step)
+{
+    uint32_t sums[PAYLOAD_BYTES_MAX / BLOCK_BYTES];
+    uint64_t count = step->length_bytes / BLOCK_BYTES;
+    ASSERT(count <= ARRAY_COUNT(sums));
+    for (uint64_t i = 0; i < count; i++)
+        sums[i] = htole32(step->sums[i] ^ (uint32_t)SUM_OF_ZEROS);
+    int64_t result = writer_put(step->fd, step->bytes, step->length_bytes, step->offset_bytes);
+    if (result < 0)
+        return result;
+    int64_t sums_result =
+        writer_put(step->fd, (const uint8_t *)sums, count * SUM_BYTES, step->sums_offset_bytes);
+    return sums_result < 0 ? sums_result : result;
 }
 
 /* Performs the first of `from`. Returns how long it is. */
@@ -127,7 +145,7 @@ static void *writer_main(void *arg)
 static void writer_start(struct engine *engine, struct store_req *req)
 {
     struct writer *writer = CONTAINER_OF(engine, struct writer, engine);
-    ASSERT(step_is_plain_write(&req->step));
+    ASSERT(req->step.kind == STEP_PUT);
     list_append(&writer->turn, &req->node);
     writer->turn_bytes += req->step.length_bytes;
 }

@@ -20,5 +20,5 @@ wait "$fio" || { cat "$DIR/fio.out"; fail "fio saw an error"; }
 wait_in_sync v1
 target_stop
 for i in 1 2 3; do replica_stop "$i"; done
-cmp "$DIR"/pool1/volumes/*/data "$DIR"/pool2/volumes/*/data
-cmp "$DIR"/pool1/volumes/*/data "$DIR"/pool3/volumes/*/data
+same_data "$DIR/pool1" "$DIR/pool2"
+same_data "$DIR/pool1" "$DIR/pool3"

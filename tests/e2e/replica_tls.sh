@@ -120,4 +120,4 @@ nbdcopy "$(nbd_uri v1)" "$DIR/out"
 cmp "$DIR/in" "$DIR/out"
 target_stop
 for i in 1 2 3; do replica_stop "$i"; done
-for i in 2 3; do cmp "$DIR"/pool1/volumes/*/data "$DIR/pool$i"/volumes/*/data; done
+for i in 2 3; do same_data "$DIR/pool1" "$DIR/pool$i"; done

@@ -28,6 +28,9 @@ TARGET_LOG="$DIR/target.log"
 NBD_SOCKET="$DIR/nbd.sock"
 AT_END=()
 
+LIB=$(dirname "${BASH_SOURCE[0]}")
+same_data() { /usr/bin/python3 "$LIB/same_data" "$@"; }
+
 say() { printf '%s\n' "-- $*"; }
 fail() {
   printf 'FAIL: %s\n' "$*" >&2

@@ -55,7 +55,7 @@ replicas_equal() {
   for i in "${!REPLICA_PORT[@]}"; do replica_stop "$i"; done
   for i in "${!REPLICA_PORT[@]}"; do
     : "${first:=$i}"
-    cmp "$DIR/pool$first"/volumes/*/data "$DIR/pool$i"/volumes/*/data ||
+    same_data "$DIR/pool$first" "$DIR/pool$i" ||
       fail "replicas $first and $i differ"
   done
 }

@@ -65,12 +65,35 @@ START_TEST(while_a_member_is_away_its_share_is_remembered)
 }
 END_TEST
 
+/* Its commit would clear what the store still needs. */
+START_TEST(no_checkpoint_while_the_store_puts_checksums_right)
+{
+    struct rig rig;
+    uint64_t doubtful = 3;
+    rig_begin(&rig);
+    rig_done_all(&rig);
+    service_free(rig.service);
+    rig.doubtful = &doubtful;
+    rig_start(&rig, true);
+    rig_open(&rig, 1, 2, CONTROLLER);
+    rig_done_all(&rig);
+    rig_frame(&rig, 1, (struct frame){.type = FRAME_CHECKPOINT, .length_bytes = 10});
+    ck_assert_uint_eq(rig.replies[rig.reply_count - 1].status, FRAME_BUSY);
+    doubtful = 0;
+    rig_frame(&rig, 1, (struct frame){.type = FRAME_CHECKPOINT, .length_bytes = 11});
+    rig_done_all(&rig);
+    ck_assert_uint_eq(rig.replies[rig.reply_count - 1].status, FRAME_OK);
+    rig_end(&rig);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("checkpoint");
     tcase_add_test(tcase, a_checkpoint_waits_for_earlier_writes_then_syncs_then_is_durable);
     tcase_add_test(tcase, two_checkpoints_leave_the_log_clean);
     tcase_add_test(tcase, while_a_member_is_away_its_share_is_remembered);
+    tcase_add_test(tcase, no_checkpoint_while_the_store_puts_checksums_right);
     Suite *suite = suite_create("checkpoint");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -119,9 +119,32 @@ START_TEST(sizes_fit_every_volume)
 }
 END_TEST
 
+START_TEST(dirty_ranges_are_found_one_after_the_other)
+{
+    struct ground ground = {0};
+    uint64_t offset, length;
+    uint64_t far_away = PLANES_SIZE - PLANE_GRAIN_BYTES;
+    ground_begin(&ground, true);
+    ck_assert(!dirty_next(&ground.dirty, 0, &offset, &length));
+    (void)!dirty_enter(&ground.dirty, 2 * PLANE_GRAIN_BYTES, 4096);
+    dirty_stamp(&ground.dirty, 2 * PLANE_GRAIN_BYTES, 4096);
+    dirty_stamp(&ground.dirty, 3 * PLANE_GRAIN_BYTES, 4096);
+    (void)!dirty_enter(&ground.dirty, far_away, 4096);
+    dirty_stamp(&ground.dirty, far_away, 4096);
+    ck_assert(dirty_next(&ground.dirty, 0, &offset, &length));
+    ck_assert_uint_eq(offset, 2 * PLANE_GRAIN_BYTES);
+    ck_assert_uint_eq(length, 2 * PLANE_GRAIN_BYTES);
+    ck_assert(dirty_next(&ground.dirty, offset + length, &offset, &length));
+    ck_assert_uint_eq(offset, far_away);
+    ck_assert(!dirty_next(&ground.dirty, offset + length, &offset, &length));
+    ground_end(&ground);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("planes");
+    tcase_add_test(tcase, dirty_ranges_are_found_one_after_the_other);
     tcase_add_test(tcase, a_region_is_entered_when_its_page_is_written);
     tcase_add_test(tcase, what_a_write_under_way_clears_is_not_durable);
     tcase_add_test(tcase, a_bad_page_reads_as_all_ones);

@@ -19,9 +19,9 @@ struct rig {
     struct uuid boot;
     struct message_create create;
     uint8_t meta[META_COPIES][META_BYTES];
-    uint8_t *drl;      /* the process's image */
-    uint8_t *drl_disk; /* what was written */
-    uint8_t *planes;
+    uint8_t *drl, *planes; /* the process's */
+    uint8_t *drl_disk;     /* what was written */
+    const uint64_t *doubtful;
     struct service_io *waiting[IOS_MAX];
     uint32_t waiting_count;
     struct frame replies[REPLIES_MAX];
@@ -72,6 +72,7 @@ static inline void rig_start(struct rig *rig, bool same_boot)
                    .away = rig->planes + 2 * bytes,
                    .bytes = bytes},
         .lineage = rig->lineage,
+        .doubtful = rig->doubtful,
         .same_boot = same_boot,
     };
     rig->service = service_new(&found, &rig->boot, &rig->ios, &rig->bufs, &why);

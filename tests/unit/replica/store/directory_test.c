@@ -30,7 +30,8 @@ static bool there(const char *name)
 
 static void opens(void)
 {
-    ck_assert_msg(directory_open(&directory, fixture_path, &error) == 0, "%s", error.text);
+    ck_assert_msg(directory_open(&directory, fixture_path, fixture_expected, &error) == 0, "%s",
+                  error.text);
 }
 
 static void opens_and_closes(void)
@@ -41,7 +42,7 @@ static void opens_and_closes(void)
 
 static void refused_saying(const char *words)
 {
-    ck_assert_int_eq(directory_open(&directory, fixture_path, &error), -1);
+    ck_assert_int_eq(directory_open(&directory, fixture_path, fixture_expected, &error), -1);
     ck_assert_msg(strstr(error.text, words) != NULL, "'%s' is not in '%s'", words, error.text);
     ck_assert_msg(strstr(error.text, fixture_path) != NULL, "%s", error.text);
 }
@@ -118,14 +119,31 @@ END_TEST
 
 START_TEST(unknown_format_is_named)
 {
+    put("pool", "strake pool\nformat 1\nuuid 01020304-0506-4708-890a-0b0c0d0e0f10\n");
+    refused_saying("pool format 1 is not known to this version");
+}
+END_TEST
+
+START_TEST(s12_other_pool_than_expected_is_refused_naming_both)
+{
     put("pool", "strake pool\nformat 2\nuuid 01020304-0506-4708-890a-0b0c0d0e0f10\n");
-    refused_saying("pool format 2 is not known to this version");
+    fixture_expected = &fixture_uuid;
+    refused_saying("it is pool 01020304-0506-4708-890a-0b0c0d0e0f10, and pool 11020304-");
+}
+END_TEST
+
+/* What should be mounted there is not: the folder below it is not filled. */
+START_TEST(s12_missing_pool_is_not_made_when_one_is_expected)
+{
+    fixture_expected = &fixture_uuid;
+    refused_saying("there is no pool, and pool 11020304-");
+    ck_assert_int_ne(access(fixture_name("lock"), F_OK), 0);
 }
 END_TEST
 
 START_TEST(unknown_feature_is_named)
 {
-    put("pool", "strake pool\nformat 1\nuuid 01020304-0506-4708-890a-0b0c0d0e0f10\n"
+    put("pool", "strake pool\nformat 2\nuuid 01020304-0506-4708-890a-0b0c0d0e0f10\n"
                 "feature thin-mirrors\n");
     refused_saying("feature 'thin-mirrors'");
 }
@@ -133,7 +151,7 @@ END_TEST
 
 START_TEST(damaged_marker_is_refused)
 {
-    put("pool", "strake pool\nformat 1\nuuid 01020304\n");
+    put("pool", "strake pool\nformat 2\nuuid 01020304\n");
     refused_saying("damaged marker 'pool': uuid '01020304'");
     put("pool", "strake pool\n");
     refused_saying("damaged marker 'pool': no format or no uuid");
@@ -164,7 +182,7 @@ START_TEST(unwritable_folder_is_named)
     if (child == 0) {
         if (geteuid() == 0 && seteuid(65534) < 0)
             _exit(2);
-        int rc = directory_open(&directory, fixture_path, &error);
+        int rc = directory_open(&directory, fixture_path, fixture_expected, &error);
         _exit(rc == -1 && strstr(error.text, "cannot write: Permission denied") ? 0 : 1);
     }
     int status;
@@ -224,6 +242,8 @@ int main(void)
     tcase_add_test(tcase, file_in_place_of_a_folder_is_named);
     tcase_add_test(tcase, marker_of_something_else_is_refused);
     tcase_add_test(tcase, unknown_format_is_named);
+    tcase_add_test(tcase, s12_other_pool_than_expected_is_refused_naming_both);
+    tcase_add_test(tcase, s12_missing_pool_is_not_made_when_one_is_expected);
     tcase_add_test(tcase, unknown_feature_is_named);
     tcase_add_test(tcase, damaged_marker_is_refused);
     tcase_add_test(tcase, second_process_is_told_who_holds_the_pool);

@@ -25,7 +25,9 @@ static char fixture_root[64]; /* of this program: removed at the end, also after
 static char fixture_path[80];
 static enum store_engine fixture_engine;
 static bool fixture_may_wait;
+static const struct uuid *fixture_expected;
 static struct loop fixture_loop;
+static struct buf_pool fixture_bufs;
 static struct store *fixture_store;
 static struct store_volume *fixture_volume;
 static struct store_found fixture_found;
@@ -57,9 +59,11 @@ static inline int fixture_suite_run(Suite *suite)
 static inline struct store *fixture_try_open(struct error *error)
 {
     const struct store_settings settings = {.directory = fixture_path,
+                                            .expected = fixture_expected,
                                             .engine = fixture_engine,
                                             .requests_max = 64,
-                                            .may_wait = fixture_may_wait};
+                                            .may_wait = fixture_may_wait,
+                                            .bufs = &fixture_bufs};
     return store_open(&settings, &fixture_loop, error);
 }
 
@@ -77,12 +81,12 @@ static inline void fixture_job_done(void *arg, int status)
     loop_stop(&fixture_loop);
 }
 
-static inline int fixture_create(const struct uuid *volume, uint64_t size_bytes)
+static inline int fixture_create(const struct uuid *volume)
 {
     uint8_t meta[STORE_META_BYTES];
     memset(meta, 'm', sizeof(meta));
-    store_volume_create(fixture_store, volume, size_bytes, FIXTURE_DRL_BYTES, FIXTURE_PLANE_BYTES,
-                        meta, fixture_job_done, NULL);
+    store_volume_create(fixture_store, volume, FIXTURE_DRL_BYTES, FIXTURE_PLANE_BYTES, meta,
+                        fixture_job_done, NULL);
     loop_run(&fixture_loop);
     return fixture_status;
 }
@@ -96,26 +100,48 @@ static inline int fixture_delete(const struct uuid *volume)
     return fixture_status;
 }
 
+static inline void fixture_opened(void *arg, struct store_volume *volume, const struct error *error)
+{
+    if (!volume)
+        *(struct error *)arg = *error;
+    else
+        fixture_found = *store_volume_found(volume);
+    fixture_volume = volume;
+    loop_stop(&fixture_loop);
+}
+
 static inline struct store_volume *fixture_try_volume(struct error *error)
 {
-    return store_volume_open(fixture_store, &fixture_uuid, FIXTURE_DRL_BYTES, FIXTURE_PLANE_BYTES,
-                             &fixture_found, error);
+    const struct store_extent extent = {.size_bytes = FIXTURE_SIZE_BYTES,
+                                        .drl_bytes = FIXTURE_DRL_BYTES,
+                                        .plane_bytes = FIXTURE_PLANE_BYTES};
+    store_volume_open(fixture_store, &fixture_uuid, &extent, fixture_opened, error);
+    loop_run(&fixture_loop);
+    return fixture_volume;
+}
+
+static inline int fixture_volume_close(void)
+{
+    store_volume_close(fixture_volume, fixture_job_done, NULL);
+    loop_run(&fixture_loop);
+    fixture_volume = NULL;
+    return fixture_status;
 }
 
 static inline void fixture_volume_open(void)
 {
     struct error error;
-    fixture_volume = fixture_try_volume(&error);
-    ck_assert_msg(fixture_volume != NULL, "%s", error.text);
+    ck_assert_msg(fixture_try_volume(&error) != NULL, "%s", error.text);
 }
 
 static inline void fixture_reopen(void)
 {
-    if (fixture_volume)
-        store_volume_close(fixture_volume);
+    bool opened = fixture_volume != NULL;
+    if (opened)
+        (void)fixture_volume_close();
     store_close(fixture_store);
     fixture_open();
-    if (fixture_volume)
+    if (opened)
         fixture_volume_open();
 }
 
@@ -143,26 +169,27 @@ static inline void fixture_setup_folder(void)
     snprintf(fixture_path, sizeof(fixture_path), "%s/XXXXXX", fixture_root);
     ck_assert_ptr_nonnull(mkdtemp(fixture_path));
     ck_assert_int_eq(loop_init(&fixture_loop), 0);
+    buf_pool_init(&fixture_bufs, 64u << 20);
 }
 
 static inline void fixture_teardown_folder(void)
 {
     loop_release(&fixture_loop);
+    buf_pool_release(&fixture_bufs);
 }
 
 static inline void fixture_setup_volume(void)
 {
     fixture_setup_folder();
     fixture_open();
-    ck_assert_int_eq(fixture_create(&fixture_uuid, FIXTURE_SIZE_BYTES), 0);
+    ck_assert_int_eq(fixture_create(&fixture_uuid), 0);
     fixture_volume_open();
 }
 
 static inline void fixture_teardown_volume(void)
 {
     if (fixture_volume)
-        store_volume_close(fixture_volume);
-    fixture_volume = NULL;
+        (void)fixture_volume_close();
     store_close(fixture_store);
     fixture_teardown_folder();
 }

@@ -5,6 +5,16 @@
 
 #include "tests/unit/replica/store/fixture.h"
 
+/* The first file of the volume's blocks. */
+static inline const char *fixture_data(void)
+{
+    static char path[256];
+    char uuid[UUID_TEXT_BYTES];
+    uuid_format(&fixture_uuid, uuid);
+    snprintf(path, sizeof(path), "%s/data/%s/00000000", fixture_path, uuid);
+    return path;
+}
+
 static inline void fixture_req_done(struct store_req *req)
 {
     (void)req;
@@ -20,37 +30,47 @@ static inline int fixture_do(struct store_req *req)
     return req->status;
 }
 
+/* A buffer with these bytes and their checksums. */
+static inline struct slice fixture_slice(const void *bytes, uint32_t length_bytes)
+{
+    struct slice slice = slice_get(&fixture_bufs, length_bytes);
+    memcpy(slice.bytes, bytes, length_bytes);
+    slice_crc_fill(&slice);
+    return slice;
+}
+
 static inline int fixture_write(uint64_t offset_bytes, const void *bytes, uint32_t length_bytes,
                                 bool fua)
 {
-    union {
-        const void *in;
-        uint8_t *out;
-    } data = {.in = bytes};
     struct store_req req = {.op = STORE_WRITE,
                             .fua = fua,
                             .offset_bytes = offset_bytes,
                             .length_bytes = length_bytes,
-                            .data = {.bytes = data.out, .length_bytes = length_bytes}};
-    return fixture_do(&req);
+                            .data = fixture_slice(bytes, length_bytes)};
+    int status = fixture_do(&req);
+    slice_release(&req.data);
+    return status;
 }
 
+/* The bytes are given also when their checksums are wrong; the right ones are checked here. */
 static inline int fixture_read(uint64_t offset_bytes, void *bytes, uint32_t length_bytes)
 {
     struct store_req req = {.op = STORE_READ,
                             .offset_bytes = offset_bytes,
                             .length_bytes = length_bytes,
-                            .data = {.bytes = bytes, .length_bytes = length_bytes}};
-    return fixture_do(&req);
+                            .data = slice_get(&fixture_bufs, length_bytes)};
+    int status = fixture_do(&req);
+    memcpy(bytes, req.data.bytes, length_bytes);
+    if (status == 0)
+        ck_assert(slice_crc_ok(&req.data));
+    slice_release(&req.data);
+    return status;
 }
 
-static inline int fixture_zero(uint64_t offset_bytes, uint64_t length_bytes, bool no_hole, bool fua)
+static inline int fixture_zero(uint64_t offset_bytes, uint64_t length_bytes, bool fua)
 {
-    struct store_req req = {.op = STORE_ZERO,
-                            .fua = fua,
-                            .no_hole = no_hole,
-                            .offset_bytes = offset_bytes,
-                            .length_bytes = length_bytes};
+    struct store_req req = {
+        .op = STORE_ZERO, .fua = fua, .offset_bytes = offset_bytes, .length_bytes = length_bytes};
     return fixture_do(&req);
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request's steps against results that a real disk seldom gives: short, refused, failed. */
+#include "replica/store/family.h"
+#include "replica/store/state.h"
 #include "replica/store/step.h"
 #include "replica/store/volume.h"
 #include "tests/lib/suite.h"
@@ -7,26 +9,52 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 
+enum { META_0_FD = 10, META_1_FD, DRL_FD, DATA_FD };
+
 static uint8_t map[MAP_HEADER_BYTES];
-static uint8_t bytes[8192];
+static uint8_t page[4096];
+static uint32_t sums[64];
+static struct buf_pool bufs;
+static struct store store;
+static struct family family;
+static struct segment segment;
 static struct store_volume volume;
 static struct store_req req;
 
-enum { META_0_FD = 10, META_1_FD, DRL_FD, DATA_FD };
-
 static void setup(void)
 {
-    volume = (struct store_volume){.meta_fd = {META_0_FD, META_1_FD},
+    buf_pool_init(&bufs, 1u << 20);
+    store = (struct store){.in_flight = 0};
+    list_init(&store.volumes);
+    family = (struct family){.store = &store};
+    list_init(&family.segments);
+    segment = (struct segment){.family = &family, .ready = true, .fd = DATA_FD, .sums = sums};
+    list_init(&segment.waiting);
+    list_append(&family.segments, &segment.node);
+    memset(segment.warm, 0xff, sizeof(segment.warm));
+    volume = (struct store_volume){.store = &store,
+                                   .family = &family,
+                                   .meta_fd = {META_0_FD, META_1_FD},
                                    .drl_fd = DRL_FD,
-                                   .data_fd = DATA_FD,
-                                   .data_bytes = (uint64_t)1 << 40,
+                                   .size_bytes = (uint64_t)1 << 40,
                                    .drl_bytes = 2 * STORE_DRL_PAGE_BYTES,
                                    .map = map};
-    req = (struct store_req){
-        .volume = &volume, .bytes = bytes, .data = {.bytes = bytes, .length_bytes = sizeof(bytes)}};
+    list_append(&store.volumes, &volume.node);
+    req = (struct store_req){.volume = &volume, .bytes = page, .data = slice_get(&bufs, 8192)};
+    memset(req.data.bytes, 5, 8192);
+    slice_crc_fill(&req.data);
+    for (int i = 0; i < 4; i++)
+        sums[i] = slice_crc(&req.data)[0] ^ (uint32_t)SUM_OF_ZEROS;
+}
+
+static void teardown(void)
+{
+    slice_release(&req.data);
+    buf_pool_release(&bufs);
 }
 
 static void begin(enum store_op op, uint64_t offset_bytes, uint64_t length_bytes)
@@ -34,13 +62,15 @@ static void begin(enum store_op op, uint64_t offset_bytes, uint64_t length_bytes
     req.op = op;
     req.offset_bytes = offset_bytes;
     req.length_bytes = length_bytes;
-    ck_assert(!step_begin(&req));
+    ck_assert_int_eq(step_begin(&req), STEP_GO);
 }
 
 static bool end(int64_t result)
 {
     req.step.result = result;
-    return step_end(&req);
+    enum step_next next = step_end(&req);
+    ck_assert_int_ne(next, STEP_WAIT);
+    return next == STEP_DONE;
 }
 
 static void expect(enum step_kind kind, int fd, uint64_t offset_bytes, uint64_t length_bytes)
@@ -55,7 +85,7 @@ START_TEST(whole_read_is_one_step)
 {
     begin(STORE_READ, 4096, 8192);
     expect(STEP_READ, DATA_FD, 4096, 8192);
-    ck_assert_ptr_eq(req.step.bytes, bytes);
+    ck_assert_ptr_eq(req.step.bytes, req.data.bytes);
     ck_assert(end(8192));
     ck_assert_int_eq(req.status, 0);
 }
@@ -66,26 +96,80 @@ START_TEST(short_read_goes_on_where_it_ended)
     begin(STORE_READ, 4096, 8192);
     ck_assert(!end(1000));
     expect(STEP_READ, DATA_FD, 5096, 7192);
-    ck_assert_ptr_eq(req.step.bytes, bytes + 1000);
+    ck_assert_ptr_eq(req.step.bytes, req.data.bytes + 1000);
     ck_assert(end(7192));
     ck_assert_int_eq(req.status, 0);
 }
 END_TEST
 
-START_TEST(short_write_goes_on_where_it_ended)
+START_TEST(read_brings_its_checksums)
 {
-    begin(STORE_WRITE, 0, 8192);
-    ck_assert(!end(4096));
-    expect(STEP_WRITE, DATA_FD, 4096, 4096);
-    ck_assert(end(4096));
+    uint32_t sum = slice_crc(&req.data)[0];
+    begin(STORE_READ, 4096, 8192);
+    memset(slice_crc(&req.data), 0, 8);
+    ck_assert(end(8192));
+    ck_assert_uint_eq(slice_crc(&req.data)[0], sum);
+    ck_assert_uint_eq(slice_crc(&req.data)[1], sum);
+}
+END_TEST
+
+START_TEST(s3_changed_bit_is_told_apart_from_a_failed_read)
+{
+    begin(STORE_READ, 4096, 8192);
+    req.data.bytes[5000] ^= 1;
+    ck_assert(end(8192));
+    ck_assert_int_eq(req.status, -EILSEQ);
+}
+END_TEST
+
+START_TEST(cold_checksums_are_read_first)
+{
+    memset(segment.warm, 0, sizeof(segment.warm));
+    begin(STORE_READ, STRETCH_BYTES + 4096, 4096);
+    expect(STEP_READ, DATA_FD, SEGMENT_BYTES + SUMS_CHUNK_BYTES, SUMS_CHUNK_BYTES);
+    ck_assert(!end(SUMS_CHUNK_BYTES));
+    expect(STEP_READ, DATA_FD, STRETCH_BYTES + 4096, 4096);
+    req.op = STORE_WRITE;
+    ck_assert_int_eq(step_begin(&req), STEP_GO);
+    ck_assert_int_eq(req.step.kind, STEP_PUT);
+}
+END_TEST
+
+START_TEST(checksums_that_cannot_be_read_are_an_error)
+{
+    memset(segment.warm, 0, sizeof(segment.warm));
+    begin(STORE_READ, 0, 4096);
+    ck_assert(end(-EIO));
+    ck_assert_int_eq(req.status, -EIO);
+}
+END_TEST
+
+START_TEST(write_brings_its_checksums_to_their_place)
+{
+    begin(STORE_WRITE, 8192, 8192);
+    expect(STEP_PUT, DATA_FD, 8192, 8192);
+    ck_assert_ptr_eq(req.step.sums, slice_crc(&req.data));
+    ck_assert_uint_eq(req.step.sums_offset_bytes, SEGMENT_BYTES + 2 * SUM_BYTES);
+    ck_assert(end(8192));
     ck_assert_int_eq(req.status, 0);
 }
 END_TEST
 
-START_TEST(short_write_then_full_disk_is_no_space)
+START_TEST(write_over_two_stretches_is_two_steps)
+{
+    begin(STORE_WRITE, STRETCH_BYTES - 4096, 8192);
+    expect(STEP_PUT, DATA_FD, STRETCH_BYTES - 4096, 4096);
+    ck_assert(!end(4096));
+    expect(STEP_PUT, DATA_FD, STRETCH_BYTES, 4096);
+    ck_assert_ptr_eq(req.step.sums, slice_crc(&req.data) + 1);
+    ck_assert_ptr_eq(req.step.bytes, req.data.bytes + 4096);
+    ck_assert(end(4096));
+}
+END_TEST
+
+START_TEST(full_disk_refuses_a_write_and_no_more)
 {
     begin(STORE_WRITE, 0, 8192);
-    ck_assert(!end(4096));
     ck_assert(end(-ENOSPC));
     ck_assert_int_eq(req.status, -ENOSPC);
     ck_assert(!volume.sync_failed);
@@ -110,18 +194,18 @@ END_TEST
 
 START_TEST(interrupted_call_is_made_again)
 {
-    begin(STORE_WRITE, 0, 8192);
+    begin(STORE_READ, 4096, 8192);
     ck_assert(!end(-EINTR));
-    expect(STEP_WRITE, DATA_FD, 0, 8192);
+    expect(STEP_READ, DATA_FD, 4096, 8192);
     ck_assert(!end(-EAGAIN));
-    expect(STEP_WRITE, DATA_FD, 0, 8192);
+    expect(STEP_READ, DATA_FD, 4096, 8192);
     ck_assert(end(8192));
 }
 END_TEST
 
 START_TEST(interrupted_for_ever_ends)
 {
-    begin(STORE_WRITE, 0, 8192);
+    begin(STORE_READ, 0, 8192);
     int calls = 0;
     while (!end(-EAGAIN))
         ck_assert_int_lt(calls++, 100000);
@@ -138,20 +222,38 @@ START_TEST(read_error_is_reported)
 }
 END_TEST
 
-START_TEST(fua_write_is_durable_by_itself)
+START_TEST(fua_write_syncs_at_its_end)
 {
     req.fua = true;
     begin(STORE_WRITE, 0, 8192);
-    ck_assert_int_eq(req.step.flags, RWF_DSYNC);
-    ck_assert(end(8192));
+    ck_assert(!end(8192));
+    expect(STEP_SYNC, DATA_FD, 0, 0);
+    ck_assert(end(0));
     ck_assert_int_eq(req.status, 0);
 }
 END_TEST
 
-START_TEST(plain_write_is_not)
+START_TEST(sync_of_what_was_not_written_is_nothing)
 {
-    begin(STORE_WRITE, 0, 8192);
-    ck_assert_int_eq(req.step.flags, 0);
+    req.op = STORE_SYNC;
+    ck_assert_int_eq(step_begin(&req), STEP_DONE);
+    ck_assert_int_eq(req.status, 0);
+}
+END_TEST
+
+/* Another sync that is under way may have begun before the write had ended. */
+START_TEST(sync_does_not_rely_on_another_one_under_way)
+{
+    segment.dirty = true;
+    begin(STORE_SYNC, 0, 0);
+    struct store_req other = req;
+    other.op = STORE_SYNC;
+    ck_assert_int_eq(step_begin(&other), STEP_GO);
+    ck_assert_int_eq(other.step.kind, STEP_SYNC);
+    ck_assert(end(0));
+    other.step.result = 0;
+    ck_assert_int_eq(step_end(&other), STEP_DONE);
+    ck_assert_int_eq(step_begin(&req), STEP_DONE);
 }
 END_TEST
 
@@ -160,73 +262,9 @@ START_TEST(zero_asks_for_holes)
     begin(STORE_ZERO, 4096, 8192);
     expect(STEP_ALLOCATE, DATA_FD, 4096, 8192);
     ck_assert_int_eq(req.step.flags, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
-    ck_assert(end(0));
-}
-END_TEST
-
-START_TEST(zero_without_holes_keeps_the_space)
-{
-    req.no_hole = true;
-    begin(STORE_ZERO, 4096, 8192);
-    ck_assert_int_eq(req.step.flags, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE);
-}
-END_TEST
-
-START_TEST(long_zero_goes_in_bounded_steps)
-{
-    uint64_t left = (uint64_t)1 << 40;
-    begin(STORE_ZERO, 0, left);
-    int steps = 0;
-    for (bool ended = false; !ended; steps++) {
-        ck_assert_uint_le(req.step.length_bytes, left);
-        left -= req.step.length_bytes;
-        ended = end(0);
-    }
-    ck_assert_uint_eq(left, 0);
-    ck_assert_int_gt(steps, 2);
-}
-END_TEST
-
-START_TEST(zero_writes_zeros_where_holes_are_refused)
-{
-    begin(STORE_ZERO, 0, 1u << 20);
-    ck_assert(!end(-EOPNOTSUPP));
-    uint64_t written = 0;
-    for (bool ended = false; !ended;) {
-        ck_assert_int_eq(req.step.kind, STEP_WRITE);
-        ck_assert_uint_eq(req.step.offset_bytes, written);
-        const uint8_t *zeros = req.step.bytes;
-        ck_assert(zeros[0] == 0 && memcmp(zeros, zeros + 1, req.step.length_bytes - 1) == 0);
-        written += req.step.length_bytes;
-        ended = end((int64_t)req.step.length_bytes);
-    }
-    ck_assert_uint_eq(written, 1u << 20);
-    ck_assert_int_eq(req.status, 0);
-}
-END_TEST
-
-START_TEST(refused_holes_are_not_asked_for_again)
-{
-    begin(STORE_ZERO, 0, 4096);
-    ck_assert(!end(-EOPNOTSUPP));
-    ck_assert(end(4096));
-    begin(STORE_ZERO, 0, 4096);
-    ck_assert_int_eq(req.step.kind, STEP_WRITE);
-    req.no_hole = true;
-    begin(STORE_ZERO, 0, 4096);
-    ck_assert_int_eq(req.step.kind, STEP_ALLOCATE);
-}
-END_TEST
-
-START_TEST(fua_zero_syncs_at_its_end)
-{
-    req.fua = true;
-    begin(STORE_ZERO, 0, 4096);
     ck_assert(!end(0));
-    ck_assert_int_eq(req.step.kind, STEP_SYNC);
-    ck_assert_int_eq(req.step.fd, DATA_FD);
+    expect(STEP_ALLOCATE, DATA_FD, SEGMENT_BYTES + SUM_BYTES, 2 * SUM_BYTES);
     ck_assert(end(0));
-    ck_assert_int_eq(req.status, 0);
 }
 END_TEST
 
@@ -244,20 +282,33 @@ START_TEST(pages_go_to_their_place_durably)
 }
 END_TEST
 
-START_TEST(failed_sync_is_final)
+START_TEST(s2_failed_sync_is_final)
 {
+    segment.dirty = true;
     begin(STORE_SYNC, 0, 0);
     ck_assert(end(-ENOSPC));
     ck_assert_int_eq(req.status, -EIO);
-    ck_assert(step_begin(&req));
+    ck_assert_int_eq(step_begin(&req), STEP_DONE);
     ck_assert_int_eq(req.status, -EIO);
     req.op = STORE_WRITE;
     req.length_bytes = 4096;
     req.fua = true;
-    ck_assert(step_begin(&req));
+    ck_assert_int_eq(step_begin(&req), STEP_GO);
+    ck_assert(end(4096));
     ck_assert_int_eq(req.status, -EIO);
-    req.fua = false;
-    ck_assert(!step_begin(&req));
+}
+END_TEST
+
+START_TEST(s2_failed_sync_is_that_of_every_volume_of_the_family)
+{
+    static uint8_t other_map[MAP_HEADER_BYTES];
+    struct store_volume clone = volume;
+    clone.map = other_map;
+    list_append(&store.volumes, &clone.node);
+    segment.dirty = true;
+    begin(STORE_SYNC, 0, 0);
+    ck_assert(end(-EIO));
+    ck_assert(volume.sync_failed && clone.sync_failed);
 }
 END_TEST
 
@@ -271,6 +322,7 @@ END_TEST
 
 START_TEST(what_is_being_made_durable_is_marked_in_the_mapping)
 {
+    segment.dirty = true;
     begin(STORE_SYNC, 0, 0);
     ck_assert_uint_eq(volume.map[53], 1);
     ck_assert(end(0));
@@ -284,6 +336,7 @@ END_TEST
 /* So that the failure itself can still be recorded. */
 START_TEST(metadata_may_be_written_after_a_failed_sync)
 {
+    segment.dirty = true;
     begin(STORE_SYNC, 0, 0);
     ck_assert(end(-EIO));
     begin(STORE_META, 0, 0);
@@ -304,26 +357,28 @@ int main(void)
 {
     Suite *suite = suite_create("step");
     TCase *tcase = tcase_create("step");
-    tcase_add_checked_fixture(tcase, setup, NULL);
+    tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, whole_read_is_one_step);
     tcase_add_test(tcase, short_read_goes_on_where_it_ended);
-    tcase_add_test(tcase, short_write_goes_on_where_it_ended);
-    tcase_add_test(tcase, short_write_then_full_disk_is_no_space);
+    tcase_add_test(tcase, read_brings_its_checksums);
+    tcase_add_test(tcase, s3_changed_bit_is_told_apart_from_a_failed_read);
+    tcase_add_test(tcase, cold_checksums_are_read_first);
+    tcase_add_test(tcase, checksums_that_cannot_be_read_are_an_error);
+    tcase_add_test(tcase, write_brings_its_checksums_to_their_place);
+    tcase_add_test(tcase, write_over_two_stretches_is_two_steps);
+    tcase_add_test(tcase, full_disk_refuses_a_write_and_no_more);
     tcase_add_test(tcase, quota_counts_as_no_space);
     tcase_add_test(tcase, end_of_file_is_an_error);
     tcase_add_test(tcase, interrupted_call_is_made_again);
     tcase_add_test(tcase, interrupted_for_ever_ends);
     tcase_add_test(tcase, read_error_is_reported);
-    tcase_add_test(tcase, fua_write_is_durable_by_itself);
-    tcase_add_test(tcase, plain_write_is_not);
+    tcase_add_test(tcase, fua_write_syncs_at_its_end);
+    tcase_add_test(tcase, sync_of_what_was_not_written_is_nothing);
+    tcase_add_test(tcase, sync_does_not_rely_on_another_one_under_way);
     tcase_add_test(tcase, zero_asks_for_holes);
-    tcase_add_test(tcase, zero_without_holes_keeps_the_space);
-    tcase_add_test(tcase, long_zero_goes_in_bounded_steps);
-    tcase_add_test(tcase, zero_writes_zeros_where_holes_are_refused);
-    tcase_add_test(tcase, refused_holes_are_not_asked_for_again);
-    tcase_add_test(tcase, fua_zero_syncs_at_its_end);
     tcase_add_test(tcase, pages_go_to_their_place_durably);
-    tcase_add_test(tcase, failed_sync_is_final);
+    tcase_add_test(tcase, s2_failed_sync_is_final);
+    tcase_add_test(tcase, s2_failed_sync_is_that_of_every_volume_of_the_family);
     tcase_add_test(tcase, failed_durable_write_is_final);
     tcase_add_test(tcase, what_is_being_made_durable_is_marked_in_the_mapping);
     tcase_add_test(tcase, metadata_may_be_written_after_a_failed_sync);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The writer alone: what the loop writes itself, what it hands over, and what both give. */
 #include "replica/store/engine.h"
+#include "replica/store/family.h"
 #include "replica/store/step.h"
 #include "tests/lib/suite.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { SMALL = 4096, LARGE = 100000, REQS = 40 };
+enum { SMALL = 4096, LARGE = 25 * 4096, REQS = 40, SUMS_AT = 8 << 20 };
 
 static struct loop loop;
 static struct engine *engine;
@@ -17,6 +19,7 @@ static uint32_t others;
 static FILE *file;
 static struct store_req reqs[REQS];
 static uint8_t bytes[LARGE];
+static uint32_t sums[LARGE / 4096];
 static uint32_t left;
 static uint32_t answered_in_turn; /* when the hooks behind the writer's first ran */
 static uint32_t started;
@@ -53,6 +56,8 @@ static void open_writer(bool may_wait)
     ck_assert_ptr_nonnull(file);
     for (size_t i = 0; i < sizeof(bytes); i++)
         bytes[i] = (uint8_t)(i % 251);
+    for (uint32_t i = 0; i < ARRAY_COUNT(sums); i++)
+        sums[i] = 0x01020304u * (i + 1);
 }
 
 static void setup_patient(void)
@@ -73,17 +78,24 @@ static void teardown(void)
     loop_release(&loop);
 }
 
+static uint64_t sums_at(uint32_t i, uint32_t length_bytes)
+{
+    return SUMS_AT + (uint64_t)i * length_bytes / 4096 * sizeof(sums[0]);
+}
+
 /* `count` writes of `length_bytes` in one turn, side by side. */
 static void write_all(uint32_t count, uint32_t length_bytes, int fd)
 {
     left = started = count;
     looked = false;
     for (uint32_t i = 0; i < count; i++) {
-        reqs[i] = (struct store_req){.step = {.kind = STEP_WRITE,
+        reqs[i] = (struct store_req){.step = {.kind = STEP_PUT,
                                               .fd = fd,
                                               .bytes = bytes,
                                               .offset_bytes = (uint64_t)i * length_bytes,
-                                              .length_bytes = length_bytes}};
+                                              .length_bytes = length_bytes,
+                                              .sums = sums,
+                                              .sums_offset_bytes = sums_at(i, length_bytes)}};
         engine->start(engine, &reqs[i]);
     }
     ck_assert_uint_eq(left, count);
@@ -98,6 +110,12 @@ static void expect_written(uint32_t count, uint32_t length_bytes)
         ssize_t got = pread(fileno(file), back, length_bytes, (off_t)i * length_bytes);
         ck_assert_int_eq(got, length_bytes);
         ck_assert_mem_eq(back, bytes, length_bytes);
+        uint32_t found[ARRAY_COUNT(sums)];
+        size_t found_bytes = length_bytes / 4096 * sizeof(sums[0]);
+        got = pread(fileno(file), found, found_bytes, (off_t)sums_at(i, length_bytes));
+        ck_assert_int_eq(got, (ssize_t)found_bytes);
+        for (uint32_t b = 0; b < length_bytes / 4096; b++)
+            ck_assert_uint_eq(le32toh(found[b]), sums[b] ^ (uint32_t)SUM_OF_ZEROS);
     }
 }
 
