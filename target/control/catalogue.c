@@ -278,10 +278,23 @@ static void record_show(struct record *record)
         return;
     }
     record->export = front_export_add(control->front, record->volume);
-    if (record->export)
-        record->export->snapshots = &record->told;
-    else
+    if (!record->export) {
         record->why = "out of memory";
+        return;
+    }
+    record->export->snapshots = &record->told;
+    front_export_hold(record->export);
+    if (volume_book_known(record->volume))
+        record_reserve(record);
+}
+
+void record_reserve(struct record *record)
+{
+    struct volume_row row = {0};
+    if (!record->export || record->hiding)
+        return;
+    (void)volume_row(record->volume, FRONT_RESERVATIONS_ROW, &row);
+    front_export_reservations(record->control->front, record->export, row.value, row.value_bytes);
 }
 
 /* Tells the volume of its members at this peer; NULL: at every peer that is up. */

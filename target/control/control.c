@@ -69,9 +69,17 @@ static void on_book(void *owner, struct volume *volume)
     struct record *record = control_record_of(owner, volume);
     if (!record)
         return;
+    record_reserve(record);
     snapshots_load(record);
     views_show(record);
     record_turn(record);
+}
+
+static void on_bookless(void *owner, struct volume *volume)
+{
+    struct record *record = control_record_of(owner, volume);
+    if (record)
+        record_reserve(record);
 }
 
 static void on_row(void *owner, struct volume *volume, const char *key)
@@ -207,6 +215,7 @@ struct control *control_new(const struct control_settings *settings, struct loop
                                        .on_event = on_event,
                                        .on_config = on_config,
                                        .on_fenced = on_fenced,
+                                       .on_bookless = on_bookless,
                                        .on_book = on_book,
                                        .on_row = on_row,
                                        .owner = control};

@@ -138,6 +138,8 @@ const char *record_lacks(const struct record *record);
  * to clients.
  */
 void record_open(struct record *record, const struct peer *peer);
+/* The book is known, or there is none: clients get to know of the SCSI reservations in it. */
+void record_reserve(struct record *record);
 /* Takes the volume from the clients; then `export` is NULL, and control's `reap` runs. */
 void record_hide(struct record *record);
 /* Stops the volume; then `stopped` is true, and control's `reap` runs. */

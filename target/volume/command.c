@@ -75,8 +75,10 @@ static void book_answer(struct volume *volume)
     int status = volume->own.op.status;
     bool ok = status == 0 && book_read(volume);
     slice_release(&data);
-    /* -EINVAL: replicas that keep none. */
-    if (!ok && status != -EINVAL && !volume->stopping)
+    bool bookless = status == -EINVAL;
+    if (bookless && volume->env.on_bookless)
+        volume->env.on_bookless(volume->env.owner, volume);
+    if (!ok && !bookless && !volume->stopping)
         loop_timer_start(&volume->load, BOOK_RETRY_NS);
 }
 

@@ -33,6 +33,8 @@ struct volume_env {
     void (*on_config)(void *owner, struct volume *volume);
     /* Another target took the volume over: it will never serve here again. */
     void (*on_fenced)(void *owner, struct volume *volume);
+    /* The replicas keep no book, so there will be no rows. May be NULL. */
+    void (*on_bookless)(void *owner, struct volume *volume);
     /* The book was read: any row may be another one. May be NULL. */
     void (*on_book)(void *owner, struct volume *volume);
     /* A row of the book was set or removed. May be NULL. */
