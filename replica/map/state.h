@@ -16,8 +16,8 @@ enum {
     EXTENT_BYTES_LOG = 16,
     SEGMENT_SLOTS_LOG = 24,
     MAP_DEPTH_MAX = 256, /* branches between a generation and the first of its family */
-    RECLAIM_EXTENTS = 256,
-    RECLAIM_PUNCHES = 4096,
+    RECLAIM_EXTENTS = 1024,
+    RECLAIM_PUNCHES = 16384,
     RECLAIM_STATS = RECLAIM_EXTENTS + 2,
     ROWS_OF_BATCH = 1000,
 };
