@@ -47,6 +47,10 @@ static uint32_t status_of(int error)
         return FRAME_NO_SPACE;
     case -EEXIST:
         return FRAME_EXISTS;
+    case -ENOENT: /* what it should begin as */
+        return FRAME_NO_VOLUME;
+    case -EBUSY:
+        return FRAME_BUSY;
     case -EFBIG:
         return FRAME_INVALID;
     default:
@@ -57,7 +61,7 @@ static uint32_t status_of(int error)
 static void ping(struct connection *connection, const struct answer *to)
 {
     struct store_space space = store_space(connection->replica->store);
-    struct message_health health = {.free_bytes = space.free_bytes,
+    struct message_health health = {.free_bytes = space.usable_bytes,
                                     .total_bytes = space.total_bytes};
     uint8_t body[MESSAGE_BYTES_MAX];
     struct writer w = writer_of(body, sizeof(body));
@@ -148,16 +152,20 @@ static void create_begin(struct connection *connection, const struct answer *to,
 {
     struct replica *replica = connection->replica;
     uint64_t size_bytes = create->config.size_bytes;
-    uint8_t record[META_BYTES];
-    service_meta_format(record, create, store_boot_id(replica->store));
     struct volume *volume = replica_volume_new(replica, &create->config.volume, VOLUME_CREATING);
     volume->entry.member = create->member;
     volume->entry.config = create->config;
     volume->known = true;
     volume->answer = *to;
     replica->job_count++;
-    store_volume_create(replica->store, &volume->uuid, service_drl_bytes(size_bytes),
-                        service_plane_bytes(size_bytes), record, on_created, volume);
+    struct store_create what = {.volume = volume->uuid,
+                                .size_bytes = size_bytes,
+                                .drl_bytes = service_drl_bytes(size_bytes),
+                                .plane_bytes = service_plane_bytes(size_bytes),
+                                .origin = create->origin,
+                                .origin_generation = create->origin_generation};
+    service_meta_format(what.meta, create, store_boot_id(replica->store));
+    store_volume_create(replica->store, &what, on_created, volume);
 }
 
 static void create(struct connection *connection, const struct answer *to,

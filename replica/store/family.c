@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,35 +20,45 @@ enum {
     SEGMENT_LOCK_WAIT_MS = 30000,
 };
 
-int family_make(int data_fd, const struct uuid *uuid)
+static void family_name(char name[16], uint32_t family)
 {
-    char name[UUID_TEXT_BYTES];
-    uuid_format(uuid, name);
+    snprintf(name, 16, "%08x", family);
+}
+
+void segment_path(char *path, size_t size, uint32_t family, uint64_t segment)
+{
+    snprintf(path, size, "%08x/%08llx", family, (unsigned long long)segment);
+}
+
+int family_make(int data_fd, uint32_t family)
+{
+    char name[16];
+    family_name(name, family);
     if (mkdirat(data_fd, name, 0700) < 0 && errno != EEXIST)
         return -errno;
     return folder_sync(data_fd);
 }
 
-int family_remove(int data_fd, const struct uuid *uuid)
+int family_remove(int data_fd, uint32_t family)
 {
-    char name[UUID_TEXT_BYTES];
-    uuid_format(uuid, name);
+    char name[16];
+    family_name(name, family);
     int rc = folder_remove(data_fd, name);
     return rc ? rc : folder_sync(data_fd);
 }
 
-struct family *family_get(struct store *store, const struct uuid *uuid)
+struct family *family_get(struct store *store, uint32_t number)
 {
     LIST_FOR_EACH (node, &store->families) {
         struct family *family = CONTAINER_OF(node, struct family, node);
-        if (uuid_equal(&family->uuid, uuid)) {
+        if (family->number == number) {
             family->users++;
             return family;
         }
     }
     struct family *family = calloc(1, sizeof(*family));
     ASSERT(family);
-    *family = (struct family){.store = store, .uuid = *uuid, .users = 1};
+    *family = (struct family){.store = store, .number = number, .users = 1};
     list_init(&family->segments);
     list_append(&store->families, &family->node);
     return family;
@@ -119,17 +130,17 @@ static int segment_open(struct segment *segment, int dir_fd, const char *name)
 static void segment_run(struct work *work)
 {
     struct segment *segment = CONTAINER_OF(work, struct segment, work);
-    char folder[UUID_TEXT_BYTES], name[32];
-    uuid_format(&segment->family->uuid, folder);
-    snprintf(name, sizeof(name), "%08llx", (unsigned long long)segment->number);
+    char folder[16], path[64];
+    family_name(folder, segment->family->number);
+    segment_path(path, sizeof(path), segment->family->number, segment->number);
     int dir_fd = openat(segment->family->store->directory.data_fd, folder,
                         O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0)
         segment->rc = error_set_errno(&segment->error, errno, "cannot open its folder");
     else
-        segment->rc = segment_open(segment, dir_fd, name);
+        segment->rc = segment_open(segment, dir_fd, strchr(path, '/') + 1);
     if (segment->rc)
-        (void)error_prefix(&segment->error, "data/%s/%s", folder, name);
+        (void)error_prefix(&segment->error, "data/%s", path);
     if (dir_fd >= 0)
         close(dir_fd);
 }

@@ -3,7 +3,7 @@
  * Where the blocks of a volume family lie: a volume and everything that was cloned from it share
  * one space of slots of 64 KiB each, kept in files of 2^24 slots (private to the room).
  *
- *   POOL/data/FAMILY/NUMBER   NUMBER: hexadecimal, eight digits; position >> 40
+ *   POOL/data/FAMILY/NUMBER   both hexadecimal, eight digits; NUMBER: position >> 40
  *        0                    2^24 slots: 1 TiB, sparse
  *        1 TiB                their checksums, sparse: for each 4 KiB block its CRC32C, 4 bytes,
  *                             little-endian
@@ -26,11 +26,7 @@ enum {
     SUM_BYTES = 4,
     /* As much of a segment's checksums is read at once; they cover a stretch of 64 MiB. */
     SUMS_CHUNK_BYTES = 64u << 10,
-    /*
-     * CRC32C of 4 KiB of zeros. A checksum is kept XORed with it: a hole in the checksums agrees
-     * with a hole in the data.
-     */
-    SUM_OF_ZEROS = (int)0x98f94189,
+    SUM_OF_ZEROS = (int)0x98f94189, /* CRC32C of 4 KiB of zeros */
 };
 #define SEGMENT_BYTES      ((uint64_t)1 << SEGMENT_SHIFT)
 #define SEGMENT_SUMS_BYTES (SEGMENT_BYTES / BLOCK_BYTES * SUM_BYTES)
@@ -56,7 +52,7 @@ struct segment {
 struct family {
     struct list node; /* store.families */
     struct store *store;
-    struct uuid uuid;
+    uint32_t number;
     uint32_t users;
     bool sync_failed;     /* what is on disk is not known any more */
     struct list segments; /* struct segment, owned */
@@ -64,12 +60,14 @@ struct family {
 };
 
 /* Makes the family's folder, durably; 0 also when it is there. On any thread. */
-MUST_USE int family_make(int data_fd, const struct uuid *uuid);
+MUST_USE int family_make(int data_fd, uint32_t family);
 /* Removes all of it. 0 also when there is none. On any thread. */
-MUST_USE int family_remove(int data_fd, const struct uuid *uuid);
+MUST_USE int family_remove(int data_fd, uint32_t family);
+/* The path of a segment below data/. */
+void segment_path(char *path, size_t size, uint32_t family, uint64_t segment);
 
 /* The open family, found or begun; one user more. */
-struct family *family_get(struct store *store, const struct uuid *uuid);
+struct family *family_get(struct store *store, uint32_t number);
 /* The last user closes its files: nothing in flight, nothing dirty unless its sync failed. */
 void family_put(struct family *family);
 /*

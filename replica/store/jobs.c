@@ -7,12 +7,15 @@
 
 #include "replica/store/family.h"
 #include "replica/store/files.h"
+#include "replica/store/flush.h"
+#include "replica/store/state.h"
 #include "replica/store/volume.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,13 +39,13 @@ static int make_reserved(int dir_fd, const char *name, uint64_t size_bytes)
 
 static int make_files(int dir_fd, const struct job *job)
 {
-    int rc = file_make(dir_fd, "meta.0", job->meta, STORE_META_BYTES);
+    int rc = file_make(dir_fd, "meta.0", job->create.meta, STORE_META_BYTES);
     if (rc == 0)
-        rc = file_make(dir_fd, "meta.1", job->meta, STORE_META_BYTES);
+        rc = file_make(dir_fd, "meta.1", job->create.meta, STORE_META_BYTES);
     if (rc == 0)
-        rc = file_make(dir_fd, "drl", NULL, job->drl_bytes);
+        rc = file_make(dir_fd, "drl", NULL, job->create.drl_bytes);
     if (rc == 0)
-        rc = make_reserved(dir_fd, "map", volume_map_bytes(job->plane_bytes));
+        rc = make_reserved(dir_fd, "map", volume_map_bytes(job->create.plane_bytes));
     return rc ? rc : folder_sync(dir_fd);
 }
 
@@ -63,14 +66,14 @@ static int create_in(int volumes_fd, const struct job *job, const char *name, co
 static int create(const struct directory *directory, const struct job *job)
 {
     char name[UUID_TEXT_BYTES], fresh[UUID_TEXT_BYTES + 8];
-    uuid_format(&job->volume, name);
+    uuid_format(&job->create.volume, name);
     snprintf(fresh, sizeof(fresh), ".%s.new", name);
     if (faccessat(directory->volumes_fd, name, F_OK, 0) == 0 ||
         faccessat(directory->deleted_fd, name, F_OK, 0) == 0)
         return -EEXIST;
     int rc = folder_remove(directory->volumes_fd, fresh);
     if (rc == 0)
-        rc = family_make(directory->data_fd, &job->volume);
+        rc = family_make(directory->data_fd, job->family);
     if (rc == 0)
         rc = create_in(directory->volumes_fd, job, name, fresh);
     if (rc && folder_remove(directory->volumes_fd, fresh) != 0)
@@ -82,54 +85,100 @@ static int create(const struct directory *directory, const struct job *job)
 static int keep_record(const struct directory *directory, const struct job *job)
 {
     char name[UUID_TEXT_BYTES], fresh[UUID_TEXT_BYTES + 8];
-    uuid_format(&job->volume, name);
+    uuid_format(&job->create.volume, name);
     snprintf(fresh, sizeof(fresh), ".%s.new", name);
     if (unlinkat(directory->deleted_fd, fresh, 0) < 0 && errno != ENOENT)
         return -errno;
-    int rc = file_make(directory->deleted_fd, fresh, job->meta, STORE_META_BYTES);
+    int rc = file_make(directory->deleted_fd, fresh, job->create.meta, STORE_META_BYTES);
     if (rc == 0 && renameat(directory->deleted_fd, fresh, directory->deleted_fd, name) < 0)
         rc = -errno;
     return rc ? rc : folder_sync(directory->deleted_fd);
 }
 
+static void answer(struct job *job, int status)
+{
+    job->done(job->arg, status);
+    free(job);
+}
+
+/* What the map knows of a volume without files is forgotten, now or when the pool is opened. */
+static void forget(struct job *job)
+{
+    uint32_t family;
+    if (map_volume_delete(job->store->map, &job->create.volume, &family) == 0)
+        chores_kick(&job->store->chores, false);
+}
+
 static void run_create(struct work *work)
 {
     struct job *job = CONTAINER_OF(work, struct job, work);
-    job->status = create(job->directory, job);
+    if (job->status == 0)
+        job->status = create(&job->store->directory, job);
+}
+
+static void on_created(struct work *work)
+{
+    struct job *job = CONTAINER_OF(work, struct job, work);
+    if (job->status && job->made)
+        forget(job);
+    answer(job, job->status);
+}
+
+static void make(struct job *job, int status)
+{
+    job->status = status;
+    job->work = (struct work){.run = run_create, .done = on_created};
+    worker_add(&job->store->worker, &job->work);
+}
+
+static void on_flushed(void *arg, int status)
+{
+    make(arg, status);
+}
+
+/* The map first, durably: a volume that has files is in the map. */
+void store_volume_create(struct store *store, const struct store_create *create_what,
+                         store_job_fn *done, void *arg)
+{
+    ASSERT(create_what->drl_bytes > 0 && create_what->drl_bytes % STORE_DRL_PAGE_BYTES == 0);
+    ASSERT(create_what->plane_bytes > 0);
+    struct job *job = malloc(sizeof(*job));
+    ASSERT(job);
+    *job = (struct job){.store = store, .create = *create_what, .done = done, .arg = arg};
+    const struct uuid *origin = create_what->origin_generation ? &create_what->origin : NULL;
+    int rc = map_volume_create(store->map, &create_what->volume, create_what->size_bytes, origin,
+                               create_what->origin_generation, &job->family);
+    if (rc) {
+        make(job, rc == -EAGAIN ? -EBUSY : rc);
+        return;
+    }
+    job->made = true;
+    flush_begin(store, &store->worker, job->family, on_flushed, job);
 }
 
 static void run_delete(struct work *work)
 {
     struct job *job = CONTAINER_OF(work, struct job, work);
-    job->status = keep_record(job->directory, job);
+    job->status = keep_record(&job->store->directory, job);
     if (job->status == 0)
-        job->status = directory_volume_remove(job->directory, &job->volume);
-    if (job->status == 0)
-        job->status = family_remove(job->directory->data_fd, &job->volume);
+        job->status = directory_volume_remove(&job->store->directory, &job->create.volume);
 }
 
-static void job_done(struct work *work)
+static void on_deleted(struct work *work)
 {
     struct job *job = CONTAINER_OF(work, struct job, work);
-    job->done(job->arg, job->status);
-    free(job);
+    if (job->status == 0)
+        forget(job);
+    answer(job, job->status);
 }
 
-static void add(struct worker *worker, const struct job *job, void (*run)(struct work *))
+void store_volume_delete(struct store *store, const struct uuid *volume,
+                         const uint8_t meta[STORE_META_BYTES], store_job_fn *done, void *arg)
 {
-    struct job *copy = malloc(sizeof(*copy));
-    ASSERT(copy);
-    *copy = *job;
-    copy->work = (struct work){.run = run, .done = job_done};
-    worker_add(worker, &copy->work);
-}
-
-void jobs_create(struct worker *worker, const struct job *job)
-{
-    add(worker, job, run_create);
-}
-
-void jobs_delete(struct worker *worker, const struct job *job)
-{
-    add(worker, job, run_delete);
+    struct job *job = malloc(sizeof(*job));
+    ASSERT(job);
+    *job = (struct job){.store = store, .create = {.volume = *volume}, .done = done, .arg = arg};
+    memcpy(job->create.meta, meta, STORE_META_BYTES);
+    job->work = (struct work){.run = run_delete, .done = on_deleted};
+    worker_add(&store->worker, &job->work);
 }

@@ -6,11 +6,15 @@
 #include "common/base/buf.h"
 #include "common/base/list.h"
 #include "common/wire/lineage.h"
+#include "replica/map/map.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { STORE_RUNS_MAX = 17 }; /* 1 MiB touches as many extents */
+
 struct segment;
+struct zeroing;
 struct store_volume;
 
 enum store_op {
@@ -76,6 +80,19 @@ struct store_req {
     /* private */
     struct list node;
     struct store_step step;
+    struct map_run runs[STORE_RUNS_MAX]; /* where the next bytes lie */
+    uint32_t run_count;
+    uint32_t run_at;
+    struct map_write write;
+    struct zeroing *zeroing; /* ZERO: more runs */
+    uint64_t mark;           /* of the map, when a sync began */
+    int resume_status;
+    uint32_t rounds; /* ZERO: made without leaving the loop */
+    uint8_t side;    /* of a read: chores.h */
+    bool reading;
+    bool placed;             /* `write` is there and must be ended */
+    bool flushing;           /* the sync at the end has begun */
+    bool journal;            /* the step is the sync of the map's journal */
     uint64_t progress_bytes; /* how much of length_bytes is done */
     uint64_t position;       /* where the bytes lie that are under way */
     uint64_t run_bytes;      /* and how many they are */
@@ -84,7 +101,6 @@ struct store_req {
     uint32_t retries;        /* calls that were interrupted */
     bool settling;           /* READ: what is read is believed, its checksums are put right */
     bool warming;            /* READ, WRITE: the checksums are read first */
-    bool data_zeroed;        /* ZERO: its checksums are next */
     bool syncing;
 };
 

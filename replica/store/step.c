@@ -3,7 +3,9 @@
 #include "replica/store/step.h"
 
 #include "common/base/crc32c.h"
+#include "replica/store/chores.h"
 #include "replica/store/family.h"
+#include "replica/store/place.h"
 #include "replica/store/state.h"
 #include "replica/store/volume.h"
 
@@ -14,7 +16,10 @@
 #include <string.h>
 #include <sys/uio.h>
 
-enum { RETRIES_MAX = 1000 };
+enum {
+    RETRIES_MAX = 1000,
+    ZERO_ROUNDS = 16,
+};
 
 /* Checksums are read into this and forgotten: what counts is that the kernel has them then. */
 static uint8_t step_scratch[SUMS_CHUNK_BYTES];
@@ -44,11 +49,31 @@ static void durable_begins(struct store_req *req)
 
 static enum step_next done(struct store_req *req, int status)
 {
+    struct store *store = req->volume->store;
     if (req->syncing)
         volume_sync_ended(req->volume);
     req->syncing = false;
+    place_cancel(req);
+    if (req->zeroing)
+        store_zeroing_put(store, req);
+    if (req->reading)
+        chores_read_ends(&store->chores, req->side);
+    req->reading = false;
     req->status = status;
     return STEP_DONE;
+}
+
+/* The map has no room: until a fold has ended. */
+static enum step_next wait_for_map(struct store_req *req)
+{
+    struct store *store = req->volume->store;
+    list_append(&store->map_waits, &req->node);
+    loop_defer(store->loop, &store->kick);
+    /* What is waited for may wait for reads. */
+    if (req->reading)
+        chores_read_ends(&store->chores, req->side);
+    req->reading = false;
+    return STEP_WAIT;
 }
 
 static enum step_next plan_page(struct store_req *req)
@@ -67,15 +92,29 @@ static enum step_next plan_page(struct store_req *req)
     return STEP_GO;
 }
 
-/* Every open volume of the family is out of service: what is on disk can no longer be known. */
-static void sync_failed(struct family *family)
+static uint32_t *syncs_of(struct store_req *req)
 {
-    family->sync_failed = true;
-    LIST_FOR_EACH (node, &family->store->volumes) {
-        struct store_volume *volume = CONTAINER_OF(node, struct store_volume, node);
-        if (volume->family == family)
-            volume_sync_failed(volume);
+    return req->journal ? &req->volume->store->journal_syncs : &req->segment->syncs;
+}
+
+/* Then what the map's journal says of the data, unless that is durable already. */
+static enum step_next plan_journal(struct store_req *req)
+{
+    struct store *store = req->volume->store;
+    int rc = map_flushed(store->map, req->volume->family->number, req->mark);
+    if (rc == -EAGAIN)
+        return wait_for_map(req);
+    if (rc < 0) {
+        store_sync_failed(store, NULL);
+        return done(req, -EIO);
     }
+    /* Another one's sync of the journal may be under way, and fail. */
+    if (rc == 0 && store->journal_syncs == 0)
+        return done(req, 0);
+    store->journal_syncs++;
+    req->journal = true;
+    req->step = (struct store_step){.kind = STEP_SYNC, .fd = map_journal_fd(store->map)};
+    return STEP_GO;
 }
 
 /* One segment after the other; another volume's sync that is under way does not count as ours. */
@@ -84,10 +123,13 @@ static enum step_next plan_sync(struct store_req *req)
     struct family *family = req->volume->family;
     if (family->sync_failed || req->volume->sync_failed)
         return done(req, -EIO);
+    if (!req->flushing)
+        req->mark = map_flush_mark(req->volume->store->map);
+    req->flushing = true;
+    durable_begins(req);
     req->segment = family_unsynced(family, req->sync_from);
     if (!req->segment)
-        return done(req, 0);
-    durable_begins(req);
+        return plan_journal(req);
     req->sync_from = req->segment->number + 1;
     req->segment->dirty = false;
     req->segment->syncs++;
@@ -95,62 +137,125 @@ static enum step_next plan_sync(struct store_req *req)
     return STEP_GO;
 }
 
-/* Where the next bytes of the request lie. */
-static void place(struct store_req *req)
+static enum step_next plan_warm(struct store_req *req)
 {
-    uint64_t length_bytes = req->length_bytes - req->progress_bytes;
-    req->position = req->offset_bytes + req->progress_bytes;
-    req->run_bytes = smaller(length_bytes, STRETCH_BYTES - req->position % STRETCH_BYTES);
+    uint64_t begin = req->position - req->position % STRETCH_BYTES;
+    req->warming = true;
+    req->step = (struct store_step){.kind = STEP_READ,
+                                    .fd = req->segment->fd,
+                                    .bytes = step_scratch,
+                                    .offset_bytes = segment_sums_offset(begin),
+                                    .length_bytes = sizeof(step_scratch)};
+    return STEP_GO;
 }
 
-static enum step_next plan_data(struct store_req *req)
+/* The present run, as much of it as one step may do. */
+static enum step_next plan_run(struct store_req *req, const struct map_run *run)
 {
-    place(req);
+    req->position = (uint64_t)run->segment << SEGMENT_SHIFT | run->offset_bytes;
+    req->run_bytes = smaller(run->length_bytes, STRETCH_BYTES - req->position % STRETCH_BYTES);
     struct segment *segment = family_segment(req->volume->family, req->position);
     req->segment = segment;
     if (!segment->ready) {
         list_append(&segment->waiting, &req->node);
         return STEP_WAIT;
     }
-    req->step = (struct store_step){.fd = segment->fd,
-                                    .offset_bytes = req->position & (SEGMENT_BYTES - 1),
-                                    .length_bytes = req->run_bytes};
+    if (req->op != STORE_ZERO && !segment_is_warm(segment, req->position))
+        return plan_warm(req);
+    req->warming = false;
+    req->step = (struct store_step){
+        .fd = segment->fd, .offset_bytes = run->offset_bytes, .length_bytes = req->run_bytes};
     if (req->op == STORE_ZERO) {
-        if (req->data_zeroed) {
-            req->step.offset_bytes = segment_sums_offset(req->position);
-            req->step.length_bytes = req->run_bytes / BLOCK_BYTES * SUM_BYTES;
-        }
         req->step.kind = STEP_ALLOCATE;
         req->step.flags = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-        return STEP_GO;
-    }
-    req->warming = !segment_is_warm(segment, req->position);
-    if (req->warming) {
-        req->step.kind = STEP_READ;
-        req->step.bytes = step_scratch;
-        req->step.offset_bytes = segment_sums_offset(req->position - req->position % STRETCH_BYTES);
-        req->step.length_bytes = sizeof(step_scratch);
         return STEP_GO;
     }
     req->step.kind = req->op == STORE_READ ? STEP_READ : STEP_PUT;
     req->step.bytes = req->data.bytes + req->progress_bytes;
     if (req->op == STORE_WRITE) {
-        volume_undoubt(req->volume, req->offset_bytes + req->progress_bytes, req->run_bytes);
+        if (req->generation == 0)
+            volume_undoubt(req->volume, req->offset_bytes + req->progress_bytes, req->run_bytes);
         req->step.sums = slice_crc(&req->data) + req->progress_bytes / BLOCK_BYTES;
         req->step.sums_offset_bytes = segment_sums_offset(req->position);
     }
     return STEP_GO;
 }
 
+/* What is not stored reads as zeros. */
+static void read_zeros(struct store_req *req, uint64_t length_bytes)
+{
+    uint32_t *sums = slice_crc(&req->data) + req->progress_bytes / BLOCK_BYTES;
+    memset(req->data.bytes + req->progress_bytes, 0, length_bytes);
+    for (uint64_t i = 0; i < length_bytes / BLOCK_BYTES; i++)
+        sums[i] = (uint32_t)SUM_OF_ZEROS;
+    req->progress_bytes += length_bytes;
+    place_consume(req, length_bytes);
+}
+
+static enum step_next plan_read(struct store_req *req)
+{
+    while (req->progress_bytes < req->length_bytes) {
+        if (!req->reading)
+            req->side = chores_read_begins(&req->volume->store->chores);
+        req->reading = true;
+        int rc = place_read(req);
+        if (rc)
+            return rc == -EAGAIN ? wait_for_map(req) : done(req, rc);
+        const struct map_run *run = &req->runs[req->run_at];
+        if (run->state == MAP_DATA)
+            return plan_run(req, run);
+        read_zeros(req, run->length_bytes);
+    }
+    return done(req, 0);
+}
+
+static enum step_next plan_write(struct store_req *req)
+{
+    if (req->length_bytes == 0)
+        return req->fua ? plan_sync(req) : done(req, 0);
+    int rc = place_write(req);
+    if (rc == 0 && req->run_at < req->run_count)
+        return plan_run(req, &req->runs[req->run_at]);
+    if (rc == 0)
+        rc = place_wrote(req);
+    if (rc)
+        return rc == -EAGAIN ? wait_for_map(req) : done(req, rc);
+    return req->fua ? plan_sync(req) : done(req, 0);
+}
+
+/* A long one lets others have the loop now and then. */
+static enum step_next plan_zero(struct store_req *req)
+{
+    struct store *store = req->volume->store;
+    while (req->progress_bytes < req->length_bytes) {
+        if (!req->zeroing && !store_zeroing_get(store, req))
+            return STEP_WAIT;
+        if (req->rounds++ % ZERO_ROUNDS == ZERO_ROUNDS - 1) {
+            list_append(&store->later, &req->node);
+            loop_defer(store->loop, &store->go_on);
+            return STEP_WAIT;
+        }
+        int rc = place_zero(req);
+        if (rc == 0 && req->run_at < req->run_count)
+            return plan_run(req, &req->zeroing->runs[req->run_at]);
+        if (rc == 0)
+            rc = place_zeroed(req);
+        if (rc)
+            return rc == -EAGAIN ? wait_for_map(req) : done(req, rc);
+    }
+    return req->fua ? plan_sync(req) : done(req, 0);
+}
+
 static enum step_next plan(struct store_req *req)
 {
+    int rc;
     switch (req->op) {
     case STORE_READ:
+        return plan_read(req);
     case STORE_WRITE:
+        return req->flushing ? plan_sync(req) : plan_write(req);
     case STORE_ZERO:
-        if (req->progress_bytes < req->length_bytes)
-            return plan_data(req);
-        return req->fua ? plan_sync(req) : done(req, 0);
+        return req->flushing ? plan_sync(req) : plan_zero(req);
     case STORE_SYNC:
         return plan_sync(req);
     case STORE_META:
@@ -164,7 +269,9 @@ static enum step_next plan(struct store_req *req)
     case STORE_DIFF:
     case STORE_DIGEST:
     case STORE_SPACE:
-        UNREACHABLE();
+        rc = place_command(req);
+        loop_defer(req->volume->store->loop, &req->volume->store->kick);
+        return rc == -EAGAIN ? wait_for_map(req) : done(req, rc);
     }
     UNREACHABLE();
 }
@@ -183,8 +290,6 @@ static void check(const struct store_req *req)
         ASSERT(req->offset_bytes <= volume->size_bytes);
         ASSERT(req->length_bytes <= volume->size_bytes - req->offset_bytes);
         break;
-    case STORE_SYNC:
-        break;
     case STORE_META:
         ASSERT(req->bytes && req->index < 2);
         break;
@@ -192,14 +297,19 @@ static void check(const struct store_req *req)
         ASSERT(req->bytes && req->index < volume->drl_bytes / STORE_DRL_PAGE_BYTES);
         break;
     case STORE_COMMAND:
+    case STORE_INSTALL:
+        ASSERT(req->data.bytes);
+        break;
     case STORE_LAST_COMMAND:
     case STORE_BOOK:
-    case STORE_INSTALL:
-    case STORE_SETTLE:
     case STORE_DIFF:
     case STORE_DIGEST:
     case STORE_SPACE:
-        UNREACHABLE();
+        ASSERT(req->reply.bytes);
+        break;
+    case STORE_SYNC:
+    case STORE_SETTLE:
+        break;
     }
 }
 
@@ -211,7 +321,14 @@ enum step_next step_begin(struct store_req *req)
     req->sync_from = 0;
     req->syncing = false;
     req->warming = false;
-    req->data_zeroed = false;
+    req->run_count = 0;
+    req->run_at = 0;
+    req->rounds = 0;
+    req->placed = false;
+    req->flushing = false;
+    req->journal = false;
+    req->zeroing = NULL;
+    req->reading = false;
     req->retries = 0;
     if (req->op == STORE_META)
         req->length_bytes = STORE_META_BYTES;
@@ -232,7 +349,7 @@ static enum step_next end_failed(struct store_req *req)
     if (status == -EDQUOT)
         status = -ENOSPC;
     if (req->step.kind == STEP_SYNC) {
-        sync_failed(req->volume->family);
+        store_sync_failed(req->volume->store, req->journal ? NULL : req->volume->family);
         status = -EIO;
     } else if (req->step.kind == STEP_WRITE && !req->settling && status != -ENOSPC) {
         volume_sync_failed(req->volume);
@@ -252,8 +369,9 @@ static bool verify(struct store_req *req)
     bool equal = true;
     for (uint64_t i = 0; i < req->run_bytes / BLOCK_BYTES; i++) {
         sums[i] = crc32c(0, bytes + i * BLOCK_BYTES, BLOCK_BYTES);
-        equal = equal && ((sums[i] ^ (uint32_t)SUM_OF_ZEROS) == le32toh(stored[i]) ||
-                          doubt_has(&req->volume->doubt, offset_bytes + i * BLOCK_BYTES));
+        equal = equal && (sums[i] == le32toh(stored[i]) ||
+                          (req->generation == 0 &&
+                           doubt_has(&req->volume->doubt, offset_bytes + i * BLOCK_BYTES)));
     }
     return equal;
 }
@@ -264,7 +382,7 @@ static enum step_next plan_settle(struct store_req *req)
     uint32_t *sums = slice_crc(&req->data) + req->progress_bytes / BLOCK_BYTES;
     uint64_t count = req->run_bytes / BLOCK_BYTES;
     for (uint64_t i = 0; i < count; i++)
-        sums[i] = htole32(sums[i] ^ (uint32_t)SUM_OF_ZEROS);
+        sums[i] = htole32(sums[i]);
     req->segment->dirty = true;
     req->step = (struct store_step){.kind = STEP_WRITE,
                                     .fd = req->segment->fd,
@@ -284,6 +402,8 @@ static enum step_next end_write(struct store_req *req)
         return STEP_GO;
     if (req->settling)
         req->segment->dirty = true;
+    if (req->settling)
+        place_consume(req, req->run_bytes);
     req->progress_bytes += req->settling ? req->run_bytes : req->length_bytes;
     return plan(req);
 }
@@ -305,6 +425,7 @@ static enum step_next end_read(struct store_req *req)
     if (req->settling)
         return plan_settle(req);
     req->progress_bytes += req->run_bytes;
+    place_consume(req, req->run_bytes);
     return plan(req);
 }
 
@@ -312,17 +433,20 @@ enum step_next step_end(struct store_req *req)
 {
     const struct store_step *step = &req->step;
     if (step->kind == STEP_SYNC)
-        req->segment->syncs--;
+        *syncs_of(req) -= 1;
     if (step->kind == STEP_PUT || step->kind == STEP_ALLOCATE)
         req->segment->dirty = true;
     /* Block and checksum may disagree now: what is there is believed from here on. */
-    if (step->kind == STEP_PUT && step->result < 0)
+    if (step->kind == STEP_PUT && step->result < 0 && req->generation == 0 && !req->write.fresh)
         doubt_add(&req->volume->doubt, req->offset_bytes + req->progress_bytes, req->run_bytes);
     if ((step->result == -EINTR || step->result == -EAGAIN) && req->retries < RETRIES_MAX) {
         req->retries++;
-        req->segment->syncs += step->kind == STEP_SYNC;
+        if (step->kind == STEP_SYNC)
+            *syncs_of(req) += 1;
         return STEP_GO;
     }
+    if (step->kind == STEP_ALLOCATE && (step->result == -EOPNOTSUPP || step->result == -ENOSYS))
+        req->step.result = 0; /* space is not given back here; nobody shows what is there */
     if (step->result < 0)
         return end_failed(req);
     if (step->result == 0 && (step->kind == STEP_READ || step->kind == STEP_WRITE)) {
@@ -336,15 +460,16 @@ enum step_next step_end(struct store_req *req)
     case STEP_WRITE:
         ASSERT((uint64_t)step->result <= step->length_bytes);
         return end_write(req);
-    case STEP_ALLOCATE:
-        req->data_zeroed = !req->data_zeroed;
-        if (req->data_zeroed)
-            break;
-        /* fall through */
     case STEP_PUT:
         req->progress_bytes += req->run_bytes;
+        place_consume(req, req->run_bytes);
+        break;
+    case STEP_ALLOCATE:
+        place_consume(req, req->run_bytes);
         break;
     case STEP_SYNC:
+        if (req->journal)
+            return done(req, 0);
         break;
     }
     return plan(req);

@@ -2,8 +2,10 @@
 /* The pool: opened, listed, and every request taken through its steps. */
 #include "replica/store/store.h"
 
+#include "common/base/log.h"
+#include "replica/store/family.h"
 #include "replica/store/files.h"
-#include "replica/store/jobs.h"
+#include "replica/store/start.h"
 #include "replica/store/state.h"
 #include "replica/store/step.h"
 #include "replica/store/volume.h"
@@ -16,7 +18,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define SPACE_FRESH_NS ((uint64_t)1000000000)
+#define RESERVE_BYTES_MAX ((uint64_t)1 << 30)
+#define SPACE_FRESH_NS    ((uint64_t)1000000000)
 
 /* Tests bring a boot id of their own to stand for a machine that lost its power. */
 static int read_boot_id(struct uuid *boot, struct error *error)
@@ -84,6 +87,73 @@ static void go_on(struct store *store, struct store_req *req, enum step_next nex
     store->engine->start(store->engine, req);
 }
 
+static void on_go_on(struct loop_task *task)
+{
+    struct store *store = CONTAINER_OF(task, struct store, go_on);
+    struct list now;
+    list_init(&now);
+    for (struct list *node; (node = list_pop(&store->later));)
+        list_append(&now, node);
+    for (struct list *node; (node = list_pop(&now));) {
+        struct store_req *req = CONTAINER_OF(node, struct store_req, node);
+        store_resume(store, req, req->resume_status);
+    }
+}
+
+static void on_kick(struct loop_task *task)
+{
+    struct store *store = CONTAINER_OF(task, struct store, kick);
+    chores_kick(&store->chores, !list_empty(&store->map_waits));
+}
+
+void store_wake(struct store *store, int status)
+{
+    for (struct list *node; (node = list_pop(&store->map_waits));) {
+        CONTAINER_OF(node, struct store_req, node)->resume_status = status;
+        list_append(&store->later, node);
+    }
+    if (!list_empty(&store->later))
+        loop_defer(store->loop, &store->go_on);
+}
+
+void store_sync_failed(struct store *store, struct family *family)
+{
+    LIST_FOR_EACH (node, &store->volumes) {
+        struct store_volume *volume = CONTAINER_OF(node, struct store_volume, node);
+        if (!family || volume->family == family)
+            volume_sync_failed(volume);
+    }
+    LIST_FOR_EACH (node, &store->families) {
+        struct family *each = CONTAINER_OF(node, struct family, node);
+        each->sync_failed = each->sync_failed || !family || each == family;
+    }
+}
+
+bool store_zeroing_get(struct store *store, struct store_req *req)
+{
+    for (uint32_t i = 0; i < STORE_ZEROINGS; i++) {
+        if (!store->zeroings[i].busy) {
+            store->zeroings[i].busy = true;
+            req->zeroing = &store->zeroings[i];
+            return true;
+        }
+    }
+    list_append(&store->zeroing_waits, &req->node);
+    return false;
+}
+
+void store_zeroing_put(struct store *store, struct store_req *req)
+{
+    req->zeroing->busy = false;
+    req->zeroing = NULL;
+    struct list *node = list_pop(&store->zeroing_waits);
+    if (!node)
+        return;
+    CONTAINER_OF(node, struct store_req, node)->resume_status = 0;
+    list_append(&store->later, node);
+    loop_defer(store->loop, &store->go_on);
+}
+
 void store_resume(struct store *store, struct store_req *req, int status)
 {
     go_on(store, req, step_resume(req, status));
@@ -101,6 +171,35 @@ static void on_step_done(struct store_req *req)
     go_on(store, req, step_end(req));
 }
 
+/* The engine, the writer and the threads. */
+static int open_workers(struct store *store, const struct store_settings *settings,
+                        struct error *error)
+{
+    store->engine = open_engine(store, settings, error);
+    if (!store->engine)
+        return -1;
+    store->engine->done = on_step_done;
+    store->writer = writer_new(store->loop, settings->may_wait, &store->slow_steps, error);
+    if (!store->writer)
+        goto fail_engine;
+    store->writer->done = on_put;
+    int rc = worker_open(&store->worker, store->loop, false);
+    if (rc)
+        goto fail_writer;
+    rc = chores_open(&store->chores, store);
+    if (rc)
+        goto fail_worker;
+    return 0;
+fail_worker:
+    worker_close(&store->worker);
+fail_writer:
+    (void)error_set_errno(error, rc, "pool %s: cannot start its threads", settings->directory);
+    store->writer->free(store->writer);
+fail_engine:
+    store->engine->free(store->engine);
+    return -1;
+}
+
 struct store *store_open(const struct store_settings *settings, struct loop *loop,
                          struct error *error)
 {
@@ -112,29 +211,23 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
     list_init(&store->answered);
     list_init(&store->volumes);
     list_init(&store->families);
+    list_init(&store->map_waits);
+    list_init(&store->later);
+    list_init(&store->zeroing_waits);
+    loop_task_init(&store->kick, on_kick);
+    loop_task_init(&store->go_on, on_go_on);
     loop_task_init(&store->answer, answer_all);
     if (read_boot_id(&store->boot, error))
         goto fail;
     if (directory_open(&store->directory, settings->directory, settings->expected, error))
         goto fail;
-    store->engine = open_engine(store, settings, error);
-    if (!store->engine)
+    if (start_map(store, settings->directory, error))
         goto fail_directory;
-    store->engine->done = on_step_done;
-    store->writer = writer_new(loop, settings->may_wait, &store->slow_steps, error);
-    if (!store->writer)
-        goto fail_engine;
-    store->writer->done = on_put;
-    int rc = worker_open(&store->worker, loop, false);
-    if (rc) {
-        (void)error_set_errno(error, rc, "pool %s: cannot start its worker", settings->directory);
-        goto fail_writer;
-    }
+    if (open_workers(store, settings, error))
+        goto fail_map;
     return store;
-fail_writer:
-    store->writer->free(store->writer);
-fail_engine:
-    store->engine->free(store->engine);
+fail_map:
+    map_close(store->map);
 fail_directory:
     directory_close(&store->directory);
 fail:
@@ -144,12 +237,17 @@ fail:
 
 void store_close(struct store *store)
 {
-    ASSERT(list_empty(&store->volumes) && list_empty(&store->families));
+    ASSERT(list_empty(&store->volumes));
     ASSERT(store->in_flight == 0 && store->slow_steps == 0);
+    chores_close(&store->chores);
+    ASSERT(list_empty(&store->families));
     worker_close(&store->worker);
     store->writer->free(store->writer);
     store->engine->free(store->engine);
     loop_task_cancel(&store->answer);
+    loop_task_cancel(&store->kick);
+    loop_task_cancel(&store->go_on);
+    map_close(store->map);
     directory_close(&store->directory);
     free(store);
 }
@@ -169,6 +267,16 @@ const char *store_engine_name(const struct store *store)
     return store->engine_name;
 }
 
+/*
+ * S7. The last min(1 GiB, 5 %) are for metadata, what is written in place, discards and deletions.
+ * The space is asked for once a second; what was admitted since is taken off.
+ */
+static uint64_t reserve_bytes(const struct store_space *space)
+{
+    uint64_t part = space->total_bytes / 20;
+    return part < RESERVE_BYTES_MAX ? part : RESERVE_BYTES_MAX;
+}
+
 struct store_space store_space(struct store *store)
 {
     uint64_t now_ns = loop_now_ns(store->loop);
@@ -178,9 +286,29 @@ struct store_space store_space(struct store *store)
             .total_bytes = (uint64_t)stat.f_blocks * stat.f_frsize,
             .free_bytes = (uint64_t)stat.f_bavail * stat.f_frsize,
         };
+        uint64_t reserve = reserve_bytes(&store->space);
+        if (store->space.free_bytes > reserve)
+            store->space.usable_bytes = store->space.free_bytes - reserve;
         store->space_until_ns = now_ns + SPACE_FRESH_NS;
     }
     return store->space;
+}
+
+bool store_admit(struct store *store, uint64_t length_bytes)
+{
+    struct store_space space = store_space(store);
+    uint64_t reserve = reserve_bytes(&space);
+    bool low = space.usable_bytes < reserve;
+    if (low && !store->space_low)
+        log_warn("the pool is nearly full: %llu MiB left, and %llu MiB that are kept for what is "
+                 "there",
+                 (unsigned long long)(space.usable_bytes >> 20),
+                 (unsigned long long)(reserve >> 20));
+    store->space_low = low;
+    if (space.usable_bytes < length_bytes)
+        return false;
+    store->space.usable_bytes -= length_bytes;
+    return true;
 }
 
 struct listing {
@@ -234,32 +362,6 @@ int store_list(struct store *store, store_each_fn *each, void *arg, struct error
     if (rc && error->text[0] == '\0')
         return error_set_errno(error, rc, "cannot list the pool");
     return rc ? -1 : 0;
-}
-
-static struct job job_of(const struct store *store, const struct uuid *volume,
-                         const uint8_t meta[STORE_META_BYTES], store_job_fn *done, void *arg)
-{
-    struct job job = {.directory = &store->directory, .volume = *volume, .done = done, .arg = arg};
-    memcpy(job.meta, meta, STORE_META_BYTES);
-    return job;
-}
-
-void store_volume_create(struct store *store, const struct uuid *volume, uint64_t drl_bytes,
-                         uint64_t plane_bytes, const uint8_t meta[STORE_META_BYTES],
-                         store_job_fn *done, void *arg)
-{
-    ASSERT(drl_bytes > 0 && drl_bytes % STORE_DRL_PAGE_BYTES == 0 && plane_bytes > 0);
-    struct job job = job_of(store, volume, meta, done, arg);
-    job.drl_bytes = drl_bytes;
-    job.plane_bytes = plane_bytes;
-    jobs_create(&store->worker, &job);
-}
-
-void store_volume_delete(struct store *store, const struct uuid *volume,
-                         const uint8_t meta[STORE_META_BYTES], store_job_fn *done, void *arg)
-{
-    struct job job = job_of(store, volume, meta, done, arg);
-    jobs_delete(&store->worker, &job);
 }
 
 void store_submit(struct store *store, struct store_req *req)

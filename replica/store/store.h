@@ -78,6 +78,7 @@ enum { STORE_PLANE_COUNT = 3 };
 struct store_space {
     uint64_t total_bytes;
     uint64_t free_bytes;
+    uint64_t usable_bytes; /* of them; the rest is kept for what must go on when the disk is full */
 };
 
 /* NULL with the reason: not a directory, not a pool, locked by another process, engine refused...
@@ -106,9 +107,19 @@ MUST_USE int store_list(struct store *store, store_each_fn *each, void *arg, str
  * and only then is the directory renamed into place.
  */
 typedef void store_job_fn(void *arg, int status);
-void store_volume_create(struct store *store, const struct uuid *volume, uint64_t drl_bytes,
-                         uint64_t plane_bytes, const uint8_t meta[STORE_META_BYTES],
-                         store_job_fn *done, void *arg);
+struct store_create {
+    struct uuid volume;
+    uint64_t size_bytes;
+    uint64_t drl_bytes;
+    uint64_t plane_bytes;
+    /* Not 0: begins with the content of this generation of a volume of the pool: -ENOENT unless it
+     * is there and complete. */
+    uint64_t origin_generation;
+    struct uuid origin;
+    uint8_t meta[STORE_META_BYTES];
+};
+void store_volume_create(struct store *store, const struct store_create *create, store_job_fn *done,
+                         void *arg);
 /* The record goes to POOL/deleted first, then the data goes. The volume must be closed. */
 void store_volume_delete(struct store *store, const struct uuid *volume,
                          const uint8_t meta[STORE_META_BYTES], store_job_fn *done, void *arg);

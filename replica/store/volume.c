@@ -6,6 +6,7 @@
 #include "common/base/crc32c.h"
 #include "replica/store/family.h"
 #include "replica/store/files.h"
+#include "replica/store/place.h"
 #include "replica/store/state.h"
 
 #include <errno.h>
@@ -233,11 +234,33 @@ static void run_open(struct work *work)
         (void)error_prefix(&volume->error, "volume %s", name);
 }
 
+static int open_in_map(struct store_volume *volume)
+{
+    struct map_info info;
+    int rc = map_volume_open(volume->store->map, &volume->uuid, &volume->map_volume);
+    if (rc == 0) {
+        map_volume_info(volume->map_volume, &info);
+        if (info.size_bytes < volume->size_bytes)
+            rc = map_volume_grow(volume->map_volume, volume->size_bytes);
+        if (rc)
+            map_volume_close(volume->map_volume);
+    }
+    if (rc) {
+        char name[UUID_TEXT_BYTES];
+        uuid_format(&volume->uuid, name);
+        return error_set_errno(&volume->error, rc, "volume %s: the map of the pool", name);
+    }
+    volume->family = family_get(volume->store, info.family);
+    place_lineage(volume->map_volume, &volume->found.lineage);
+    return 0;
+}
+
 static void on_opened(struct work *work)
 {
     struct store_volume *volume = CONTAINER_OF(work, struct store_volume, work);
+    if (volume->rc == 0)
+        volume->rc = open_in_map(volume);
     if (volume->rc == 0) {
-        volume->family = family_get(volume->store, &volume->uuid);
         list_append(&volume->store->volumes, &volume->node);
         volume->opened(volume->arg, volume, NULL);
         return;
@@ -257,6 +280,8 @@ static void on_closed(struct loop_task *task)
         volume->map[MAP_CLEAN_AT] = 1;
     list_remove(&volume->node);
     family_put(volume->family);
+    map_volume_close(volume->map_volume);
+    loop_defer(volume->store->loop, &volume->store->kick);
     volume_free(volume);
     closed(arg, status);
 }

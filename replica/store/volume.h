@@ -36,6 +36,7 @@ struct store_volume {
     struct list node;    /* store.volumes */
     struct store *store; /* of the caller */
     struct family *family;
+    struct map_volume *map_volume;
     struct uuid uuid;
     /* owned, each locked; -1 when closed */
     int meta_fd[2];

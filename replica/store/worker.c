@@ -29,6 +29,8 @@ static void *worker_main(void *arg)
     if (worker->low)
         worker_lower();
     pthread_mutex_lock(&worker->lock);
+    worker->started = true;
+    pthread_cond_signal(&worker->rest);
     for (;;) {
         while (list_empty(&worker->todo) && !worker->stopping)
             pthread_cond_wait(&worker->wake, &worker->lock);
@@ -39,6 +41,7 @@ static void *worker_main(void *arg)
         work->run(work);
         pthread_mutex_lock(&worker->lock);
         list_append(&worker->finished, &work->node);
+        pthread_cond_signal(&worker->rest);
         ev_async_send(worker->loop->ev, &worker->ended);
     }
     pthread_mutex_unlock(&worker->lock);
@@ -71,6 +74,7 @@ int worker_open(struct worker *worker, struct loop *loop, bool low)
     list_init(&worker->finished);
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->wake, NULL);
+    pthread_cond_init(&worker->rest, NULL);
     ev_async_init(&worker->ended, worker_on_ended);
     worker->ended.data = worker;
     ev_async_start(loop->ev, &worker->ended);
@@ -82,10 +86,30 @@ int worker_open(struct worker *worker, struct loop *loop, bool low)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc) {
         ev_async_stop(loop->ev, &worker->ended);
+        pthread_cond_destroy(&worker->rest);
         pthread_cond_destroy(&worker->wake);
         pthread_mutex_destroy(&worker->lock);
+        return -rc;
     }
-    return -rc;
+    /* The process may give up rights next. */
+    pthread_mutex_lock(&worker->lock);
+    while (!worker->started)
+        pthread_cond_wait(&worker->rest, &worker->lock);
+    pthread_mutex_unlock(&worker->lock);
+    return 0;
+}
+
+void worker_drain(struct worker *worker)
+{
+    while (worker->unanswered > 0) {
+        pthread_mutex_lock(&worker->lock);
+        while (list_empty(&worker->finished))
+            pthread_cond_wait(&worker->rest, &worker->lock);
+        pthread_mutex_unlock(&worker->lock);
+        struct work *work = worker_take(worker);
+        worker->unanswered--;
+        work->done(work);
+    }
 }
 
 void worker_close(struct worker *worker)
@@ -97,6 +121,7 @@ void worker_close(struct worker *worker)
     pthread_mutex_unlock(&worker->lock);
     pthread_join(worker->thread, NULL);
     ev_async_stop(worker->loop->ev, &worker->ended);
+    pthread_cond_destroy(&worker->rest);
     pthread_cond_destroy(&worker->wake);
     pthread_mutex_destroy(&worker->lock);
 }

@@ -38,7 +38,7 @@ enum {
 #define WRITER_REST_NS_MIN ((uint64_t)1000 * 1000 * 1000)
 #define WRITER_REST_NS_MAX ((uint64_t)64 * 1000 * 1000 * 1000)
 
-struct writer {
+struct writer_engine {
     struct engine engine;
     struct loop *loop; /* of the caller */
     struct loop_hook hook;
@@ -91,7 +91,7 @@ static int64_t writer_perform(const struct store_step *step)
     uint64_t count = step->length_bytes / BLOCK_BYTES;
     ASSERT(count <= ARRAY_COUNT(sums));
     for (uint64_t i = 0; i < count; i++)
-        sums[i] = htole32(step->sums[i] ^ (uint32_t)SUM_OF_ZEROS);
+        sums[i] = htole32(step->sums[i]);
     int64_t result = writer_put(step->fd, step->bytes, step->length_bytes, step->offset_bytes);
     if (result < 0)
         return result;
@@ -119,7 +119,7 @@ static void writer_work(struct list *batch, struct list *done)
 
 static void *writer_main(void *arg)
 {
-    struct writer *writer = arg;
+    struct writer_engine *writer = arg;
     struct list batch, done;
     list_init(&batch);
     list_init(&done);
@@ -144,7 +144,7 @@ static void *writer_main(void *arg)
 
 static void writer_start(struct engine *engine, struct store_req *req)
 {
-    struct writer *writer = CONTAINER_OF(engine, struct writer, engine);
+    struct writer_engine *writer = CONTAINER_OF(engine, struct writer_engine, engine);
     ASSERT(req->step.kind == STEP_PUT);
     list_append(&writer->turn, &req->node);
     writer->turn_bytes += req->step.length_bytes;
@@ -158,7 +158,7 @@ static uint64_t writer_now_ns(void)
 }
 
 /* A write was slow: the next ones are handed over, for longer when that was so lately. */
-static void writer_rest(struct writer *writer, uint64_t now_ns)
+static void writer_rest(struct writer_engine *writer, uint64_t now_ns)
 {
     bool lately = now_ns < writer->rest_until_ns + WRITER_REST_NS_MAX;
     writer->rest_ns = lately ? writer->rest_ns * 2 : 0;
@@ -169,7 +169,7 @@ static void writer_rest(struct writer *writer, uint64_t now_ns)
     writer->rest_until_ns = now_ns + writer->rest_ns;
 }
 
-static bool writer_may_write_here(const struct writer *writer)
+static bool writer_may_write_here(const struct writer_engine *writer)
 {
     return writer->may_wait && *writer->others == 0 && writer->handed_over == 0 &&
            writer->turn_bytes <= WRITER_HERE_BYTES;
@@ -185,7 +185,7 @@ static long writer_waits(void)
 }
 
 /* Makes the turn's writes until one is slow, and not only for want of a processor. */
-static void writer_write_here(struct writer *writer, struct list *done)
+static void writer_write_here(struct writer_engine *writer, struct list *done)
 {
     uint64_t now_ns = writer_now_ns();
     long waits = writer_waits();
@@ -198,7 +198,7 @@ static void writer_write_here(struct writer *writer, struct list *done)
     }
 }
 
-static void writer_hand_over(struct writer *writer)
+static void writer_hand_over(struct writer_engine *writer)
 {
     pthread_mutex_lock(&writer->lock);
     for (struct list *node; (node = list_pop(&writer->turn));) {
@@ -211,7 +211,7 @@ static void writer_hand_over(struct writer *writer)
 
 static bool writer_hook(struct loop_hook *hook)
 {
-    struct writer *writer = CONTAINER_OF(hook, struct writer, hook);
+    struct writer_engine *writer = CONTAINER_OF(hook, struct writer_engine, hook);
     if (list_empty(&writer->turn))
         return false;
     struct list done;
@@ -231,7 +231,7 @@ static void writer_on_ended(struct ev_loop *ev, struct ev_async *watcher, int ev
 {
     (void)ev;
     (void)events;
-    struct writer *writer = watcher->data;
+    struct writer_engine *writer = watcher->data;
     struct list ended;
     list_init(&ended);
     pthread_mutex_lock(&writer->lock);
@@ -245,7 +245,7 @@ static void writer_on_ended(struct ev_loop *ev, struct ev_async *watcher, int ev
 
 static void writer_free(struct engine *engine)
 {
-    struct writer *writer = CONTAINER_OF(engine, struct writer, engine);
+    struct writer_engine *writer = CONTAINER_OF(engine, struct writer_engine, engine);
     ASSERT(list_empty(&writer->turn));
     pthread_mutex_lock(&writer->lock);
     ASSERT(list_empty(&writer->todo));
@@ -264,7 +264,7 @@ static void writer_free(struct engine *engine)
 struct engine *writer_new(struct loop *loop, bool may_wait, const uint32_t *others,
                           struct error *error)
 {
-    struct writer *writer = calloc(1, sizeof(*writer));
+    struct writer_engine *writer = calloc(1, sizeof(*writer));
     if (!writer) {
         (void)error_set(error, "writer: out of memory");
         return NULL;

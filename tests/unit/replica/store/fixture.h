@@ -83,10 +83,12 @@ static inline void fixture_job_done(void *arg, int status)
 
 static inline int fixture_create(const struct uuid *volume)
 {
-    uint8_t meta[STORE_META_BYTES];
-    memset(meta, 'm', sizeof(meta));
-    store_volume_create(fixture_store, volume, FIXTURE_DRL_BYTES, FIXTURE_PLANE_BYTES, meta,
-                        fixture_job_done, NULL);
+    struct store_create create = {.volume = *volume,
+                                  .size_bytes = FIXTURE_SIZE_BYTES,
+                                  .drl_bytes = FIXTURE_DRL_BYTES,
+                                  .plane_bytes = FIXTURE_PLANE_BYTES};
+    memset(create.meta, 'm', sizeof(create.meta));
+    store_volume_create(fixture_store, &create, fixture_job_done, NULL);
     loop_run(&fixture_loop);
     return fixture_status;
 }

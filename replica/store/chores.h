@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is done in the background, by a thread of low priority, in small pieces: changes folded from
+ * the journal into the map, space of dropped generations and deleted volumes given back. Begins
+ * when somebody kicks it and ends when nothing is left: no timer, no wake-up of an idle pool
+ * (private to the room).
+ */
+#ifndef STRAKE_STORE_CHORES_H
+#define STRAKE_STORE_CHORES_H
+
+#include "replica/map/map.h"
+#include "replica/store/worker.h"
+
+enum { CHORES_FAMILIES_MAX = 16 };
+
+struct store;
+
+struct chores {
+    struct store *store; /* of the caller */
+    struct worker worker;
+    struct work work;
+    bool busy;
+    bool fold_asked; /* reclaim cannot go on without, or somebody waits for room in the journal */
+    bool stopping;
+    bool progress; /* since it was kicked */
+    int status;    /* of the piece under way */
+    /* Reads under way, by the side they began on: a piece ends when those begun before it have. */
+    uint32_t reads[2];
+    uint8_t side;
+    bool piece_done; /* its work is, and it waits for reads */
+    void (*end)(struct map *map, int status);
+    const struct map_punch *punches;
+    uint32_t punch_count;
+};
+
+MUST_USE int chores_open(struct chores *chores, struct store *store);
+/* Finishes the piece under way. */
+void chores_close(struct chores *chores);
+/* There may be something to do. `fold`: what is in the journal is to be folded. */
+void chores_kick(struct chores *chores, bool fold);
+/* A read begins: on which side. And ends. */
+uint8_t chores_read_begins(struct chores *chores);
+void chores_read_ends(struct chores *chores, uint8_t side);
+
+#endif
