@@ -45,20 +45,40 @@ int attach_wish_uri(struct attach_wish *wish, const char *uri, struct error *err
     return 0;
 }
 
-/* The volume's name, for people and files: what follows the last '/' or ':', before a '?'. */
+/*
+ * The volume's name, for people and files: what follows the last '/' or ':', before a '?'. A
+ * snapshot is "VOLUME@NAME", in an iSCSI name "PREFIX:VOLUME:NAME", and may be named by a digest,
+ * which has a colon of its own.
+ */
+static size_t name_begin(const char *source, size_t end)
+{
+    size_t begin = end;
+    while (begin > 0 && source[begin - 1] != '/')
+        begin--;
+    const char *colon = memchr(source + begin, ':', end - begin);
+    if (strncmp(source + begin, "iqn.", 4) == 0 && colon)
+        return (size_t)(colon - source) + 1;
+    if (memchr(source + begin, '@', end - begin))
+        return begin;
+    for (begin = end; begin > 0 && source[begin - 1] != '/' && source[begin - 1] != ':';)
+        begin--;
+    return begin;
+}
+
 static int name_of(const char *source, char name[ATTACH_NAME_BYTES], struct error *error)
 {
     size_t length = strcspn(source, "?");
-    size_t begin = length;
-    while (begin > 0 && source[begin - 1] != '/' && source[begin - 1] != ':')
-        begin--;
+    size_t begin = name_begin(source, length);
     length -= begin;
     if (length >= ATTACH_NAME_BYTES || strspn(source + begin, "abcdefghijklmnopqrstuvwxyz"
                                                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                              "0123456789.-_@") < length)
+                                                              "0123456789.-_@:") < length)
         return error_set(error, "%.200s: this is not how volumes are named", source);
     memcpy(name, source + begin, length);
     name[length] = '\0';
+    char *colon = strchr(name, '@') ? NULL : strchr(name, ':');
+    if (colon)
+        *colon = '@';
     if (length == 0)
         memcpy(name, "default", sizeof("default")); /* NBD's export without a name */
     return 0;

@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 enum {
-    ATTACH_NAME_BYTES = 64,
+    ATTACH_NAME_BYTES = 144, /* "VOLUME@sha256:..." at most */
     ATTACH_PATH_BYTES = 256,
     ATTACH_SOURCE_BYTES = 512,
     ATTACH_CONNECTIONS_MAX = 16,

@@ -69,7 +69,14 @@ static const char *first_of(const json_t *object, const char *key)
 static int wish_volume(const struct ctl *ctl, struct attach_wish *wish)
 {
     json_t *volume = NULL;
-    int status = ask_volume(ctl, "GET", ctl->args[0], "", &volume);
+    char path[CTL_URL_BYTES];
+    bool snapshot = strchr(ctl->args[0], '@');
+    int status =
+        snapshot ? path_snapshot(path, ctl->args[0], "") : path_volume(path, ctl->args[0], "");
+    if (!status)
+        status = ask(ctl, "GET", path, NULL, &volume);
+    if (snapshot)
+        wish->read_only = true;
     if (status)
         return status;
     const json_t *iscsi = json_object_get(volume, "iscsi");

@@ -106,7 +106,8 @@ const struct ctl_command ctl_commands[] = {
                  {.name = "foreground"}},
      .summary = "make a volume a block device of this machine, and print its path",
      .help =
-         "VOLUME: a name that the target at the control socket knows, or, for a target elsewhere,\n"
+         "VOLUME: a name that the target at the control socket knows, also VOLUME@SNAPSHOT, which\n"
+         "is read-only; or, for a target elsewhere,\n"
          "nbd://HOST/NAME or iscsi://PORTAL/IQN. The way is the first of these that works here:\n"
          "--iscsi  the kernel's initiator, by open-iscsi; needs root\n"
          "--nbd    the kernel's NBD client; needs root. A small process connects it again when\n"

@@ -284,7 +284,9 @@ END_TEST
 START_TEST(attach_asks_where_a_volume_is)
 {
     ck_assert_int_eq(run("attach v1 --nbd"), CTL_FAILED); /* this one is nowhere */
-    ck_assert_str_eq(asked, "GET NAME=v1 -");
+    ck_assert_str_eq(asked, "GET /v1/volumes/v1 -");
+    run("attach v1@s1");
+    ck_assert_str_eq(asked, "GET /v1/volumes/v1/snapshots/s1 -");
 }
 END_TEST
 
