@@ -44,6 +44,9 @@ int volume_request_check(const struct volume *volume, const struct block_req *re
     uint64_t size = volume_config(volume)->size_bytes;
     if (req->op == BLOCK_FLUSH)
         return 0;
+    bool asks = req->op == BLOCK_READ || req->op == BLOCK_STATUS;
+    if (req->generation && !asks)
+        return -EROFS;
     if (req->op == BLOCK_SET_ROW)
         return row_fits(req) ? 0 : -EINVAL;
     if (req->offset_bytes > size || req->length_bytes > size - req->offset_bytes)

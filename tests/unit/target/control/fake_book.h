@@ -73,6 +73,12 @@ static inline void questions_end(int status, enum digest_state state, uint8_t sh
     }
 }
 
+/* The replicas keep no books. */
+static inline void book_is_not_there(struct volume *volume)
+{
+    volume->env.on_bookless(volume->env.owner, volume);
+}
+
 static inline void book_comes(struct volume *volume)
 {
     volume->book_known = true;

@@ -288,6 +288,27 @@ START_TEST(book_of_another_day_is_taken_over)
 }
 END_TEST
 
+START_TEST(reservations_of_the_book_are_handed_to_the_front)
+{
+    create_v1();
+    ck_assert_uint_eq(exports_held, 1);
+    book_set(&volume_last->book, "reservations", (const uint8_t *)"held", 4);
+    book_comes(volume_last);
+    ck_assert_uint_eq(exports_held, 0);
+    ck_assert_uint_eq(reservations_bytes, 4);
+}
+END_TEST
+
+START_TEST(volume_without_a_book_is_served_all_the_same)
+{
+    create_v1();
+    book_is_not_there(volume_last);
+    ck_assert_uint_eq(exports_held, 0);
+    ask(HTTP_GET, list_path, "", "");
+    refused(503, "not known yet");
+}
+END_TEST
+
 START_TEST(events_say_who_did_what)
 {
     serving_v1();
@@ -335,6 +356,8 @@ int main(void)
         volume_shows_again_when_revert_fails,
         description_is_kept_in_rows,
         book_of_another_day_is_taken_over,
+        reservations_of_the_book_are_handed_to_the_front,
+        volume_without_a_book_is_served_all_the_same,
         events_say_who_did_what,
         stopping_answers_who_waits,
     };

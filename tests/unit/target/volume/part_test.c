@@ -247,6 +247,119 @@ START_TEST(or_write_keeps_the_bits_that_are_there)
 }
 END_TEST
 
+/* What the core gives back for a DIFF. */
+static void runs_are(const struct diff_run *runs, uint32_t count)
+{
+    vop.op.data = slice_get(&bufs, 4096);
+    struct writer w = writer_of(vop.op.data.bytes, 4096);
+    for (uint32_t i = 0; i < count; i++)
+        diff_run_encode(&w, &runs[i]);
+    vop.op.data.length_bytes = (uint32_t)writer_length(&w);
+}
+
+static struct block_run runs[3];
+
+static void status_request(uint64_t offset_bytes, uint64_t length_bytes, uint32_t runs_max)
+{
+    request(BLOCK_STATUS, offset_bytes, length_bytes);
+    req.runs = runs;
+    req.runs_max = runs_max;
+    req.generation = 5;
+    req.from_generation = 3;
+}
+
+START_TEST(status_is_a_diff_cut_to_the_request)
+{
+    static const struct diff_run told[] = {
+        {8192, DIFF_DATA}, {4096, DIFF_ZERO}, {4096, DIFF_ABSENT}, {4096, DIFF_ABSENT}};
+    status_request(4096 + 512, 8192 + 4096, 3);
+    expect_part(REPL_DIFF, 4096, 16384);
+    ck_assert_uint_eq(vop.op.generation, 5);
+    ck_assert_uint_eq(vop.op.from_generation, 3);
+    runs_are(told, 4);
+    ck_assert(part_finish(&vop));
+    ck_assert_int_eq(req.status, 0);
+    ck_assert_uint_eq(req.runs_count, 3);
+    ck_assert_uint_eq(runs[0].length_bytes, 8192 - 512);
+    ck_assert_uint_eq(runs[0].state, BLOCK_DATA);
+    ck_assert_uint_eq(runs[1].length_bytes, 4096);
+    ck_assert_uint_eq(runs[1].state, BLOCK_ZEROED);
+    ck_assert_uint_eq(runs[2].length_bytes, 512);
+    ck_assert_uint_eq(runs[2].state, BLOCK_HOLE);
+    end();
+}
+END_TEST
+
+START_TEST(status_may_tell_less_than_was_asked_for)
+{
+    static const struct diff_run told[] = {
+        {4096, DIFF_DATA}, {4096, DIFF_DATA}, {4096, DIFF_ZERO}, {4096, DIFF_DATA}};
+    status_request(0, 1 << 20, 2);
+    expect_part(REPL_DIFF, 0, 1 << 20);
+    runs_are(told, 4);
+    ck_assert(part_finish(&vop));
+    ck_assert_int_eq(req.status, 0);
+    ck_assert_uint_eq(req.runs_count, 2);
+    ck_assert_uint_eq(runs[0].length_bytes, 8192);
+    end();
+}
+END_TEST
+
+START_TEST(status_that_replicas_cannot_tell_says_so)
+{
+    status_request(0, 8192, 3);
+    expect_part(REPL_DIFF, 0, 8192);
+    vop.op.status = -EINVAL;
+    ck_assert(part_finish(&vop));
+    ck_assert_int_eq(req.status, -EOPNOTSUPP);
+    status_request(0, 8192, 3);
+    expect_part(REPL_DIFF, 0, 8192);
+    runs_are(NULL, 0);
+    ck_assert(part_finish(&vop));
+    ck_assert_int_eq(req.status, -EIO);
+    end();
+}
+END_TEST
+
+START_TEST(row_is_a_command)
+{
+    static uint8_t value[] = "value";
+    request(BLOCK_SET_ROW, 0, 0);
+    req.key = "reservations";
+    req.data = (struct slice){.bytes = value, .length_bytes = 5};
+    ck_assert_int_eq(volume_request_check(NULL, &req), 0);
+    part_next(&vop, &bufs);
+    ck_assert_int_eq(vop.op.kind, REPL_COMMAND);
+    ck_assert_int_eq(vop.op.command.kind, COMMAND_SET);
+    ck_assert_str_eq(vop.op.command.key, "reservations");
+    ck_assert_uint_eq(vop.op.command.value_bytes, 5);
+    ck_assert(part_finish(&vop));
+    req.key = "";
+    ck_assert_int_eq(volume_request_check(NULL, &req), -EINVAL);
+    req.data = (struct slice){0};
+    end();
+}
+END_TEST
+
+START_TEST(snapshot_is_read_and_never_written)
+{
+    static const enum block_op changes[] = {BLOCK_WRITE, BLOCK_ZERO, BLOCK_OR_WRITE,
+                                            BLOCK_COMPARE_WRITE, BLOCK_SET_ROW};
+    request(BLOCK_READ, 512, 512);
+    req.generation = 4;
+    ck_assert_int_eq(volume_request_check(NULL, &req), 0);
+    expect_part(REPL_READ, 0, 4096);
+    ck_assert_uint_eq(vop.op.generation, 4);
+    for (size_t i = 0; i < ARRAY_COUNT(changes); i++) {
+        request(changes[i], 0, 4096);
+        req.generation = 4;
+        ck_assert_int_eq(volume_request_check(NULL, &req), -EROFS);
+        slice_release(&req.data);
+    }
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("part");
@@ -258,6 +371,11 @@ int main(void)
     tcase_add_test(tcase, write_of_a_piece_keeps_the_bytes_around_it);
     tcase_add_test(tcase, merge_leaves_what_was_read_alone);
     tcase_add_test(tcase, odd_read_is_a_view_into_its_blocks);
+    tcase_add_test(tcase, status_is_a_diff_cut_to_the_request);
+    tcase_add_test(tcase, status_may_tell_less_than_was_asked_for);
+    tcase_add_test(tcase, status_that_replicas_cannot_tell_says_so);
+    tcase_add_test(tcase, row_is_a_command);
+    tcase_add_test(tcase, snapshot_is_read_and_never_written);
     tcase_add_test(tcase, long_odd_read_is_gathered);
     tcase_add_test(tcase, failed_read_gives_no_data);
     tcase_add_test(tcase, failed_part_ends_the_request);
