@@ -27,6 +27,8 @@ enum {
 static struct target {
     struct target_config config;
     int lock_fd;
+    struct uuid process; /* of this process */
+    struct uuid former;  /* of the last one that had the lock: it is dead; or zero */
     struct loop loop;
     struct stream_sender sender;
     struct buf_pool bufs;
@@ -108,6 +110,23 @@ static void on_hangup(struct ev_loop *ev, ev_signal *watcher, int events)
 
 /* ---- the start ---- */
 
+/* Who had the lock before is dead, so nobody needs to wait for the leases it holds. */
+static int lock_sign(const char *path, struct error *error)
+{
+    char text[UUID_TEXT_BYTES] = "";
+    uint8_t random[UUID_BYTES];
+    if (pread(target.lock_fd, text, UUID_TEXT_BYTES - 1, 0) < 0 ||
+        !uuid_parse(text, &target.former))
+        target.former = (struct uuid){{0}};
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return error_set_errno(error, errno, "random numbers");
+    target.process = uuid_from_random(random);
+    uuid_format(&target.process, text);
+    if (pwrite(target.lock_fd, text, UUID_TEXT_BYTES - 1, 0) != UUID_TEXT_BYTES - 1)
+        return error_set_errno(error, errno, "lock %s: cannot write", path);
+    return 0;
+}
+
 /* One target to a control socket: the lock lives as long as the process. */
 static int lock_take(const char *control, struct error *error)
 {
@@ -125,7 +144,7 @@ static int lock_take(const char *control, struct error *error)
         return error_set_errno(error, errno, "lock %s", path);
     if (flock(target.lock_fd, LOCK_EX | LOCK_NB))
         return error_set(error, "control socket %s: in use by another target", control);
-    return 0;
+    return lock_sign(path, error);
 }
 
 static int listen_iscsi(const struct target_config *config, struct error *error)
@@ -202,7 +221,7 @@ static int control_build(struct error *error)
                   .number = config->share_number,
                   .count = config->share_count},
     };
-    uint8_t random[UUID_BYTES];
+    settings.repl.dead = target.former;
     if (config->slow_ms)
         settings.repl.slow_ns = config->slow_ms * ns_per_ms;
     if (config->grace_ms)
@@ -211,11 +230,8 @@ static int control_build(struct error *error)
         settings.repl.io_timeout_ns = config->io_timeout_ms * ns_per_ms;
     if (config->resync_mib_s)
         settings.repl.resync_bytes_per_s = config->resync_mib_s << 20;
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return error_set_errno(error, errno, "random numbers");
-    struct uuid process = uuid_from_random(random);
     target.control = control_new(&settings, &target.loop, &target.sender, &target.bufs,
-                                 target.front, &process, error);
+                                 target.front, &target.process, error);
     return target.control ? 0 : -1;
 }
 

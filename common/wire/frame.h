@@ -83,6 +83,8 @@ enum frame_type {
                         they cover. Also of what is not complete here */
     FRAME_DIGEST = 68, /* reply body: message_digest. ALL: reads everything again */
     FRAME_SPACE = 70,  /* reply body: message_space */
+    FRAME_LEASE = 72,  /* length: nanoseconds, of the reply those granted: so long from now on no
+                          other target's OPEN is answered here */
 };
 
 enum frame_flag {

@@ -207,6 +207,7 @@ void message_open_encode(struct writer *w, const struct message_open *open)
     uuid_encode(w, &open->member);
     write_u64(w, open->epoch);
     uuid_encode(w, &open->controller);
+    uuid_encode(w, &open->dead);
 }
 
 void message_open_decode(struct reader *r, struct message_open *open)
@@ -215,6 +216,7 @@ void message_open_decode(struct reader *r, struct message_open *open)
     uuid_decode(r, &open->member);
     open->epoch = read_u64(r);
     uuid_decode(r, &open->controller);
+    uuid_decode(r, &open->dead);
 }
 
 void message_opened_encode(struct writer *w, const struct message_opened *opened)

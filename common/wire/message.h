@@ -84,6 +84,7 @@ struct message_open {
     struct uuid member; /* whom the target expects; anybody else answers NO_VOLUME */
     uint64_t epoch;     /* PREPARE */
     struct uuid controller;
+    struct uuid dead; /* a target process known to be dead: its lease counts no more; or zero */
 };
 
 /* Reply to OPEN, also with STALE. */

@@ -62,6 +62,8 @@ struct volume {
     struct store_volume *store; /* owned; NULL unless open */
     struct service *service;    /* owned; NULL unless SERVING */
     uint32_t io_count;          /* disk operations under way */
+    struct loop_timer timer;    /* of the service's deadline */
+    uint64_t lease_until_ns;    /* of who was promised, while there is no service */
     uint32_t session_count;     /* of all connections */
     struct list opens;          /* struct open_wait, owned */
     bool refused;               /* ENDING: its service could not be started */

@@ -12,12 +12,17 @@ const char *replica_volume_name(const struct volume *volume)
     return volume->known ? volume->entry.config.name : "?";
 }
 
+static void on_timer(struct loop_timer *timer);
+
 struct volume *replica_volume_new(struct replica *replica, const struct uuid *uuid,
                                   enum volume_state state)
 {
     struct volume *volume = calloc(1, sizeof(*volume));
     ASSERT(volume);
     *volume = (struct volume){.replica = replica, .uuid = *uuid, .state = state};
+    loop_timer_init(&volume->timer, replica->loop, on_timer);
+    /* A process before this one may just have granted one. */
+    volume->lease_until_ns = loop_now_ns(replica->loop) + SERVICE_LEASE_NS;
     list_init(&volume->opens);
     list_append(&replica->volumes, &volume->node);
     replica->volume_count += state != VOLUME_DELETED;
@@ -90,10 +95,23 @@ static void perform_all(struct volume *volume)
 
 static void step(struct volume *volume, const struct service_event *event)
 {
+    struct service_event timed = *event;
     ASSERT(volume->service);
-    service_step(volume->service, event);
+    timed.now_ns = loop_now_ns(volume->replica->loop);
+    service_step(volume->service, &timed);
     perform_all(volume);
+    uint64_t deadline_ns = service_deadline_ns(volume->service);
+    if (deadline_ns != UINT64_MAX)
+        loop_timer_start(&volume->timer,
+                         deadline_ns > timed.now_ns ? deadline_ns - timed.now_ns : 0);
     replica_volume_settle(volume);
+}
+
+static void on_timer(struct loop_timer *timer)
+{
+    struct volume *volume = CONTAINER_OF(timer, struct volume, timer);
+    if (volume->service)
+        step(volume, &(struct service_event){.kind = SERVICE_EV_TICK});
 }
 
 void replica_volume_frame(struct volume *volume, uint64_t connection, const struct frame *frame)
@@ -112,12 +130,15 @@ void replica_volume_io_done(struct volume *volume, struct service_io *io)
     step(volume, &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = io});
 }
 
-static struct service_found service_found_of(const struct store_found *found)
+static struct service_found service_found_of(const struct store_found *found,
+                                             uint64_t lease_until_ns)
 {
     return (struct service_found){
         .meta = {found->meta[0], found->meta[1]},
         .drl = found->drl,
         .drl_bytes = found->drl_bytes,
+        .lease_until_ns = lease_until_ns,
+        .lease_ns = SERVICE_LEASE_NS,
         .planes = {.current = found->planes,
                    .old = found->planes + found->plane_bytes,
                    .away = found->planes + 2 * found->plane_bytes,
@@ -145,7 +166,7 @@ static int serve(struct volume *volume, struct error *error)
 {
     struct replica *replica = volume->replica;
     const struct store_found *found = store_volume_found(volume->store);
-    const struct service_found service_found = service_found_of(found);
+    const struct service_found service_found = service_found_of(found, volume->lease_until_ns);
     const char *why = NULL;
     volume->service = service_new(&service_found, store_boot_id(replica->store), &replica->ios,
                                   replica->bufs, &why);
@@ -217,8 +238,10 @@ static void end(struct volume *volume)
     if (volume->service) {
         if (!volume->deleting)
             volume->entry.config = *service_config(volume->service);
+        volume->lease_until_ns = service_lease_until_ns(volume->service);
         service_free(volume->service);
     }
+    loop_timer_stop(&volume->timer);
     volume->service = NULL;
     struct store_volume *store = volume->store;
     volume->store = NULL;

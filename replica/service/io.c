@@ -81,6 +81,7 @@ static void service_stop(struct service *service, const char *text)
     if (service->opening)
         io_refuse(service, service->opening, FRAME_FAILED);
     service->opening = NULL;
+    service->wanted_epoch = 0;
     service->session_state = SESSION_NONE;
     service_checkpoint_void(service);
     data_drop(service);

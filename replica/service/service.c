@@ -88,6 +88,8 @@ struct service *service_new(const struct service_found *found, const struct uuid
     }
     service->meta_durable = service->meta.seq;
     service->lineage = found->lineage;
+    service->lease_ns = found->lease_ns;
+    service->lease_until_ns = found->lease_until_ns; /* R13 */
     service_start(service, &kept, boot, copies_equal);
     return service;
 
@@ -137,8 +139,12 @@ static void service_request(struct service *service, struct service_io *io,
         break;
     case FRAME_CLOSE:
         session_end(service);
+        service->lease_until_ns = 0;
         io->session_serial = service->session_serial;
         io_reply(service, io, FRAME_OK);
+        break;
+    case FRAME_LEASE:
+        session_lease(service, io);
         break;
     case FRAME_HASH:
     case FRAME_COMMAND:
@@ -183,7 +189,10 @@ static void service_frame(struct service *service, uint64_t link, const struct f
 
 void service_step(struct service *service, const struct service_event *event)
 {
+    service->now_ns = event->now_ns;
     switch (event->kind) {
+    case SERVICE_EV_TICK:
+        break;
     case SERVICE_EV_FRAME:
         service_frame(service, event->link, event->frame);
         break;
@@ -272,6 +281,16 @@ bool service_dirty_next(const struct service *service, uint64_t from, uint64_t *
     return dirty_next(&service->dirty, from, offset_bytes, length_bytes);
 }
 
+uint64_t service_deadline_ns(const struct service *service)
+{
+    return service->wanted_epoch ? service->lease_until_ns : UINT64_MAX;
+}
+
+uint64_t service_lease_until_ns(const struct service *service)
+{
+    return service->lease_until_ns;
+}
+
 bool service_idle(const struct service *service)
 {
     return service->in_flight == 0 && list_empty(&service->replies) && !service->opening &&
@@ -290,6 +309,8 @@ void service_check(const struct service *service)
     ASSERT(meta->config.epoch <= meta->promised_epoch);
     ASSERT(service->meta_durable <= meta->seq);
     ASSERT((service->session_state == SESSION_OPENING) == (service->opening != NULL));
+    ASSERT(service->wanted_epoch == 0 || (service->session_state == SESSION_OPENING &&
+                                          service->wanted_epoch > meta->promised_epoch));
     ASSERT(service->checkpoint != CHECKPOINT_DRAIN || service->checkpoint_io);
     /* R11 */
     ASSERT(!service->head_moves || service->change_io);

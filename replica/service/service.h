@@ -24,7 +24,10 @@
  * answered again; one of a known number and another identity is refused. R11 One change of the
  * generations or the book is under way at a time, and while it moves the head no write to the head
  * is. R12 The book is installed only at a member out of sync; a generation is settled when nothing
- * is being written to it, the lowest incomplete one first.
+ * is being written to it, the lowest incomplete one first. R13 While a lease runs, and after a
+ * start as if one had just been granted, OPEN is answered to nobody but the target it was granted
+ * to, or who knows that target to be dead. Until then the other's promise is not made either, so
+ * that the lease is always that of who was promised.
  */
 #ifndef STRAKE_SERVICE_SERVICE_H
 #define STRAKE_SERVICE_SERVICE_H
@@ -34,6 +37,7 @@
 #include "common/base/pool.h"
 #include "common/wire/frame.h"
 #include "common/wire/message.h"
+#include "replica/service/disk.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,67 +49,8 @@ enum {
     PLANE_GRAIN_BYTES = 16u << 10, /* what one bit of a plane covers */
 };
 
-enum service_io_kind {
-    SERVICE_READ,  /* data: where to read to, set by the shell: filled with length_bytes */
-    SERVICE_WRITE, /* data */
-    SERVICE_ZERO,  /* no_hole */
-    SERVICE_SYNC,  /* all finished writes of the volume's data durable */
-    SERVICE_META,  /* bytes/META_BYTES to copy `index`, durable when it ends */
-    SERVICE_DRL,   /* bytes/DRL_PAGE_BYTES to page `index`, durable when it ends */
-    /* Generations and the book: `data` is the frame's body, `reply` the bytes of the reply's. */
-    SERVICE_COMMAND,      /* data; lineage. Survives the process at once, power loss by SYNC */
-    SERVICE_LAST_COMMAND, /* reply */
-    SERVICE_BOOK,         /* length_bytes: cursor; reply */
-    SERVICE_INSTALL,      /* data: chunks in order; all_incomplete. `more` unset: the book and the
-                             generations are replaced in one step; lineage */
-    SERVICE_SETTLE,       /* the generation is complete; lineage. Durable as a COMMAND is */
-    SERVICE_DIFF,   /* generation, from_generation; reply; length_bytes becomes what it covers */
-    SERVICE_DIGEST, /* verify; reply */
-    SERVICE_SPACE,  /* reply */
-};
-
-/*
- * One disk operation. Objects come from the pool given to service_init; the shell's own object
- * begins with this one. The shell performs it and brings it back by SERVICE_EV_IO_DONE.
- */
-struct service_io {
-    enum service_io_kind kind;
-    bool fua;
-    bool no_hole;
-    bool more;           /* INSTALL: another chunk follows */
-    bool all_incomplete; /* INSTALL: nothing that is here counts as complete */
-    bool verify;         /* DIGEST: everything is read again */
-    bool partial;        /* READ: also of a generation that is not complete here */
-    uint64_t offset_bytes;
-    uint64_t length_bytes;
-    uint64_t generation; /* READ, WRITE, ZERO, SETTLE, DIFF, DIGEST: 0 is the head. WRITE and ZERO
-                            of another: into one that is sealed and not complete here */
-    uint64_t from_generation; /* DIFF */
-    struct slice data;  /* WRITE: a reference held by the service; READ: the shell's at first, then
-                           the service's */
-    struct slice reply; /* a buffer of FRAME_BODY_BYTES_MAX of the shell, then the service's;
-                           filled, its length set */
-    struct lineage lineage; /* COMMAND, INSTALL, SETTLE: what the volume has become */
-    const uint8_t *bytes;   /* META, DRL: valid until it is done */
-    uint32_t index;
-    /*
-     * 0, -EIO, -ENOSPC (what writes), -EILSEQ (READ: checksum), -ENOENT (no such generation, or
-     * not complete), -EINVAL (a command or chunk that cannot be), -EBUSY (again later). A sync that
-     * failed, also as a part of a `fua` write, must be told as -EIO, whatever it was: it is the end
-     * of this replica.
-     */
-    int status;
-    /* private */
-    uint64_t link; /* whom to answer */
-    uint32_t session;
-    uint32_t reply_status;
-    uint64_t session_serial;
-    uint64_t request;
-    uint64_t waits_for; /* the metadata sequence number that must be durable first */
-    uint8_t type;       /* enum frame_type of the request it answers; 0: none */
-    uint8_t side;       /* before or after the last checkpoint marker */
-    struct list node;
-};
+/* The longest lease, but in tests. */
+#define SERVICE_LEASE_NS ((uint64_t)1000 * 1000 * 1000)
 
 /* The memory of a volume's dirty bits, one bit per 16 KiB each, kept by the store in a shared
  * mapping that outlives the process, not the kernel. */
@@ -122,6 +67,8 @@ struct service_found {
     const uint8_t *meta[META_COPIES]; /* META_BYTES each, lent for the call */
     uint8_t *drl; /* whole log image, drl_bytes; the service works on it in place */
     uint64_t drl_bytes;
+    uint64_t lease_ns;       /* the longest lease that is granted */
+    uint64_t lease_until_ns; /* an earlier service, or process, may have granted one until then */
     struct service_planes planes;
     struct lineage lineage;
     /* NULL, or how much of what the planes name the store still has to put right: until that is 0
@@ -134,10 +81,12 @@ enum service_event_kind {
     SERVICE_EV_FRAME,      /* a frame of this volume, on the session numbered `session` of a link */
     SERVICE_EV_DISCONNECT, /* the link that carried the present session is gone */
     SERVICE_EV_IO_DONE,    /* io */
+    SERVICE_EV_TICK,       /* service_deadline_ns() has come */
 };
 
 struct service_event {
     enum service_event_kind kind;
+    uint64_t now_ns;           /* monotonic */
     uint64_t link;             /* which link: given by the shell, never reused */
     const struct frame *frame; /* lent for the call */
     struct service_io *io;
@@ -185,6 +134,10 @@ enum { SERVICE_IOS_PER_FRAME = 8 };
 /* The first range from `from` on that was written since the last checkpoint, or may have been. */
 MUST_USE bool service_dirty_next(const struct service *service, uint64_t from,
                                  uint64_t *offset_bytes, uint64_t *length_bytes);
+/* When SERVICE_EV_TICK is wanted; UINT64_MAX: not at all. */
+uint64_t service_deadline_ns(const struct service *service);
+/* What the next service must be told. */
+uint64_t service_lease_until_ns(const struct service *service);
 /* True when no I/O is outstanding and no reply is owed. */
 bool service_idle(const struct service *service);
 const struct config *service_config(const struct service *service);

@@ -14,8 +14,9 @@ uint32_t session_opened_encode(const struct service *service, uint8_t *body, siz
 {
     const struct meta *meta = &service->meta;
     struct message_opened opened = {
-        .promised_epoch = meta->promised_epoch,
-        .promised_controller = meta->promised_controller,
+        .promised_epoch = service->wanted_epoch ? service->wanted_epoch : meta->promised_epoch,
+        .promised_controller =
+            service->wanted_epoch ? service->wanted_controller : meta->promised_controller,
         .lossy = meta->lossy,
         .failed = meta->failed,
         .done_checkpoint = meta->done_checkpoint,
@@ -31,12 +32,16 @@ uint32_t session_opened_encode(const struct service *service, uint8_t *body, siz
     return (uint32_t)writer_length(&w);
 }
 
-/* R1 */
-static bool session_is_fenced(const struct meta *meta, const struct message_open *open)
+/* R1; who is about to be promised counts too. */
+static bool session_is_fenced(const struct service *service, const struct message_open *open)
 {
-    if (open->epoch != meta->promised_epoch)
-        return open->epoch < meta->promised_epoch;
-    return !uuid_equal(&open->controller, &meta->promised_controller);
+    const struct meta *meta = &service->meta;
+    uint64_t epoch = service->wanted_epoch ? service->wanted_epoch : meta->promised_epoch;
+    const struct uuid *controller =
+        service->wanted_epoch ? &service->wanted_controller : &meta->promised_controller;
+    if (open->epoch != epoch)
+        return open->epoch < epoch;
+    return !uuid_equal(&open->controller, controller);
 }
 
 void session_end(struct service *service)
@@ -44,6 +49,7 @@ void session_end(struct service *service)
     if (service->opening)
         io_put(service, service->opening);
     service->opening = NULL;
+    service->wanted_epoch = 0;
     service->session_state = SESSION_NONE;
     service->session_serial++;
     service_checkpoint_void(service);
@@ -57,6 +63,34 @@ static void session_tell_fenced(struct service *service)
         return;
     struct frame frame = {.type = FRAME_CLOSE, .session = service->session};
     io_refuse(service, io_get(service, &frame, service->link), FRAME_STALE);
+}
+
+static void session_promise(struct service *service, uint64_t epoch, const struct uuid *controller)
+{
+    struct meta *meta = &service->meta;
+    if (!uuid_equal(controller, &meta->promised_controller))
+        service->lease_until_ns = 0;
+    meta->promised_epoch = epoch;
+    meta->promised_controller = *controller;
+    service->wanted_epoch = 0;
+    meta_change(service);
+}
+
+/* Whether the promise must wait for the end of somebody else's lease. */
+static bool session_must_wait(const struct service *service, const struct message_open *open)
+{
+    const struct uuid *holder = &service->meta.promised_controller;
+    return service->lease_until_ns > service->now_ns && !uuid_equal(&open->controller, holder) &&
+           !uuid_equal(&open->dead, holder);
+}
+
+void session_lease(struct service *service, struct service_io *io)
+{
+    if (io->length_bytes > service->lease_ns)
+        io->length_bytes = service->lease_ns;
+    if (service->lease_until_ns < service->now_ns + io->length_bytes)
+        service->lease_until_ns = service->now_ns + io->length_bytes;
+    io_reply(service, io, FRAME_OK);
 }
 
 void session_open(struct service *service, struct service_io *io, const struct frame *frame)
@@ -74,7 +108,7 @@ void session_open(struct service *service, struct service_io *io, const struct f
         io_refuse(service, io, FRAME_NO_VOLUME);
         return;
     }
-    if (service->failed || session_is_fenced(meta, &open)) {
+    if (service->failed || session_is_fenced(service, &open)) {
         io_refuse(service, io, service->failed ? FRAME_FAILED : FRAME_STALE);
         return;
     }
@@ -86,18 +120,23 @@ void session_open(struct service *service, struct service_io *io, const struct f
     service->session = io->session;
     service->opening = io;
     io->session_serial = service->session_serial;
-    if (open.epoch > meta->promised_epoch) {
-        meta->promised_epoch = open.epoch;
-        meta->promised_controller = open.controller;
-        meta_change(service);
+    if (open.epoch > meta->promised_epoch && session_must_wait(service, &open)) {
+        service->wanted_epoch = open.epoch;
+        service->wanted_controller = open.controller;
+    } else if (open.epoch > meta->promised_epoch) {
+        session_promise(service, open.epoch, &open.controller);
     }
 }
 
 /* R5: also what was logged or committed for earlier sessions must have ended. */
 void session_advance(struct service *service)
 {
-    if (service->session_state != SESSION_OPENING || service->in_flight > 0 ||
-        service->meta_durable < service->meta.seq || service->commit != COMMIT_NONE)
+    if (service->session_state == SESSION_OPENING && service->wanted_epoch &&
+        service->lease_until_ns <= service->now_ns && pool_free_count(service->ios) > 0)
+        session_promise(service, service->wanted_epoch, &service->wanted_controller);
+    if (service->session_state != SESSION_OPENING || service->wanted_epoch ||
+        service->in_flight > 0 || service->meta_durable < service->meta.seq ||
+        service->commit != COMMIT_NONE)
         return;
     ASSERT(service->writes_pending[0] == 0 && service->writes_pending[1] == 0);
     struct service_io *io = service->opening;

@@ -70,6 +70,12 @@ struct service {
     uint32_t generation_writes;   /* to sealed generations, under way */
     struct service_io *change_io; /* COMMAND, INSTALL, SETTLE under way, or NULL */
     bool head_moves;              /* by that change: no write may begin */
+    /* R13: of the OPEN that waits for the end of another's lease; 0: nobody does */
+    uint64_t wanted_epoch;
+    struct uuid wanted_controller;
+    uint64_t lease_ns;       /* the longest */
+    uint64_t lease_until_ns; /* of the promised controller */
+    uint64_t now_ns;
     enum checkpoint_phase checkpoint;
     struct service_io *checkpoint_io;
     uint64_t checkpoint_done; /* answered in this session and not committed; 0: none */
@@ -101,6 +107,7 @@ void sync_kick(struct service *service);
 void session_open(struct service *service, struct service_io *io, const struct frame *frame);
 void session_end(struct service *service);
 void session_accept(struct service *service, struct service_io *io, const struct frame *frame);
+void session_lease(struct service *service, struct service_io *io);
 /* Answers the OPEN that waits, once everything earlier has ended. */
 void session_advance(struct service *service);
 uint32_t session_opened_encode(const struct service *service, uint8_t *body, size_t body_bytes);

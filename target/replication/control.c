@@ -26,6 +26,7 @@ static void control_open_body(struct repl *repl, uint8_t peer, struct frame *fra
         .member = repl->peers[peer].member,
         .epoch = repl->epoch,
         .controller = repl->controller,
+        .dead = repl->settings.dead,
     };
     struct writer w = writer_of(repl->body, sizeof(repl->body));
     message_open_encode(&w, &open);

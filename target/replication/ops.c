@@ -153,6 +153,25 @@ static void op_retry_later(struct repl *repl, struct repl_op *op)
     checkpoint_void(repl);
 }
 
+/* What was read may be told. */
+static void op_was_read(struct repl *repl, struct repl_op *op)
+{
+    if (op->kind == REPL_READ) {
+        op_done(repl, op, 0);
+        return;
+    }
+    list_remove(&op->node);
+    op->phase = OP_MERGE;
+    op_unhold(repl, op);
+    list_append(&repl->merges, &op->node);
+}
+
+void ops_leased(struct repl *repl)
+{
+    while (!list_empty(&repl->leasing))
+        op_was_read(repl, op_of(repl->leasing.next));
+}
+
 /* ---- out ---- */
 
 static void op_sent(struct repl *repl, struct repl_op *op, uint8_t peers)
@@ -233,6 +252,7 @@ static bool op_next_read(struct repl *repl, struct repl_effect *effect)
     op_sent(repl, op, bit_of(best));
     op_frame(op, effect);
     effect->peers = op->sent;
+    leases_want(repl);
     return true;
 }
 
@@ -329,14 +349,14 @@ static void op_answer_read(struct repl *repl, uint8_t peer, struct repl_op *op,
             copy_repair(repl, op->offset_bytes, op->length_bytes, op->failed);
         op->failed = 0;
         op->data = slice_ref(&frame->payload);
-        if (op->kind == REPL_READ) {
-            op_done(repl, op, 0);
+        if (leases_hold(repl)) {
+            op_was_read(repl, op);
             return;
         }
         list_remove(&op->node);
-        op->phase = OP_MERGE;
-        op_unhold(repl, op);
-        list_append(&repl->merges, &op->node);
+        op->phase = OP_LEASING;
+        list_append(&repl->leasing, &op->node);
+        leases_want(repl);
         return;
     }
     if (frame->status == FRAME_BUSY)
@@ -433,6 +453,12 @@ void ops_restart(struct repl *repl)
         op_unhold(repl, op);
         op_ready(repl, op);
     }
+    while ((node = list_pop(&repl->leasing)) != NULL) {
+        struct repl_op *op = op_of(node);
+        slice_release(&op->data);
+        op_unhold(repl, op);
+        op_ready(repl, op);
+    }
     repl->resend_count = 0;
     for (uint32_t i = 0; i < repl->peer_count; i++)
         repl->peers[i].reads = 0;
@@ -457,7 +483,10 @@ void ops_abandon(struct repl *repl, bool all, int status)
         struct repl_op *op = repl->slots[slot];
         if (!op || op->phase == OP_MERGING || op->phase == OP_DONE)
             continue;
-        if (all || op->phase == OP_LOCKING || op->phase == OP_READY)
+        bool waits = op->phase == OP_LOCKING || op->phase == OP_READY || op->phase == OP_LEASING;
+        if (op->phase == OP_LEASING && (all || waits))
+            slice_release(&op->data);
+        if (all || waits)
             op_done(repl, op, status);
     }
 }

@@ -26,6 +26,8 @@ void ops_review(struct repl *repl);
 /* The sessions begin anew: what was dispatched is to be dispatched again. */
 void ops_restart(struct repl *repl);
 void ops_retry(struct repl *repl);
+/* There are leases: reads that waited for them end. */
+void ops_leased(struct repl *repl);
 /* Ends what is not dispatched; `all`: everything. */
 void ops_abandon(struct repl *repl, bool all, int status);
 void ops_flush_fail(struct repl *repl);
@@ -69,6 +71,15 @@ void open_settle(struct repl *repl);
 /* A higher promise is in the way; the epoch is raised after a moment. */
 void open_outbid(struct repl *repl, uint64_t promised_epoch);
 uint64_t open_deadline_ns(const struct repl *repl);
+
+/* lease.c */
+/* Whether no other target can have served up to now. */
+bool leases_hold(const struct repl *repl);
+/* A read needs them: asks, or renews in time. */
+void leases_want(struct repl *repl);
+/* Asks these peers, whoever was asked before. */
+void leases_ask(struct repl *repl, uint8_t peers);
+void lease_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
 
 /* status.c */
 /* Something was asked of somebody: who answers too late must be found. */

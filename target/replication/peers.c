@@ -45,8 +45,10 @@ void peer_lose(struct repl *repl, uint8_t peer, bool close, const char *why)
     uint8_t bit = bit_of(peer);
     if (record->state == PEER_ABSENT)
         return;
-    if (close)
+    if (close) {
         control_push(repl, REPL_DO_CLOSE, bit);
+        record->lease_ns = 0; /* a clean end gives it back */
+    }
     if (repl->up & bit)
         say(repl, true, "replica %s is away: %s", record->name, why);
     if (repl->attached & bit)
@@ -158,6 +160,8 @@ void peer_opened(struct repl *repl, uint8_t peer, const struct frame *frame)
     if (repl->base_checkpoint < record->opened.base_checkpoint)
         repl->base_checkpoint = record->opened.base_checkpoint;
     peer_catch_up(repl, peer);
+    if (!list_empty(&repl->leasing))
+        leases_ask(repl, bit_of(peer) & repl->voters);
 }
 
 static void peer_join(struct repl *repl, uint8_t peer)

@@ -17,6 +17,7 @@ struct repl_settings repl_settings_default(void)
         .grace_ns = REPL_SECOND_NS,
         .recover_ns = 5 * REPL_SECOND_NS,
         .lossy_ns = 30 * REPL_SECOND_NS,
+        .lease_ns = REPL_SECOND_NS,
         .checkpoint_ns = 2 * REPL_SECOND_NS,
         .resync_bytes_per_s = (uint64_t)256 << 20,
     };
@@ -27,8 +28,8 @@ struct repl *repl_new(const struct config *config, const struct uuid *controller
                       uint64_t random_seed)
 {
     struct repl *repl = calloc(1, sizeof(*repl));
-    struct list *lists[] = {&repl->reads,  &repl->writes,  &repl->inflight,
-                            &repl->merges, &repl->retries, &repl->done};
+    struct list *lists[] = {&repl->reads,   &repl->writes,  &repl->inflight, &repl->merges,
+                            &repl->leasing, &repl->retries, &repl->done};
     ASSERT(repl && !config_invalid(config));
     repl->settings = *settings;
     repl->controller = *controller;
@@ -134,6 +135,9 @@ static void on_reply(struct repl *repl, uint8_t peer, const struct frame *frame)
         copy_answer(repl, peer, frame);
         sweep_answer(repl, peer, frame);
         break;
+    case FRAME_LEASE:
+        lease_answer(repl, peer, frame);
+        break;
     case FRAME_OPEN:
     case FRAME_COMMIT:
     case FRAME_HASH:
@@ -215,6 +219,8 @@ static void on_tick(struct repl *repl)
     if (repl->scan_ns <= repl->now_ns)
         on_scan(repl);
     ops_retry(repl);
+    if (!list_empty(&repl->leasing))
+        leases_want(repl);
     if (repl->frozen_ns != REPL_NEVER_NS && repl->settings.io_timeout_ns &&
         repl->frozen_ns + repl->settings.io_timeout_ns <= repl->now_ns) {
         ops_abandon(repl, false, -EIO);

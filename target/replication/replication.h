@@ -18,7 +18,7 @@
  *   C3  A member is proposed to be in sync only when everything it may lack was copied to it, then
  *       flushed, and every outstanding operation was sent to it in its present session.
  *   C4  Reads go only to members of I that are attached and accepted a configuration that has them
- *       in sync, under a shared range lock.
+ *       in sync, under a shared range lock, and end only under leases of a majority (lease.c).
  *   C5  A reply counts only for the very request and session it answers.
  *   C6  In recovery the range to equalise only grows until all of it is equal: whoever is copied to
  *       marks the copy as in doubt, and any change of I begins recovery anew.
@@ -37,6 +37,7 @@
 
 #include "common/wire/frame.h"
 #include "target/replication/operation.h"
+#include "target/replication/settings.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,18 +45,6 @@
 enum {
     REPL_OPS_MAX = 1024, /* outstanding client operations a volume; more wait with the volume */
 };
-
-struct repl_settings {
-    uint64_t slow_ns;        /* the longest an in-sync peer may take over an operation */
-    uint64_t target_slow_ns; /* the same for a peer that is being brought in sync */
-    uint64_t grace_ns;       /* how long a lost peer is waited for before it is evicted */
-    uint64_t recover_ns;     /* opening: how long to wait for missing in-sync members */
-    uint64_t lossy_ns; /* opening: how long to wait before a source that lost its memory is taken */
-    uint64_t checkpoint_ns;
-    uint64_t resync_bytes_per_s; /* 0: no limit */
-    uint64_t io_timeout_ns;      /* frozen longer than this: -EIO to the client; 0: wait for ever */
-};
-struct repl_settings repl_settings_default(void);
 
 enum repl_event_kind {
     REPL_EV_UP,     /* a channel to this member's replica stands: open a session */

@@ -29,6 +29,7 @@ enum op_phase {
     OP_SENT,     /* in `inflight` */
     OP_MERGE,    /* in `merges`: to be lent to its owner */
     OP_MERGING,  /* with its owner */
+    OP_LEASING,  /* was read, in `leasing`: to be ended under leases of a majority */
     OP_RETRYING, /* in `retries`: everybody failed it */
     OP_DONE,     /* in `done` */
 };
@@ -53,6 +54,7 @@ struct peer_record {
     uint64_t retry_ns;  /* as a target not before */
     uint64_t accept_ns; /* an ACCEPT is unanswered since; 0: none */
     uint32_t failures;  /* as a target, in a row */
+    uint64_t lease_ns;  /* answers no other target until then */
     uint32_t reads;     /* outstanding */
     const char *why;
 };
@@ -132,11 +134,13 @@ struct repl {
     struct list writes;   /* READY: what changes something, and flushes */
     struct list inflight; /* SENT, in the order of dispatch */
     struct list merges;
+    struct list leasing;
     struct list retries;
     struct list done;
     uint32_t resend_count; /* operations with `resend` */
     uint64_t retry_ns;
-    uint64_t scan_ns; /* when to look for slow peers again */
+    uint64_t leased_ns; /* when leases were asked for last */
+    uint64_t scan_ns;   /* when to look for slow peers again */
 
     struct copy copies[REPL_COPIES];
     struct sweep sweep;

@@ -73,7 +73,7 @@ poke 22 "$(load_uri)"
 sleep "$FAULT_SECONDS"
 strake --control "$old_control" volume show v1 | grep state:
 seen=$(peek "$(load_uri "$DIR/nbd.sock")")
-[ "$seen" != 11 ] || say "known: the old target reads from replica 1 what was overwritten since"
+[ "$seen" != 11 ] || fail "the old target reads from replica 1 what was overwritten since"
 net_heal
 wait_for 30 "the old target to say it" log_says "$DIR/target.log" "another target took over"
 wait_in_sync v1

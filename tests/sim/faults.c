@@ -28,6 +28,7 @@ void faults_draw(struct sim *sim)
         .rot = draw(sim, 4),
         .slow = draw(sim, 3),
         .partition = draw(sim, 8),
+        .usurp = draw(sim, 1),
     };
     faults->mean_ns = (20 + sim_below(sim, 400)) * SIM_MS;
 }
@@ -51,11 +52,13 @@ void faults_mix(struct sim *sim)
                           .rot = 3,
                           .slow = 4},
         [SIM_MIX_CRASH] = {.cut = 6, .kill_replica = 8, .power = 8, .kill_target = 6, .slow = 2},
+        [SIM_MIX_LEASE] = {.cut = 2, .kill_replica = 2, .take_over = 1, .usurp = 3},
     };
     if (sim->mix == SIM_MIX_DRAWN)
         return;
     sim->faults = mixes[sim->mix];
-    sim->faults.mean_ns = (10 + sim_below(sim, 150)) * SIM_MS;
+    sim->faults.mean_ns =
+        (sim->mix == SIM_MIX_LEASE ? 200 + sim_below(sim, 600) : 10 + sim_below(sim, 150)) * SIM_MS;
 }
 
 static struct sim_replica *victim(struct sim *sim)
@@ -105,6 +108,47 @@ static void fault_partition(struct sim *sim)
         target_start(sim, 0);
     if (!sim->targets[1].repl && sim_chance(sim, 5000))
         target_start(sim, 1);
+}
+
+static void fault_restart(struct sim *sim, struct sim_replica *replica, uint64_t delay_ns)
+{
+    replica_kill(sim, replica);
+    replica_restart_later(sim, replica, delay_ns);
+}
+
+static void fault_silence_there(struct sim *sim, struct sim_event *event)
+{
+    for (uint32_t i = 0; i < sim->replica_count; i++)
+        sim->silent[event->x][i][0] = sim->silent[event->x][i][1];
+}
+
+/*
+ * A target is left with one replica, long enough for another one to serve with the rest. The
+ * others' answers may stop before what is sent to them does, and they may start again at that
+ * moment.
+ */
+static void fault_usurp(struct sim *sim)
+{
+    uint8_t old = (uint8_t)sim_below(sim, SIM_TARGETS);
+    uint8_t heir = (uint8_t)(SIM_TARGETS - 1 - old);
+    uint64_t until_ns = sim->now_ns + (600 + sim_below(sim, 1500)) * SIM_MS;
+    uint64_t kept = sim_below(sim, sim->replica_count);
+    bool quick = sim_chance(sim, 3000);
+    STATIC_ASSERT(SIM_TARGETS == 2, "there is one other");
+    if (!sim->targets[old].repl || sim->replica_count < 3)
+        return;
+    sim_trace(sim, "target %u is left with replica %u", old, (unsigned)kept);
+    for (uint32_t i = 0; i < sim->replica_count; i++) {
+        uint8_t cut_off = i == kept ? heir : old;
+        sim->silent[cut_off][i][1] = until_ns;
+        if (i != kept && quick)
+            fault_restart(sim, &sim->replicas[i], (1 + sim_below(sim, 20)) * SIM_MS);
+    }
+    sim_after(sim, sim_chance(sim, 5000) ? sim_below(sim, 100) * SIM_MS : 0, fault_silence_there,
+              NULL, old, 0);
+    sim_after(sim, 0, fault_silence_there, NULL, heir, 0);
+    target_kill(sim, heir);
+    target_start(sim, heir);
 }
 
 static void fault_power_all(struct sim *sim)
@@ -179,7 +223,7 @@ static void fault_one(struct sim *sim)
     const struct sim_faults *f = &sim->faults;
     const uint32_t weights[] = {
         f->cut, f->silence, f->kill_replica, f->power, f->power_all, f->kill_target, f->take_over,
-        f->eio, f->enospc,  f->sync,         f->rot,   f->slow,      f->partition};
+        f->eio, f->enospc,  f->sync,         f->rot,   f->slow,      f->partition,   f->usurp};
     uint64_t total = 0;
     size_t kind = 0;
     for (size_t i = 0; i < ARRAY_COUNT(weights); i++)
@@ -199,8 +243,7 @@ static void fault_one(struct sim *sim)
         fault_silence(sim);
         break;
     case 2:
-        replica_kill(sim, replica);
-        replica_restart_later(sim, replica, a_while(sim));
+        fault_restart(sim, replica, a_while(sim));
         break;
     case 3:
         replica_power(sim, replica);
@@ -230,8 +273,11 @@ static void fault_one(struct sim *sim)
     case 11:
         fault_disk(sim, 0, false, 200);
         break;
-    default:
+    case 12:
         fault_partition(sim);
+        break;
+    default:
+        fault_usurp(sim);
         break;
     }
 }

@@ -12,8 +12,9 @@
 enum {
     SIM_REPLICAS_MAX = 4,
     SIM_TARGETS = 2,
-    SIM_BLOCKS = 2304,  /* 9 MiB: three regions of the dirty log */
-    SIM_CLIENT_OPS = 4, /* outstanding a target */
+    SIM_BLOCKS = 2304,   /* 9 MiB: three regions of the dirty log */
+    SIM_CLIENT_OPS = 4,  /* outstanding a target */
+    SIM_READER_OPS = 32, /* besides, only reads */
     SIM_OP_BLOCKS = 8,
     SIM_SPOTS = 3,
     SIM_SPOT_BLOCKS = 32,
@@ -52,6 +53,8 @@ struct sim_replica {
     struct sim_kio *kios; /* I/O that the kernel runs */
     uint32_t orphans;     /* of them, of dead processes */
     uint32_t syncs;       /* of them, what makes something durable, of the process */
+    uint64_t clock_rate;  /* per mille of true time */
+    uint64_t deadline_ns; /* for which there is an event */
     bool restarting;
     bool stopping;      /* a sync failed: it ends soon */
     bool full;          /* ENOSPC */

@@ -28,6 +28,13 @@ STATIC_ASSERT((int)META_BYTES == (int)DRL_PAGE_BYTES, "one size for both");
 
 static void replica_step(struct sim *sim, struct sim_replica *replica,
                          const struct service_event *event);
+static void replica_tick(struct sim *sim, struct sim_event *event);
+
+/* Clocks run at rates of their own. */
+static uint64_t replica_clock(const struct sim *sim, const struct sim_replica *replica)
+{
+    return sim->now_ns / 1000 * replica->clock_rate;
+}
 
 static void kio_free(struct sim_kio *kio)
 {
@@ -248,10 +255,27 @@ static void replica_drain(struct sim *sim, struct sim_replica *replica)
 static void replica_step(struct sim *sim, struct sim_replica *replica,
                          const struct service_event *event)
 {
+    struct service_event timed = *event;
     if (!replica->service)
         return;
-    service_step(replica->service, event);
+    timed.now_ns = replica_clock(sim, replica);
+    service_step(replica->service, &timed);
     replica_drain(sim, replica);
+    uint64_t deadline_ns = service_deadline_ns(replica->service);
+    if (deadline_ns != UINT64_MAX && replica->deadline_ns != deadline_ns) {
+        uint64_t at_ns = deadline_ns / replica->clock_rate * 1000 + SIM_US;
+        sim_at(sim, at_ns > sim->now_ns ? at_ns : sim->now_ns, replica_tick, replica, 0, 0);
+    }
+    replica->deadline_ns = deadline_ns;
+}
+
+static void replica_tick(struct sim *sim, struct sim_event *event)
+{
+    struct sim_replica *replica = event->a;
+    bool due =
+        replica->service && service_deadline_ns(replica->service) <= replica_clock(sim, replica);
+    if (due)
+        replica_step(sim, replica, &(struct service_event){.kind = SERVICE_EV_TICK});
 }
 
 void replica_frame(struct sim *sim, struct sim_replica *replica, uint64_t conn_id,
@@ -285,6 +309,7 @@ void replica_init(struct sim *sim, uint8_t idx)
     replica->idx = idx;
     replica->member = sim->config.members[idx].uuid;
     replica->boot = sim_uuid(sim);
+    replica->clock_rate = 960 + sim_below(sim, 81);
     disk->drl_bytes = service_drl_bytes(SIM_BYTES);
     disk->plane_bytes = service_plane_bytes(SIM_BYTES);
     disk->drl = calloc(1, disk->drl_bytes);
@@ -307,12 +332,15 @@ void replica_start(struct sim *sim, struct sim_replica *replica)
         .meta = {disk->meta[0], disk->meta[1]},
         .drl = replica->drl_image,
         .drl_bytes = disk->drl_bytes,
+        .lease_until_ns = replica_clock(sim, replica) + sim->settings.lease_ns,
+        .lease_ns = sim->settings.lease_ns,
         .planes = planes_of(disk, disk->planes),
         .lineage = {.head_generation = 1},
         .same_boot = true, /* the service compares boot identities itself */
     };
     replica->stopping = false;
     replica->syncs = 0;
+    replica->deadline_ns = SIM_NEVER;
     /* What the store does when it opens a volume (replica/store/volume.h). */
     if (disk->syncing && disk->sync_error)
         *found.planes.failed = 1;

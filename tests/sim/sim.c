@@ -58,7 +58,8 @@ void sim_trace(struct sim *sim, const char *format, ...)
 static const char *const mix_names[] = {[SIM_MIX_DRAWN] = "",
                                         [SIM_MIX_SPLIT] = "split",
                                         [SIM_MIX_DISK] = "disk",
-                                        [SIM_MIX_CRASH] = "crash"};
+                                        [SIM_MIX_CRASH] = "crash",
+                                        [SIM_MIX_LEASE] = "lease"};
 
 void sim_fail(struct sim *sim, const char *format, ...)
 {
@@ -179,13 +180,16 @@ static void sim_config(struct sim *sim)
         sim->config.members[i] = (struct member){
             .uuid = sim_uuid(sim), .kind = data ? MEMBER_DATA : MEMBER_WITNESS, .in_sync = data};
     }
+    /* Who opens waits for missing members, and so for most leases: not always. */
+    bool hasty = sim_chance(sim, sim->mix == SIM_MIX_LEASE ? 8000 : 1000);
     sim->settings = (struct repl_settings){
         .slow_ns = 500 * SIM_MS,
         .target_slow_ns = 200 * SIM_MS,
         .grace_ns = 100 * SIM_MS,
-        .recover_ns = 500 * SIM_MS,
+        .recover_ns = (hasty ? 20 : 500) * SIM_MS,
         .lossy_ns = 2000 * SIM_MS,
         .checkpoint_ns = 100 * SIM_MS,
+        .lease_ns = (hasty ? 400 : 150) * SIM_MS,
         .resync_bytes_per_s = sim_chance(sim, 5000) ? 0 : 64u << 20,
     };
 }
@@ -338,13 +342,13 @@ static void sim_run(uint64_t seed, enum sim_mix mix, bool trace)
 static int usage(void)
 {
     fprintf(stderr, "usage: strake-sim [--seed N] [--seeds FROM COUNT] [--fresh COUNT] "
-                    "[--seconds N] [--mix split|disk|crash] [--trace]\n");
+                    "[--seconds N] [--mix split|disk|crash|lease] [--trace]\n");
     return 2;
 }
 
 static enum sim_mix mix_of(const char *name)
 {
-    for (enum sim_mix mix = SIM_MIX_SPLIT; mix <= SIM_MIX_CRASH; mix++) {
+    for (enum sim_mix mix = SIM_MIX_SPLIT; mix <= SIM_MIX_LEASE; mix++) {
         if (strcmp(name, mix_names[mix]) == 0)
             return mix;
     }

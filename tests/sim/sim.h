@@ -30,12 +30,12 @@ struct sim_event {
 
 struct sim_faults {
     uint32_t cut, silence, kill_replica, power, power_all, kill_target, take_over, eio, enospc,
-        sync, rot, slow, partition; /* weight of each; 0: off */
+        sync, rot, slow, partition, usurp; /* weight of each; 0: off */
     uint64_t mean_ns;
 };
 
 /* A mix of faults that come often, for what is seldom seen otherwise. */
-enum sim_mix { SIM_MIX_DRAWN, SIM_MIX_SPLIT, SIM_MIX_DISK, SIM_MIX_CRASH };
+enum sim_mix { SIM_MIX_DRAWN, SIM_MIX_SPLIT, SIM_MIX_DISK, SIM_MIX_CRASH, SIM_MIX_LEASE };
 
 struct sim {
     uint64_t seed;

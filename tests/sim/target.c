@@ -32,18 +32,9 @@ static void target_unlink(struct sim_target *target, struct sim_op *op)
     target->op_count--;
 }
 
-static bool target_is_superseded(const struct sim *sim, const struct sim_target *target)
+static void target_read_done(struct sim *sim, struct sim_op *op)
 {
-    struct repl_status status;
-    repl_status(target->repl, &status);
-    return status.epoch < sim->served_epoch;
-}
-
-static void target_read_done(struct sim *sim, struct sim_target *target, struct sim_op *op)
-{
-    /* Reads of a target that was taken over unawares are another promise's business. */
-    bool counts = op->op.status == 0 && !target_is_superseded(sim, target);
-    for (uint32_t i = 0; counts && i < op->count; i++)
+    for (uint32_t i = 0; op->op.status == 0 && i < op->count; i++)
         oracle_read(sim, op->block + i, sim_payload_id(&op->op.data, i), op->start_ns);
 }
 
@@ -53,7 +44,7 @@ static void target_done(struct sim *sim, struct sim_target *target, struct sim_o
     sim->done_ops++;
     switch (op->op.kind) {
     case REPL_READ:
-        target_read_done(sim, target, op);
+        target_read_done(sim, op);
         break;
     case REPL_WRITE:
     case REPL_UPDATE:
@@ -129,11 +120,10 @@ static void target_effect(struct sim *sim, uint8_t idx, struct repl_effect *effe
 
 static void target_merge(struct sim *sim, uint8_t idx, struct sim_op *op)
 {
-    struct sim_target *target = &sim->targets[idx];
     uint64_t ids[SIM_OP_BLOCKS];
+    (void)idx;
     for (uint32_t i = 0; i < op->count; i++) {
-        if (!target_is_superseded(sim, target))
-            oracle_read(sim, op->block + i, sim_payload_id(&op->op.data, i), op->start_ns);
+        oracle_read(sim, op->block + i, sim_payload_id(&op->op.data, i), op->start_ns);
         ids[i] = op->write_idx + 1;
     }
     slice_release(&op->op.data);
@@ -220,24 +210,30 @@ void target_work(struct sim *sim, uint8_t idx)
     static const enum repl_op_kind kinds[] = {REPL_READ,  REPL_READ,  REPL_READ,  REPL_WRITE,
                                               REPL_WRITE, REPL_WRITE, REPL_WRITE, REPL_UPDATE,
                                               REPL_ZERO,  REPL_FLUSH};
-    if (sim->targets[idx].op_count >= SIM_CLIENT_OPS)
+    /* While writes wait, there are always some who only read. */
+    bool reads = sim->targets[idx].op_count >= SIM_CLIENT_OPS;
+    if (sim->targets[idx].op_count >= SIM_CLIENT_OPS + SIM_READER_OPS)
         return;
-    uint32_t count = 1 + (uint32_t)sim_below(sim, SIM_OP_BLOCKS);
+    uint32_t count = reads ? 1 : 1 + (uint32_t)sim_below(sim, SIM_OP_BLOCKS);
     uint32_t block =
         spots[sim_below(sim, SIM_SPOTS)] + (uint32_t)sim_below(sim, SIM_SPOT_BLOCKS - count + 1);
-    target_issue(sim, idx, kinds[sim_below(sim, ARRAY_COUNT(kinds))], block, count);
+    enum repl_op_kind kind = kinds[sim_below(sim, ARRAY_COUNT(kinds))];
+    target_issue(sim, idx, reads ? REPL_READ : kind, block, count);
 }
 
 void target_start(struct sim *sim, uint8_t idx)
 {
     struct sim_target *target = &sim->targets[idx];
     ASSERT(!target->repl);
+    struct repl_settings settings = sim->settings;
+    /* The process before on this host, if its lock's file is still there. */
+    if (sim_chance(sim, 5000))
+        settings.dead = target->uuid;
     *target = (struct sim_target){.life = ++sim->uuids, .uuid = sim_uuid(sim), .issue = true};
     target->timer_ns = SIM_NEVER;
     target->timer_serial = target->life << 32;
     sim_trace(sim, "target %u: starts", idx);
-    target->repl =
-        repl_new(&sim->config, &target->uuid, &sim->settings, &sim->bufs, sim_random(sim));
+    target->repl = repl_new(&sim->config, &target->uuid, &settings, &sim->bufs, sim_random(sim));
     for (uint8_t i = 0; i < sim->replica_count; i++)
         target->peer_of[i] = repl_peer_add(target->repl, &sim->replicas[i].member);
     for (uint8_t i = 0; i < sim->replica_count; i++)

@@ -290,18 +290,19 @@ END_TEST
 
 START_TEST(open_comes_back)
 {
-    struct message_open open = {uuid_of(1), uuid_of(2), 42, uuid_of(3)};
+    struct message_open open = {uuid_of(1), uuid_of(2), 42, uuid_of(3), uuid_of(4)};
     struct message_open got;
     struct writer w = writer_of(wire, sizeof(wire));
     message_open_encode(&w, &open);
-    ck_assert_uint_eq(writer_length(&w), 56);
-    struct reader r = reader_of(wire, 56);
+    ck_assert_uint_eq(writer_length(&w), 72);
+    struct reader r = reader_of(wire, 72);
     message_open_decode(&r, &got);
     ck_assert(!r.bad);
     ck_assert(uuid_equal(&got.volume, &open.volume));
     ck_assert(uuid_equal(&got.member, &open.member));
     ck_assert_uint_eq(got.epoch, 42);
     ck_assert(uuid_equal(&got.controller, &open.controller));
+    ck_assert(uuid_equal(&got.dead, &open.dead));
 }
 END_TEST
 

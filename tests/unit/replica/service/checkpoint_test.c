@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checkpoints. */
-#include "tests/unit/replica/service/rig.h"
+#include "tests/unit/replica/service/frames.h"
 
 static void rig_checkpoint(struct rig *rig, uint64_t number, bool all)
 {

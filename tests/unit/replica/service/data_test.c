@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes, reads and flushes. */
-#include "tests/unit/replica/service/rig.h"
+#include "tests/unit/replica/service/frames.h"
 
 START_TEST(the_log_is_durable_before_data_is_submitted)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands, the book and sealed generations: what may be done when, and the answers. */
 #include "common/base/siphash.h"
-#include "tests/unit/replica/service/rig.h"
+#include "tests/unit/replica/service/frames.h"
 
 static struct message_command seal_of(uint64_t number)
 {

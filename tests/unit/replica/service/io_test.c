@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is written in a row, and what a failure ends. */
-#include "tests/unit/replica/service/rig.h"
+#include "tests/unit/replica/service/frames.h"
 
 START_TEST(after_a_failed_sync_nothing_is_answered_well)
 {

@@ -31,6 +31,9 @@ struct rig {
     uint32_t reply_count;
     bool failed;
     uint64_t request;
+    uint64_t now_ns;
+    uint64_t lease_ns; /* the longest */
+    uint8_t dead;      /* whom openers know to be dead */
 };
 
 static inline struct uuid uuid_of(uint8_t n)
@@ -67,6 +70,8 @@ static inline void rig_start(struct rig *rig, bool same_boot)
         .meta = {rig->meta[0], rig->meta[1]},
         .drl = rig->drl,
         .drl_bytes = service_drl_bytes(SIZE_BYTES),
+        .lease_until_ns = rig->now_ns + rig->lease_ns,
+        .lease_ns = rig->lease_ns,
         .planes = {.current = rig->planes,
                    .old = rig->planes + bytes,
                    .away = rig->planes + 2 * bytes,
@@ -104,7 +109,14 @@ static inline void rig_begin(struct rig *rig)
     rig_start(rig, true);
 }
 
-/* Ends the oldest operation of this kind, as the disk would. */
+static inline void rig_step(struct rig *rig, struct service_event event)
+{
+    event.now_ns = rig->now_ns;
+    service_step(rig->service, &event);
+    rig_drain(rig);
+}
+
+/* As the disk ends the oldest operation of this kind. */
 static inline void rig_done(struct rig *rig, enum service_io_kind kind, int status)
 {
     uint32_t i = 0;
@@ -122,8 +134,7 @@ static inline void rig_done(struct rig *rig, enum service_io_kind kind, int stat
     if (kind == SERVICE_READ && status == 0)
         io->data = slice_get(&rig->bufs, (uint32_t)io->length_bytes);
     io->lineage = rig->lineage;
-    service_step(rig->service, &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = io});
-    rig_drain(rig);
+    rig_step(rig, (struct service_event){.kind = SERVICE_EV_IO_DONE, .io = io});
 }
 
 static inline bool rig_waits(const struct rig *rig, enum service_io_kind kind)
@@ -139,51 +150,6 @@ static inline void rig_done_all(struct rig *rig)
 {
     while (rig->waiting_count > 0)
         rig_done(rig, rig->waiting[0]->kind, 0);
-}
-
-static inline void rig_frame(struct rig *rig, uint64_t link, struct frame frame)
-{
-    frame.session = 1;
-    frame.request = ++rig->request;
-    service_step(rig->service,
-                 &(struct service_event){.kind = SERVICE_EV_FRAME, .link = link, .frame = &frame});
-    rig_drain(rig);
-}
-
-static inline void rig_open(struct rig *rig, uint64_t link, uint64_t epoch, uint8_t controller)
-{
-    uint8_t body[256];
-    struct message_open open = {.volume = rig->create.config.volume,
-                                .member = rig->create.member,
-                                .epoch = epoch,
-                                .controller = uuid_of(controller)};
-    struct writer w = writer_of(body, sizeof(body));
-    message_open_encode(&w, &open);
-    rig_frame(rig, link,
-              (struct frame){
-                  .type = FRAME_OPEN, .body = body, .body_bytes = (uint32_t)writer_length(&w)});
-}
-
-static inline void rig_write(struct rig *rig, uint64_t link, uint64_t offset_bytes)
-{
-    struct slice data = slice_get(&rig->bufs, BLOCK_BYTES);
-    rig_frame(rig, link,
-              (struct frame){.type = FRAME_WRITE,
-                             .offset_bytes = offset_bytes,
-                             .length_bytes = BLOCK_BYTES,
-                             .payload = data});
-    slice_release(&data);
-}
-
-/* An open session of epoch 2 on link 1. */
-static inline void rig_serve(struct rig *rig)
-{
-    rig_begin(rig);
-    rig_open(rig, 1, 2, CONTROLLER);
-    rig_done_all(rig);
-    ck_assert_uint_eq(rig->reply_count, 1);
-    ck_assert_uint_eq(rig->replies[0].status, FRAME_OK);
-    rig->reply_count = 0;
 }
 
 static inline void rig_end(struct rig *rig)

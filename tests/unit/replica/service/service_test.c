@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a replica starts. */
-#include "tests/unit/replica/service/rig.h"
+#include "tests/unit/replica/service/frames.h"
 
 static void rig_accept(struct rig *rig, uint64_t link, uint64_t epoch, uint64_t version,
                        uint8_t controller)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who is listened to. */
-#include "tests/unit/replica/service/rig.h"
+#include "tests/unit/replica/service/frames.h"
 
 START_TEST(a_promise_is_durable_in_both_copies_before_it_is_told)
 {

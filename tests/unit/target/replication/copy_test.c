@@ -13,6 +13,8 @@ START_TEST(a_read_that_fails_goes_to_another_and_is_repaired)
     story_answer(&story, FRAME_READ, first, FRAME_CHECKSUM);
     uint8_t second = story_find(&story, FRAME_READ, 1) ? 1 : 2;
     story_answer(&story, FRAME_READ, second, FRAME_OK);
+    for (uint8_t i = 0; i < 2; i++)
+        story_answer(&story, FRAME_LEASE, i, FRAME_OK);
     ck_assert_uint_eq(story.completions, 1);
     ck_assert_int_eq(op.status, 0);
     story_answer(&story, FRAME_READ, second, FRAME_OK);
