@@ -227,6 +227,8 @@ void volume_unload(struct map_volume *volume)
     if (!volume->loaded || volume->open || volume->sequence >= map->journal.tail_sequence ||
         !list_empty(&volume->notes))
         return;
+    if (map->job == JOB_RECLAIM && map->reclaim.volume == volume)
+        return; /* its end needs them */
     /* Counts of rows that wait for a fold are in memory alone, too. */
     const struct family *family = map_family(map, volume->row.family);
     if (family && family->last >= map->journal.tail_sequence)
