@@ -184,7 +184,7 @@ static void op_sent(struct repl *repl, struct repl_op *op, uint8_t peers)
     op->sent = peers;
     op->answered = 0;
     if (repl->scan_ns == REPL_NEVER_NS)
-        repl->scan_ns = repl->now_ns + repl->settings.target_slow_ns / 2;
+        repl->scan_ns = pace_scan_ns(repl);
     list_remove(&op->node);
     list_append(&repl->inflight, &op->node);
 }
@@ -243,6 +243,8 @@ static bool op_next_read(struct repl *repl, struct repl_effect *effect)
         if (!sources)
             op_retry_later(repl, op);
     } while (!sources);
+    if (without(sources, repl->tardy))
+        sources = without(sources, repl->tardy);
     uint8_t best = first_of(sources);
     for (uint8_t peer = best; peer < repl->peer_count; peer++) {
         if ((sources & bit_of(peer)) && repl->peers[peer].reads < repl->peers[best].reads)
@@ -387,6 +389,8 @@ void op_answer(struct repl *repl, uint8_t peer, const struct frame *frame)
         op_answer_read(repl, peer, op, frame);
         return;
     }
+    if (required(repl) & bit)
+        pace_learn(repl, peer, op);
     op->answered |= bit;
     if (frame->status != FRAME_OK) {
         op->failed |= bit;
@@ -419,6 +423,16 @@ void ops_lost(struct repl *repl, uint8_t peers)
         if (peers & bit_of(peer))
             repl->peers[peer].reads = 0;
     }
+}
+
+void op_read_elsewhere(struct repl *repl, struct repl_op *op)
+{
+    if (!without(op_sources(repl, op), repl->tardy))
+        return;
+    repl->peers[first_of(op->sent)].reads--;
+    op->sent = 0;
+    op_unhold(repl, op);
+    op_ready(repl, op);
 }
 
 void ops_resend(struct repl *repl, uint8_t peer)

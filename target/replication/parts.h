@@ -26,6 +26,8 @@ void ops_review(struct repl *repl);
 /* The sessions begin anew: what was dispatched is to be dispatched again. */
 void ops_restart(struct repl *repl);
 void ops_retry(struct repl *repl);
+/* Sends the read to a peer that is not tardy, if there is one. */
+void op_read_elsewhere(struct repl *repl, struct repl_op *op);
 /* There are leases: reads that waited for them end. */
 void ops_leased(struct repl *repl);
 /* Ends what is not dispatched; `all`: everything. */
@@ -71,6 +73,17 @@ void open_settle(struct repl *repl);
 /* A higher promise is in the way; the epoch is raised after a moment. */
 void open_outbid(struct repl *repl, uint64_t promised_epoch);
 uint64_t open_deadline_ns(const struct repl *repl);
+
+/* pace.c */
+/* The peer answered a write: what is usual for it. Before it is noted in the operation. */
+void pace_learn(struct repl *repl, uint8_t peer, struct repl_op *op);
+uint64_t pace_bound_ns(const struct repl *repl, uint8_t peer, bool syncs);
+/* Members in sync that hold the others up, and can be done without. */
+uint8_t pace_hiccups(const struct repl *repl);
+void pace_demote(struct repl *repl, uint8_t peer);
+void pace_reads_elsewhere(struct repl *repl);
+/* When to look for slow peers again. */
+uint64_t pace_scan_ns(const struct repl *repl);
 
 /* lease.c */
 /* Whether no other target can have served up to now. */

@@ -60,6 +60,7 @@ void peer_lose(struct repl *repl, uint8_t peer, bool close, const char *why)
     repl->attached = without(repl->attached, bit);
     repl->readable = without(repl->readable, bit);
     repl->lost |= bit;
+    repl->tardy = without(repl->tardy, bit);
     repl->unsettled = true;
 }
 

@@ -13,6 +13,7 @@ struct repl_settings repl_settings_default(void)
 {
     return (struct repl_settings){
         .slow_ns = 5 * REPL_SECOND_NS,
+        .hiccup_ns = REPL_SECOND_NS / 4,
         .target_slow_ns = REPL_SECOND_NS,
         .grace_ns = REPL_SECOND_NS,
         .recover_ns = 5 * REPL_SECOND_NS,
@@ -162,6 +163,7 @@ static void on_reply(struct repl *repl, uint8_t peer, const struct frame *frame)
 static void on_frame(struct repl *repl, uint8_t peer, const struct frame *frame)
 {
     uint8_t bit = bit_of(peer);
+    repl->tardy = without(repl->tardy, bit);
     bool is_open = frame->type == FRAME_OPEN;
     if (!(frame->flags & FRAME_REPLY) || (is_open && frame->request != repl->epoch) ||
         (is_open ? repl->peers[peer].state != PEER_OPENING : !(repl->up & bit)))
@@ -210,7 +212,10 @@ static void on_scan(struct repl *repl)
     if (repl->checkpoint.active && repl->checkpoint.sent_ns + 4 * slow_ns <= repl->now_ns)
         slow |= without(repl->checkpoint.sent, repl->checkpoint.answered);
     lose_all(repl, slow, "it does not answer in time");
-    repl->scan_ns = repl->now_ns + repl->settings.target_slow_ns / 2;
+    for (uint8_t late = pace_hiccups(repl); late; late &= (uint8_t)(late - 1))
+        pace_demote(repl, first_of(late));
+    pace_reads_elsewhere(repl);
+    repl->scan_ns = pace_scan_ns(repl);
 }
 
 static void on_tick(struct repl *repl)
@@ -365,7 +370,7 @@ void repl_step(struct repl *repl, const struct repl_event *event)
     if (!repl_busy(repl))
         repl->scan_ns = REPL_NEVER_NS;
     else if (repl->scan_ns == REPL_NEVER_NS)
-        repl->scan_ns = repl->now_ns + repl->settings.target_slow_ns / 2;
+        repl->scan_ns = pace_scan_ns(repl);
 }
 
 bool repl_next(struct repl *repl, struct repl_effect *effect)

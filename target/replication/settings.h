@@ -9,6 +9,7 @@
 
 struct repl_settings {
     uint64_t slow_ns;        /* the longest an in-sync peer may take over an operation */
+    uint64_t hiccup_ns;      /* how far it may lag behind the others, at least; 0: as far as that */
     uint64_t target_slow_ns; /* the same for a peer that is being brought in sync */
     uint64_t grace_ns;       /* how long a lost peer is waited for before it is evicted */
     uint64_t recover_ns;     /* opening: how long to wait for missing in-sync members */

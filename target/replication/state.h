@@ -46,16 +46,18 @@ struct peer_record {
     char name[UUID_TEXT_BYTES]; /* the first characters of it, for texts */
     enum peer_state state;
     struct message_opened opened; /* as of the present session */
-    bool lossy;
-    bool failed;
+    bool lossy, failed;
     uint64_t since_ns;  /* of the state */
     uint64_t joined_ns; /* part of writes since */
     uint64_t lost_ns;   /* not part of them any more since */
     uint64_t retry_ns;  /* as a target not before */
     uint64_t accept_ns; /* an ACCEPT is unanswered since; 0: none */
     uint32_t failures;  /* as a target, in a row */
-    uint64_t lease_ns;  /* answers no other target until then */
-    uint32_t reads;     /* outstanding */
+    uint64_t lag_ns[2]; /* usual lag behind the others: of writes; where a sync is waited for */
+    uint64_t hiccup_ns; /* when it was demoted for it last; how often, lately */
+    uint32_t hiccups;
+    uint64_t lease_ns; /* answers no other target until then */
+    uint32_t reads;    /* outstanding */
     const char *why;
 };
 
@@ -125,6 +127,7 @@ struct repl {
     uint8_t doomed;    /* of I and U: not complete any more, to be dropped */
     uint8_t readable;  /* accepted a configuration that has them in sync */
     uint8_t lost;      /* since the last settle */
+    uint8_t tardy;     /* owe a read for long, and have said nothing since */
 
     struct range_lock lock;
     struct repl_op *slots[REPL_OPS_MAX]; /* of their owners */
@@ -133,8 +136,7 @@ struct repl {
     struct list reads;    /* READY */
     struct list writes;   /* READY: what changes something, and flushes */
     struct list inflight; /* SENT, in the order of dispatch */
-    struct list merges;
-    struct list leasing;
+    struct list merges, leasing;
     struct list retries;
     struct list done;
     uint32_t resend_count; /* operations with `resend` */

@@ -184,6 +184,7 @@ static void sim_config(struct sim *sim)
     bool hasty = sim_chance(sim, sim->mix == SIM_MIX_LEASE ? 8000 : 1000);
     sim->settings = (struct repl_settings){
         .slow_ns = 500 * SIM_MS,
+        .hiccup_ns = sim_chance(sim, 5000) ? 40 * SIM_MS : 0,
         .target_slow_ns = 200 * SIM_MS,
         .grace_ns = 100 * SIM_MS,
         .recover_ns = (hasty ? 20 : 500) * SIM_MS,

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who holds the others up. A write waits for all members in sync, so one that falls silent costs
+ * everybody; it may lag behind the others by a bound only, eight times what is usual for it and not
+ * less than `hiccup_ns`, then it is demoted by one committed change and comes back by what it
+ * missed. Compared is with who has answered already: where all are slow nobody lags. What waits
+ * for a disk to sync, also by being sent after such, has a bound of its own. Each time doubles the
+ * bound and the wait before coming back, until it went well for a while.
+ */
+#include "target/replication/parts.h"
+
+enum {
+    PACE_FACTOR = 8,
+    PACE_SYNC_FACTOR = 4, /* the least bound where a sync is waited for, in hiccups */
+    PACE_HICCUPS_MAX = 6,
+};
+#define PACE_FORGIVEN_NS (600 * REPL_SECOND_NS)
+
+static bool pace_syncs(const struct repl_op *op)
+{
+    return op->kind == REPL_FLUSH || op->kind == REPL_COMMAND || op->fua;
+}
+
+static bool pace_reads(const struct repl_op *op)
+{
+    return op->kind == REPL_READ || (op->kind == REPL_UPDATE && !op->merged);
+}
+
+/* Rises at once with what is seldom, falls slowly. */
+void pace_learn(struct repl *repl, uint8_t peer, struct repl_op *op)
+{
+    uint64_t *usual_ns = &repl->peers[peer].lag_ns[pace_syncs(op)];
+    uint64_t lag_ns = op->answered & required(repl) ? repl->now_ns - op->answered_ns : 0;
+    if (lag_ns > *usual_ns)
+        *usual_ns += (lag_ns - *usual_ns + 7) / 8;
+    else
+        *usual_ns -= *usual_ns / 1024;
+    op->answered_ns = repl->now_ns;
+}
+
+uint64_t pace_bound_ns(const struct repl *repl, uint8_t peer, bool syncs)
+{
+    const struct peer_record *record = &repl->peers[peer];
+    uint64_t bound_ns = repl->settings.hiccup_ns * (syncs ? PACE_SYNC_FACTOR : 1);
+    if (bound_ns < PACE_FACTOR * record->lag_ns[syncs])
+        bound_ns = PACE_FACTOR * record->lag_ns[syncs];
+    bound_ns <<= record->hiccups;
+    return bound_ns < repl->settings.slow_ns ? bound_ns : repl->settings.slow_ns;
+}
+
+/* Those that keep this write waiting, though others have done it. */
+static uint8_t pace_laggards(const struct repl *repl, const struct repl_op *op, uint8_t syncing)
+{
+    uint8_t counting = required(repl) & repl->attached;
+    uint8_t late = 0;
+    if (!(op->answered & ~op->failed & counting))
+        return 0;
+    for (uint8_t peers = without(op->sent & counting, op->answered); peers;
+         peers &= (uint8_t)(peers - 1)) {
+        uint8_t peer = first_of(peers);
+        uint64_t since_ns = op->answered_ns;
+        if (since_ns < repl->peers[peer].joined_ns)
+            since_ns = repl->peers[peer].joined_ns;
+        bool syncs = pace_syncs(op) || (syncing & bit_of(peer));
+        if (since_ns + pace_bound_ns(repl, peer, syncs) <= repl->now_ns)
+            late |= bit_of(peer);
+    }
+    return late;
+}
+
+uint8_t pace_hiccups(const struct repl *repl)
+{
+    uint8_t late = 0;
+    uint8_t syncing = 0;
+    if (!repl->settings.hiccup_ns || repl->phase != PHASE_SERVE || repl->undecided)
+        return 0;
+    LIST_FOR_EACH (node, &repl->inflight) {
+        const struct repl_op *op = CONTAINER_OF(node, struct repl_op, node);
+        const struct checkpoint *checkpoint = &repl->checkpoint;
+        if (op->sent_ns + repl->settings.hiccup_ns > repl->now_ns)
+            break;
+        if (pace_reads(op))
+            continue;
+        if (checkpoint->active && checkpoint->sent_ns <= op->sent_ns)
+            syncing |= without(checkpoint->sent, checkpoint->answered);
+        late |= pace_laggards(repl, op, syncing);
+        if (pace_syncs(op))
+            syncing |= without(op->sent, op->answered);
+    }
+    uint8_t staying = without(required(repl) & repl->attached, late);
+    bool can_go_on =
+        count_of(staying) >= repl->config.min_in_sync && majority(repl, without(repl->up, late));
+    return can_go_on ? late : 0;
+}
+
+void pace_demote(struct repl *repl, uint8_t peer)
+{
+    struct peer_record *record = &repl->peers[peer];
+    uint64_t wait_ns = 0;
+    if (record->hiccup_ns + PACE_FORGIVEN_NS <= repl->now_ns)
+        record->hiccups = 0;
+    if (record->hiccups > 0)
+        wait_ns = REPL_SECOND_NS << (record->hiccups - 1);
+    if (record->hiccups < PACE_HICCUPS_MAX)
+        record->hiccups++;
+    record->hiccup_ns = repl->now_ns;
+    record->retry_ns = repl->now_ns + wait_ns;
+    peer_lose(repl, peer, true, "it lagged behind the others");
+    /* Nobody waits for it to come back first. */
+    record->lost_ns = 0;
+}
+
+/* A read that is not answered goes to another member, and so do others until it is heard of. */
+void pace_reads_elsewhere(struct repl *repl)
+{
+    if (!repl->settings.hiccup_ns)
+        return;
+    LIST_FOR_EACH_SAFE (node, &repl->inflight) {
+        struct repl_op *op = CONTAINER_OF(node, struct repl_op, node);
+        if (op->sent_ns + repl->settings.hiccup_ns > repl->now_ns)
+            break;
+        if (!pace_reads(op) || !op->sent)
+            continue;
+        uint8_t peer = first_of(op->sent);
+        if (op->sent_ns + pace_bound_ns(repl, peer, false) > repl->now_ns)
+            continue;
+        repl->tardy |= bit_of(peer);
+        op_read_elsewhere(repl, op);
+    }
+}
+
+uint64_t pace_scan_ns(const struct repl *repl)
+{
+    uint64_t period_ns = repl->settings.target_slow_ns;
+    if (repl->settings.hiccup_ns && repl->settings.hiccup_ns < period_ns)
+        period_ns = repl->settings.hiccup_ns;
+    return repl->now_ns + period_ns / 2;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who lags behind the others is done without. */
+#include "tests/lib/suite.h"
+#include "tests/unit/target/replication/story.h"
+
+static struct story story;
+static struct repl_op op;
+
+static void setup(void)
+{
+    story_serve(&story);
+}
+
+static void teardown(void)
+{
+    slice_release(&op.data);
+    story_end(&story);
+}
+
+static void write_but_member_2(void)
+{
+    story_submit(&story, &op, REPL_WRITE, 0);
+    story_answer(&story, FRAME_WRITE, 0, FRAME_OK);
+    story_answer(&story, FRAME_WRITE, 1, FRAME_OK);
+}
+
+START_TEST(a_silent_member_is_demoted_by_a_committed_change)
+{
+    write_but_member_2();
+    story_elapse(&story, 200);
+    ck_assert_ptr_null(story_find(&story, FRAME_ACCEPT, 0));
+    story_elapse(&story, 200);
+    ck_assert_uint_eq(story.closed, 4);
+    ck_assert_uint_eq(story.completions, 0);
+    for (uint8_t i = 0; i < 2; i++)
+        story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
+    ck_assert_uint_eq(story.completions, 1);
+    ck_assert(!repl_config(story.repl)->members[2].in_sync);
+}
+END_TEST
+
+START_TEST(where_all_are_slow_nobody_lags)
+{
+    story_submit(&story, &op, REPL_WRITE, 0);
+    story_elapse(&story, 4000);
+    ck_assert_uint_eq(story.closed, 0);
+    ck_assert_ptr_null(story_find(&story, FRAME_ACCEPT, 0));
+}
+END_TEST
+
+START_TEST(nobody_is_demoted_below_the_minimum)
+{
+    story_submit(&story, &op, REPL_WRITE, 0);
+    story_answer(&story, FRAME_WRITE, 0, FRAME_OK);
+    story_elapse(&story, 4000);
+    ck_assert_uint_eq(story.closed, 0);
+}
+END_TEST
+
+START_TEST(a_sync_may_take_longer)
+{
+    story_submit(&story, &op, REPL_FLUSH, 0);
+    story_answer(&story, FRAME_FLUSH, 0, FRAME_OK);
+    story_answer(&story, FRAME_FLUSH, 1, FRAME_OK);
+    story_elapse(&story, 900);
+    ck_assert_uint_eq(story.closed, 0);
+    story_elapse(&story, 400);
+    ck_assert_uint_eq(story.closed, 4);
+}
+END_TEST
+
+START_TEST(who_lags_often_may_lag_more)
+{
+    for (int i = 0; i < 20; i++) {
+        write_but_member_2();
+        story.now_ns += 100 * STORY_MS;
+        story_answer(&story, FRAME_WRITE, 2, FRAME_OK);
+        slice_release(&op.data);
+    }
+    write_but_member_2();
+    story_elapse(&story, 600);
+    ck_assert_uint_eq(story.closed, 0);
+    story_elapse(&story, 400);
+    ck_assert_uint_eq(story.closed, 4);
+}
+END_TEST
+
+START_TEST(a_read_that_is_not_answered_goes_elsewhere)
+{
+    uint8_t first = 0;
+    story_submit(&story, &op, REPL_READ, 0);
+    while (!story_find(&story, FRAME_READ, first))
+        first++;
+    story_elapse(&story, 400);
+    uint8_t second = (uint8_t)((first + 1) % STORY_MEMBERS);
+    if (!story_find(&story, FRAME_READ, second))
+        second = (uint8_t)((first + 2) % STORY_MEMBERS);
+    story_answer(&story, FRAME_READ, second, FRAME_OK);
+    for (uint8_t i = 0; i < 2; i++)
+        story_answer(&story, FRAME_LEASE, i, FRAME_OK);
+    ck_assert_uint_eq(story.completions, 1);
+    ck_assert_uint_eq(story.closed, 0);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("pace");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, a_silent_member_is_demoted_by_a_committed_change);
+    tcase_add_test(tcase, where_all_are_slow_nobody_lags);
+    tcase_add_test(tcase, nobody_is_demoted_below_the_minimum);
+    tcase_add_test(tcase, a_sync_may_take_longer);
+    tcase_add_test(tcase, who_lags_often_may_lag_more);
+    tcase_add_test(tcase, a_read_that_is_not_answered_goes_elsewhere);
+    Suite *suite = suite_create("pace");
+    suite_add_tcase(suite, tcase);
+    return suite_run(suite);
+}
