@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # libiscsi's conformance tests, every family, with blocks of 512 and of 4096 bytes: the score of
-# each family, and no failure but those named here with their reason.
+# each family, what is skipped inside them, and no failure but those named here with their reason.
 . "$(dirname "$0")/../lib/cluster.sh"
+. "$(dirname "$0")/../lib/conformance.sh"
 
 # 512: asks for the state of LBA i + 1 and expects an answer that begins at i + (the blocks of a
 # physical block), but SBC-3 has an answer begin where it was asked for, and a physical block is 4 KiB.
@@ -10,15 +11,8 @@
 declare -A KNOWN=([512]="GetLBAStatus.UnmapSingle" [4096]="ProutReserve.AccessEA
   ProutReserve.AccessWE ProutReserve.AccessEARO ProutReserve.AccessWERO ProutReserve.AccessEAAR
   ProutReserve.AccessWEAR")
-
-# "Suite: X" and "Test: Y ...passed|FAILED" lines as one line a test: X.Y passed|FAILED.
-results() {
-  awk '/Suite: / { suite = $2 }
-    { gsub(/\[[A-Z]*\]/, "") }
-    /Test: / { name = $2; sub(/\.\.\..*/, "", name); test = suite "." name }
-    /passed/ && test { print test, "passed"; test = "" }
-    /FAILED/ && test { print test, "FAILED"; test = "" }' "$1"
-}
+# Reservations are all there: nothing of these families may be skipped.
+WHOLE="Prin|Prout|Reserve"
 
 # Both block sizes at once, for some tests only wait; and one replica, for these tests are of the
 # protocol: with three a third of the time of a busy machine goes into copies of the data.
@@ -26,24 +20,27 @@ cluster_start 1
 tests=()
 for block in 512 4096; do
   volume_create "b$block" 256M --block-size "$block" >/dev/null
-  url=$(iscsi_url "b$block")
-  iscsi-test-cu -d -v --test ALL "$url" >"$DIR/out.$block" 2>"$DIR/skips.$block" &
+  mkdir "$DIR/$block"
+  conformance_run "$(iscsi_url "b$block")" "$DIR/$block" &
   tests+=($!)
 done
-wait "${tests[@]}" || true
+wait "${tests[@]}"
 
 for block in 512 4096; do
-  results "$DIR/out.$block" >"$DIR/results"
-  say "blocks of $block bytes: $(grep -c passed "$DIR/results") of $(wc -l <"$DIR/results") pass," \
-    "$(cat "$DIR/out.$block" "$DIR/skips.$block" | grep -c SKIPPED) skips inside them"
-  awk '{ split($1, n, "."); all[n[1]]++; ok[n[1]] += ($2 == "passed") }
-    END { for (f in all) printf "   %-32s %d/%d\n", f, ok[f], all[f] }' "$DIR/results" | sort
-  [ "$(wc -l <"$DIR/results")" -ge 200 ] || {
-    tail -n 40 "$DIR/out.$block"
+  here=$DIR/$block
+  say "blocks of $block bytes: $(grep -c passed "$here/results") of $(wc -l <"$here/results") pass"
+  conformance_scores "$here" | awk '{ printf "   %-32s %s\n", $1, $2 }'
+  say "skipped inside them:"
+  cat "$here/skips"
+  [ "$(wc -l <"$here/results")" -ge 200 ] || {
+    tail -n 40 "$here/out"
     fail "the tests did not run"
   }
-  failed=$(awk '$2 == "FAILED" { print $1 }' "$DIR/results" | tr '\n' ' ')
+  failed=$(awk '$2 == "FAILED" { print $1 }' "$here/results" | tr '\n' ' ')
   for test in $failed; do
     grep -qwF -- "$test" <<<"${KNOWN[$block]}" || fail "blocks of $block bytes: $test fails"
   done
+  if grep -E "[0-9] ($WHOLE)" "$here/skips"; then
+    fail "blocks of $block bytes: tests of reservations are skipped"
+  fi
 done

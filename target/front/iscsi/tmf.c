@@ -210,7 +210,7 @@ static enum tmf_answer tmf_begin(struct iscsi_conn *conn, const struct pdu_tmf *
         if (!lun_ok)
             return TMF_NO_LUN;
         (void)export_abort(conn);
-        scsi_unit_reset(unit, conn->nexus_id, SCSI_UA_LUN_RESET);
+        scsi_unit_reset(unit, 0, SCSI_UA_LUN_RESET); /* who asked is told as well (SAM-5 6.3.3) */
         return TMF_COMPLETE;
     case TMF_TARGET_WARM_RESET:
     case TMF_TARGET_COLD_RESET:

@@ -19,6 +19,37 @@ START_TEST(told_volume_is_opened_when_its_peer_is_up)
 }
 END_TEST
 
+static void open_v1(void)
+{
+    struct config config = config_of("v1", 3, 5);
+    peer_tells(0, &config, 0);
+    peer_comes(0);
+    ck_assert_uint_eq(exports_held, 1);
+}
+
+START_TEST(reservations_are_what_the_book_has)
+{
+    const struct message_command set = {.kind = COMMAND_SET,
+                                        .key = "reservations",
+                                        .value = (const uint8_t *)"abc",
+                                        .value_bytes = 3};
+    open_v1();
+    book_apply(&volume_last->book, &set);
+    book_comes(volume_last);
+    ck_assert_uint_eq(exports_held, 0);
+    ck_assert_uint_eq(reservations_bytes, 3);
+}
+END_TEST
+
+START_TEST(without_a_book_there_are_no_reservations)
+{
+    open_v1();
+    volume_last->env.on_bookless(volume_last->env.owner, volume_last);
+    ck_assert_uint_eq(exports_held, 0);
+    ck_assert_uint_eq(reservations_bytes, 0);
+}
+END_TEST
+
 START_TEST(newest_configuration_is_the_hint)
 {
     struct config old = config_of("v1", 3, 5);
@@ -177,6 +208,8 @@ int main(void)
 {
     const TTest *const tests[] = {
         told_volume_is_opened_when_its_peer_is_up,
+        reservations_are_what_the_book_has,
+        without_a_book_there_are_no_reservations,
         newest_configuration_is_the_hint,
         peer_that_comes_back_is_told_to_the_volume_again,
         second_volume_of_a_name_is_not_shown,

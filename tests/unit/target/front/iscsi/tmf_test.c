@@ -88,7 +88,7 @@ START_TEST(lun_reset_waits_for_other_sessions_and_wakes)
     peer_pull(&one);
     ck_assert_uint_eq(peer_take_tmf(&one), COMPLETE);
     ck_assert_uint_eq(peer_attention(&two), SCSI_UA_LUN_RESET);
-    ck_assert_uint_eq(peer_attention(&one), 0);
+    ck_assert_uint_eq(peer_attention(&one), SCSI_UA_LUN_RESET);
 }
 END_TEST
 
