@@ -5,20 +5,40 @@
 
 #include <stdio.h>
 
-/* The volume serves, as far as its book is known. False when the request was answered. */
-static bool record_ready(const struct record *record, struct http_request *request)
+/* The book is known now: the request is looked at once more. */
+static enum change_next later_step(struct change *change)
+{
+    const char *rest = json_string_value(json_object_get(change->fields, "rest"));
+    struct http_request *request = change->request;
+    change->request = NULL;
+    if (!request)
+        return CHANGE_OVER;
+    loop_timer_stop(&change->timer);
+    if (rest)
+        api_volume_rest(change->record, request, rest);
+    else
+        api_volume_change(change->record, request);
+    return CHANGE_OVER;
+}
+
+/*
+ * The volume serves, as far as its book is known. False when the request was answered, or waits
+ * until the book was read. `rest` is as in api_volume_rest; NULL: api_volume_change.
+ */
+static bool record_ready(struct record *record, struct http_request *request, const char *rest)
 {
     const char *name = record->config.name;
-    struct repl_status status = {.why = "no replica of it is up"};
     if (record->state != RECORD_LIVE) {
         answer_error(request, 409, "volume %s: is being created, or was deleted", name);
     } else if (record->fenced) {
         answer_error(request, 409, "volume %s: another target serves it", name);
-    } else if (!record->volume || !volume_book_known(record->volume)) {
-        if (record->volume)
-            volume_status(record->volume, &status);
+    } else if (!record->volume) {
         answer_error(request, 503, "volume %s: its snapshots are not known yet (%s)", name,
-                     status.why && status.why[0] ? status.why : "it opens");
+                     record->why ? record->why : "no replica of it is up");
+    } else if (record->bookless) {
+        answer_error(request, 503, "volume %s: its replicas do not know snapshots", name);
+    } else if (!volume_book_known(record->volume)) {
+        change_add(record, request, "", json_pack("{s:s*}", "rest", rest), later_step, NULL);
     } else {
         return true;
     }
@@ -104,7 +124,7 @@ static void api_snapshot_verb(struct record *record, struct http_request *reques
 void api_volume_change(struct record *record, struct http_request *request)
 {
     json_t *fields;
-    if (record_ready(record, request) &&
+    if (record_ready(record, request, NULL) &&
         (fields = body_take(request, "owner message labels")) != NULL)
         volume_describe(record, request, fields);
 }
@@ -117,7 +137,7 @@ void api_volume_rest(struct record *record, struct http_request *request, const 
     bool diff = strcmp(words[0], "diff") == 0 && count == 1;
     if ((!snapshots && !diff) || rest[strlen(rest) - 1] == '/')
         answer_error(request, 404, "%.80s: there is nothing here", request->path);
-    else if (!record_ready(record, request))
+    else if (!record_ready(record, request, rest))
         return;
     else if (diff && request->method != HTTP_GET)
         answer_error(request, 405, "%s: only GET", request->path);

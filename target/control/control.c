@@ -69,6 +69,7 @@ static void on_book(void *owner, struct volume *volume)
     struct record *record = control_record_of(owner, volume);
     if (!record)
         return;
+    record->bookless = false;
     record_reserve(record);
     snapshots_load(record);
     views_show(record);
@@ -78,8 +79,10 @@ static void on_book(void *owner, struct volume *volume)
 static void on_bookless(void *owner, struct volume *volume)
 {
     struct record *record = control_record_of(owner, volume);
-    if (record)
-        record_reserve(record);
+    if (!record)
+        return;
+    record->bookless = true;
+    record_reserve(record);
 }
 
 static void on_row(void *owner, struct volume *volume, const char *key)

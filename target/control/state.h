@@ -67,6 +67,7 @@ struct record {
     uint32_t snapshot_count;
     struct list changes;          /* struct change; owned */
     struct change *change;        /* the one whose turn it is, not in `changes`; owned */
+    bool bookless;                /* its replicas keep no book */
     uint32_t questions;           /* asked of the volume, not yet answered */
     struct loop_task turn;        /* goes on with the changes */
     struct export_snapshots told; /* how the front asks for them */

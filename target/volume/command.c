@@ -25,7 +25,7 @@ static void own_begin(struct volume *volume)
 
 static void book_ask(struct volume *volume, uint64_t cursor)
 {
-    volume->own.op = (struct repl_op){.kind = REPL_BOOK, .cursor = cursor};
+    volume->own.op = (struct repl_op){.kind = REPL_BOOK, .peer = REPL_ANY_PEER, .cursor = cursor};
     own_begin(volume);
 }
 

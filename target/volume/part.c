@@ -136,7 +136,7 @@ static void part_row(struct volume_op *vop)
 void part_next(struct volume_op *vop, struct buf_pool *bufs)
 {
     struct block_req *req = vop->req;
-    vop->op = (struct repl_op){.fua = req->flags & BLOCK_FUA};
+    vop->op = (struct repl_op){.peer = REPL_ANY_PEER, .fua = req->flags & BLOCK_FUA};
     vop->skip_bytes = 0;
     switch (req->op) {
     case BLOCK_READ:

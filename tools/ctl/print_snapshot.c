@@ -42,9 +42,9 @@ void print_space(const json_t *space)
     static const struct {
         const char *key;
         const char *text;
-    } parts[] = {{"logical_bytes", "read"},
+    } parts[] = {{"logical_bytes", "allocated"},
                  {"unique_bytes", "its own"},
-                 {"shared_bytes", "shared with snapshots or clones"},
+                 {"shared_bytes", "shared with clones"},
                  {"reclaimable_bytes", "coming back"}};
     if (!json_is_object(space))
         return;

@@ -101,11 +101,16 @@ START_TEST(failed_command_is_told)
 }
 END_TEST
 
-START_TEST(unknown_book_refuses)
+START_TEST(request_waits_until_the_book_is_known)
 {
     create_v1();
-    ask(HTTP_POST, list_path, "", "{}");
-    refused(503, "not known yet");
+    ask(HTTP_GET, list_path, "", "");
+    turns(2);
+    ck_assert_uint_eq(answer_code, 0);
+    book_comes(volume_last);
+    turns(2);
+    ck_assert_uint_eq(answer_code, 200);
+    ck_assert_ptr_nonnull(json_object_get(answer, "snapshots"));
 }
 END_TEST
 
@@ -305,7 +310,7 @@ START_TEST(volume_without_a_book_is_served_all_the_same)
     book_is_not_there(volume_last);
     ck_assert_uint_eq(exports_held, 0);
     ask(HTTP_GET, list_path, "", "");
-    refused(503, "not known yet");
+    refused(503, "do not know snapshots");
 }
 END_TEST
 
@@ -345,7 +350,7 @@ int main(void)
         taken_name_is_refused,
         changes_take_their_turns,
         failed_command_is_told,
-        unknown_book_refuses,
+        request_waits_until_the_book_is_known,
         wrong_wishes_are_refused,
         list_is_filtered_by_labels,
         label_is_removed_by_null,
