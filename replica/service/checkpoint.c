@@ -42,11 +42,18 @@ void service_checkpoint_synced(struct service *service, struct service_io *io)
     ASSERT(service->checkpoint == CHECKPOINT_SYNC && !service->failed);
     service->checkpoint_io = NULL;
     service->checkpoint = CHECKPOINT_NONE;
-    service->meta.done_checkpoint = io->length_bytes;
     service->checkpoint_done = io->length_bytes;
-    meta_change(service);
+    /* Out of sync, its data is not known to be that of the checkpoint: a target whose copy is cut
+     * short must not look as if it had never been behind. */
+    if (session_in_sync(service)) {
+        service->meta.done_checkpoint = io->length_bytes;
+        meta_change(service);
+    }
     io->waits_for = service->meta.seq;
-    list_append(&service->meta_waits, &io->node);
+    if (service->meta_durable >= service->meta.seq)
+        io_reply(service, io, FRAME_OK);
+    else
+        list_append(&service->meta_waits, &io->node);
 }
 
 /* The session ended. What was rotated stays old: the next marker adds to it. */

@@ -12,6 +12,34 @@ static void rig_checkpoint(struct rig *rig, uint64_t number, bool all)
     rig_done_all(rig);
 }
 
+START_TEST(out_of_sync_a_checkpoint_leaves_no_number)
+{
+    struct rig rig;
+    uint8_t body[CONFIG_BYTES_MAX];
+    rig_serve(&rig);
+    struct config config = rig.create.config;
+    config.epoch = 2;
+    config.version = 2;
+    config.controller = uuid_of(CONTROLLER);
+    config.member_count = 2;
+    config.members[0].in_sync = false;
+    config.members[1] = (struct member){.uuid = uuid_of(5), .in_sync = true};
+    struct writer w = writer_of(body, sizeof(body));
+    config_encode(&w, &config);
+    rig_frame(&rig, 1,
+              (struct frame){
+                  .type = FRAME_ACCEPT, .body = body, .body_bytes = (uint32_t)writer_length(&w)});
+    rig_done_all(&rig);
+    rig.reply_count = 0;
+    rig_checkpoint(&rig, 10, false);
+    ck_assert_uint_eq(rig.replies[0].status, FRAME_OK);
+    rig_open(&rig, 1, 3, CONTROLLER);
+    rig_done_all(&rig);
+    ck_assert_uint_eq(rig.opened.done_checkpoint, 0);
+    rig_end(&rig);
+}
+END_TEST
+
 START_TEST(a_checkpoint_waits_for_earlier_writes_then_syncs_then_is_durable)
 {
     struct rig rig;
@@ -90,6 +118,7 @@ END_TEST
 int main(void)
 {
     TCase *tcase = tcase_create("checkpoint");
+    tcase_add_test(tcase, out_of_sync_a_checkpoint_leaves_no_number);
     tcase_add_test(tcase, a_checkpoint_waits_for_earlier_writes_then_syncs_then_is_durable);
     tcase_add_test(tcase, two_checkpoints_leave_the_log_clean);
     tcase_add_test(tcase, while_a_member_is_away_its_share_is_remembered);
