@@ -76,9 +76,10 @@ enum frame_type {
     FRAME_COMMAND = 56,      /* body: message_command; reply body: lineage */
     FRAME_LAST_COMMAND = 58, /* reply body: the last command applied here; none: there was none */
     FRAME_BOOK = 60,         /* length: cursor, 0 first; reply body: a chunk of the book */
-    FRAME_INSTALL = 62,      /* body: a chunk; MORE on all but the last, whose reply has a lineage.
-                                ALL: nothing that is here counts as complete */
-    FRAME_SETTLE = 64,       /* the generation is complete here; reply body: lineage */
+    FRAME_INSTALL = 62, /* body: a chunk, length: its cursor; MORE on all but the last, whose reply
+                           has a lineage. ALL: nothing that is here counts as complete */
+    FRAME_SETTLE = 64,  /* the generation is complete here, of 0 the head; reply body:
+                                lineage */
     FRAME_DIFF = 66, /* range of any length, body: message_diff_ask; reply body: runs, length: what
                         they cover. Also of what is not complete here */
     FRAME_DIGEST = 68, /* reply body: message_digest. ALL: reads everything again */

@@ -136,6 +136,7 @@ void message_book_encode(struct writer *w, const struct message_book *book)
     generation_uuid_encode(w, &book->command_identity);
     write_u64(w, book->head_generation);
     write_u64(w, book->head_base);
+    generation_uuid_encode(w, &book->head_born);
     write_u64(w, book->next_cursor);
 }
 
@@ -145,6 +146,7 @@ void message_book_decode(struct reader *r, struct message_book *book)
     generation_uuid_decode(r, &book->command_identity);
     book->head_generation = read_u64(r);
     book->head_base = read_u64(r);
+    generation_uuid_decode(r, &book->head_born);
     book->next_cursor = read_u64(r);
     if (book->head_generation == 0 || book->head_base >= book->head_generation)
         r->bad = true;
@@ -162,6 +164,7 @@ void book_entry_encode(struct writer *w, const struct book_entry *entry)
     write_u64(w, entry->generation);
     generation_uuid_encode(w, &entry->identity);
     write_u64(w, entry->base_generation);
+    generation_uuid_encode(w, &entry->born);
     write_u8(w, entry->complete ? 1 : 0);
 }
 
@@ -179,6 +182,7 @@ void book_entry_decode(struct reader *r, struct book_entry *entry)
     entry->generation = read_u64(r);
     generation_uuid_decode(r, &entry->identity);
     entry->base_generation = read_u64(r);
+    generation_uuid_decode(r, &entry->born);
     uint8_t complete = read_u8(r);
     entry->complete = complete == 1;
     if (type != BOOK_GENERATION || complete > 1 || uuid_is_zero(&entry->identity) ||

@@ -54,7 +54,8 @@ struct message_book {
     struct uuid command_identity;
     uint64_t head_generation;
     uint64_t head_base;
-    uint64_t next_cursor; /* 0: this is the last chunk */
+    struct uuid head_born; /* the command that began it; zero: it is the first */
+    uint64_t next_cursor;  /* 0: this is the last chunk */
 };
 
 enum book_entry_type { BOOK_ROW = 1, BOOK_GENERATION = 2 };
@@ -67,6 +68,7 @@ struct book_entry {
     uint64_t generation;      /* GENERATION */
     struct uuid identity;     /* given when it was sealed */
     uint64_t base_generation; /* 0: none */
+    struct uuid born;         /* the command that began it; zero: the first */
     bool complete;
 };
 

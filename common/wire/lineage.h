@@ -17,8 +17,11 @@ struct lineage {
     /* The lowest sealed one that is not complete here, and what it began with; 0: none. */
     uint64_t incomplete_generation;
     uint64_t incomplete_base;
-    /* After INSTALL: the generation, sealed or head, that still holds what the head held before, on
-     * a base of the same identity; 0: none does. */
+    /*
+     * The generation of which the dirty planes tell what it may lack: the head of a member in sync,
+     * and of one that was since it last settled its head. INSTALL keeps it if the new table has
+     * that number, born by the same command, and leaves its content as it was; else 0, none.
+     */
     uint64_t kept_generation;
 };
 

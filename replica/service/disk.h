@@ -22,9 +22,10 @@ enum service_io_kind {
     SERVICE_COMMAND,      /* data; lineage. Survives the process at once, power loss by SYNC */
     SERVICE_LAST_COMMAND, /* reply */
     SERVICE_BOOK,         /* length_bytes: cursor; reply */
-    SERVICE_INSTALL,      /* data: chunks in order; all_incomplete. `more` unset: the book and the
-                             generations are replaced in one step; lineage */
-    SERVICE_SETTLE,       /* the generation is complete; lineage. Durable as a COMMAND is */
+    SERVICE_INSTALL,      /* data: chunks in order, length_bytes: its cursor, 0 begins anew;
+                             all_incomplete. `more` unset: the book and the generations are
+                             replaced in one step; lineage */
+    SERVICE_SETTLE, /* the generation (0: the head) is complete; lineage. Durable as a COMMAND is */
     SERVICE_DIFF,   /* generation, from_generation; reply; length_bytes becomes what it covers */
     SERVICE_DIGEST, /* verify; reply */
     SERVICE_SPACE,  /* reply */
@@ -39,7 +40,8 @@ struct service_io {
     bool fua;
     bool no_hole;
     bool more;           /* INSTALL: another chunk follows */
-    bool all_incomplete; /* INSTALL: nothing that is here counts as complete */
+    bool all_incomplete; /* INSTALL: nothing that is here counts as complete. COMMAND: what is
+                            sealed by it is not complete here */
     bool verify;         /* DIGEST: everything is read again */
     bool partial;        /* READ: also of a generation that is not complete here */
     uint64_t offset_bytes;

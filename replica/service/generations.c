@@ -52,6 +52,7 @@ static void command_begin(struct service *service, struct service_io *io, const 
     } else {
         service->head_moves = moves_head;
         io->kind = SERVICE_COMMAND;
+        io->all_incomplete = !session_in_sync(service); /* R14 */
         body_take(service, io, frame);
         change_submit(service, io);
     }
@@ -76,7 +77,7 @@ static void install_begin(struct service *service, struct service_io *io, const 
 /* R12 */
 static void settle_begin(struct service *service, struct service_io *io)
 {
-    if (service->change_io || service->generation_writes > 0 || io->generation == 0 ||
+    if (service->change_io || service->generation_writes > 0 ||
         io->generation != service->lineage.incomplete_generation) {
         io_reply(service, io, FRAME_INVALID);
         return;

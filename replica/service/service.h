@@ -18,16 +18,19 @@
  *      live session, a configuration that has this member in sync.
  *   R7 After a failed sync nothing is ever answered OK by this process.
  *   R8 What is not in whole 4 KiB blocks inside the volume is refused.
- *   R9 Reads of the head are served only while the accepted configuration has this member in sync;
- *      those of a sealed generation only while it is complete here.
+ *   R9 Reads of the head are served only while the accepted configuration has this member in
+ *      sync; those of a sealed generation only while it is complete here.
  *   R10 Commands are applied in the order of their numbers, each once. One that is known is
- * answered again; one of a known number and another identity is refused. R11 One change of the
- * generations or the book is under way at a time, and while it moves the head no write to the head
- * is. R12 The book is installed only at a member out of sync; a generation is settled when nothing
- * is being written to it, the lowest incomplete one first. R13 While a lease runs, and after a
- * start as if one had just been granted, OPEN is answered to nobody but the target it was granted
- * to, or who knows that target to be dead. Until then the other's promise is not made either, so
- * that the lease is always that of who was promised.
+ *      answered again; one of a known number and another identity is refused.
+ *   R11 One change of the generations or the book is under way at a time, and while it moves the
+ *      head no write to the head is.
+ *   R12 The book is installed only at a member out of sync; a generation is settled when nothing
+ *      is being written to it, the lowest incomplete one first.
+ *   R13 While a lease runs, and after a start as if one had just been granted, OPEN is answered to
+ *      nobody but the target it was granted to, or who knows that target to be dead. Until then
+ *      the other's promise is not made either, so that the lease is always that of who was
+ *      promised.
+ *   R14 What a member out of sync seals is incomplete there, as its head was.
  */
 #ifndef STRAKE_SERVICE_SERVICE_H
 #define STRAKE_SERVICE_SERVICE_H

@@ -28,11 +28,13 @@ enum store_op {
     /* Generations and the book: `data` and `reply` are bodies of the protocol's frames. */
     /* COMMAND, INSTALL and SETTLE survive the process at once and power loss by a later SYNC,
      * together with all that was finished before them. */
-    STORE_COMMAND,      /* data: a command; lineage */
+    STORE_COMMAND,      /* data: a command; all_incomplete: what is sealed by it is not complete
+                           here, else it is; lineage */
     STORE_LAST_COMMAND, /* reply: the last command applied, or nothing */
     STORE_BOOK,         /* length_bytes: cursor; reply: a chunk */
-    STORE_INSTALL,      /* data: a chunk; more, all_incomplete; lineage */
-    STORE_SETTLE,       /* generation: complete from now on; lineage */
+    STORE_INSTALL,      /* data: a chunk, length_bytes: its cursor (0 begins anew); more,
+                           all_incomplete: nothing that is here counts as complete; lineage */
+    STORE_SETTLE,       /* generation, 0: the head: complete from now on; lineage */
     STORE_DIFF,         /* generation, from_generation, range; reply: runs; length_bytes: covered */
     STORE_DIGEST,       /* generation, verify; reply */
     STORE_SPACE,        /* reply */

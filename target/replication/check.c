@@ -29,21 +29,28 @@ static void check_op(const struct repl *repl, const struct repl_op *op, uint32_t
         return;
     }
     /* C8, C11 */
-    ASSERT(op->kind == REPL_FLUSH || (op->range.held && op->range.blockers == 0));
+    bool locks = op_locks(op);
+    ASSERT(!locks || (op->range.held && op->range.blockers == 0));
     ASSERT(repl->phase == PHASE_SERVE);
-    bool reads = op->kind == REPL_READ || (op->kind == REPL_UPDATE && !op->merged);
+    bool reads = op_reads(op);
+    /* C12 */
+    ASSERT(op->kind != REPL_COMMAND || (repl->command_op == op) == !op->applied);
+    /* C13 */
+    ASSERT(reads || !locks || !command_is_moving(repl));
     /* C3 */
     ASSERT(reads || without(repl->attached, op->sent) == 0);
-    ASSERT(!reads || without(op->sent, repl->attached) == 0);
+    ASSERT(!reads || without(op->sent, repl->up) == 0);
 }
 
 static void check_copy(const struct repl *repl, const struct copy *copy)
 {
     if (copy->phase == COPY_IDLE)
         return;
-    ASSERT(copy->locked == (copy->purpose != COPY_RECOVER));
+    ASSERT(copy->locked == (copy->purpose != COPY_RECOVER && copy->generation == 0));
     ASSERT(copy->phase == COPY_LOCKING || !copy->locked || copy->range.blockers == 0);
     ASSERT(repl->phase == PHASE_SERVE || copy->purpose == COPY_RECOVER);
+    /* C13 */
+    ASSERT(copy->phase == COPY_LOCKING || copy->generation || !command_is_moving(repl));
 }
 
 void repl_check(const struct repl *repl)
@@ -64,6 +71,12 @@ void repl_check(const struct repl *repl)
     /* C3 */
     ASSERT(repl->sweep.phase == SWEEP_NONE || repl->sweep.purpose == COPY_RECOVER ||
            without(repl->sweep.dest, repl->attached) == 0);
+    /* C12 */
+    ASSERT(!repl->command_op || (repl->phase == PHASE_SERVE && repl->command_op->phase == OP_SENT));
+    for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
+        if (repl->phase == PHASE_SERVE && (repl->attached & bit_of(peer)))
+            ASSERT(command_known(repl, &repl->peers[peer].opened.lineage));
+    }
     /* C7 */
     ASSERT(!repl->checkpoint.active || (repl->phase == PHASE_SERVE && !repl->proposal.active &&
                                         without(repl->in_sync, repl->checkpoint.sent) == 0));

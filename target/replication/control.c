@@ -51,12 +51,14 @@ static void control_accept_body(struct repl *repl, struct frame *frame)
 bool control_next(struct repl *repl, struct repl_effect *effect)
 {
     slice_release(&repl->lent);
+    slice_release(&repl->lent_body);
     if (repl->control_count == 0)
         return false;
     struct control *control = &repl->controls[repl->control_head];
     repl->control_head = (repl->control_head + 1) % REPL_CONTROLS_MAX;
     repl->control_count--;
     repl->lent = control->payload;
+    repl->lent_body = control->body;
     *effect = (struct repl_effect){
         .kind = control->kind,
         .peers = control->peers,
@@ -67,6 +69,9 @@ bool control_next(struct repl *repl, struct repl_effect *effect)
                   .request = control->request,
                   .offset_bytes = control->offset_bytes,
                   .length_bytes = control->length_bytes,
+                  .generation = control->generation,
+                  .body = control->body.bytes,
+                  .body_bytes = control->body.length_bytes,
                   .payload = control->payload},
     };
     if (control->kind == REPL_DO_SEND && control->type == FRAME_OPEN)

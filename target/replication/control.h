@@ -14,7 +14,9 @@ struct control {
     uint64_t request;
     uint64_t offset_bytes;
     uint64_t length_bytes;
+    uint64_t generation;
     struct slice payload; /* one reference */
+    struct slice body;    /* likewise */
     const char *text;
 };
 

@@ -9,7 +9,16 @@
 
 static uint32_t copy_length(const struct copy *copy)
 {
-    return (uint32_t)(copy->range.end_bytes - copy->range.begin_bytes);
+    return (uint32_t)(copy->end_bytes - copy->begin_bytes);
+}
+
+bool copies_head_quiet(const struct repl *repl)
+{
+    for (int i = 0; i < REPL_COPIES; i++) {
+        if (repl->copies[i].phase > COPY_LOCKING && repl->copies[i].generation == 0)
+            return false;
+    }
+    return true;
 }
 
 static uint32_t copy_slot(const struct repl *repl, const struct copy *copy)
@@ -44,23 +53,32 @@ static struct control *copy_send(struct repl *repl, struct copy *copy, uint8_t p
     copy->sent_ns = repl->now_ns;
     control->type = type;
     control->request = request_of(copy->serial, copy_slot(repl, copy));
-    control->offset_bytes = copy->range.begin_bytes;
+    control->offset_bytes = copy->begin_bytes;
     control->length_bytes = copy_length(copy);
+    control->generation = copy->generation;
+    if (type == FRAME_HASH) {
+        control->body = slice_get(repl->bufs, HASH_KEY_BYTES);
+        memcpy(control->body.bytes, repl->hash_key, HASH_KEY_BYTES);
+    }
     return control;
 }
 
-/* False when nobody can be read from now. */
+/* False when nobody can be read from now.  */
 static bool copy_read(struct repl *repl, struct copy *copy)
 {
+    if (copy->generation == 0 && command_bars(repl))
+        return false;
     uint8_t sources = repl->in_sync & repl->attached & repl->readable;
     sources = without(sources, repl->doomed | copy->failed_sources);
     if (copy->purpose == COPY_REPAIR)
         sources = without(sources, copy->dest);
     if (!sources)
         return false;
-    copy->phase = COPY_READING;
     copy->source = bit_of(first_of(sources));
-    copy_send(repl, copy, copy->source, FRAME_READ);
+    copy->begin_bytes = copy->range.begin_bytes;
+    copy->end_bytes = copy->range.end_bytes;
+    copy->phase = copy->blind ? COPY_READING : COPY_HASHING;
+    copy_send(repl, copy, copy->source, copy->phase == COPY_READING ? FRAME_READ : FRAME_HASH);
     return true;
 }
 
@@ -73,21 +91,24 @@ void copy_granted(struct repl *repl, struct copy *copy)
     (void)copy_read(repl, copy);
 }
 
-bool copy_start(struct repl *repl, enum copy_purpose purpose, uint64_t offset_bytes,
-                uint64_t length_bytes, uint8_t dest)
+bool copy_start(struct repl *repl, const struct copy_task *task)
 {
     struct copy *copy = repl->copies;
+    if (task->generation == 0 && command_bars(repl))
+        return false;
     while (copy < repl->copies + REPL_COPIES && copy->phase != COPY_IDLE)
         copy++;
     if (copy == repl->copies + REPL_COPIES)
         return false;
     *copy = (struct copy){
         .phase = COPY_LOCKING,
-        .purpose = purpose,
-        .dest = dest,
-        .locked = purpose != COPY_RECOVER,
-        .range = {.begin_bytes = offset_bytes,
-                  .end_bytes = offset_bytes + length_bytes,
+        .purpose = task->purpose,
+        .blind = task->blind,
+        .dest = task->dest,
+        .generation = task->generation,
+        .locked = task->purpose != COPY_RECOVER && task->generation == 0,
+        .range = {.begin_bytes = task->offset_bytes,
+                  .end_bytes = task->offset_bytes + task->length_bytes,
                   .exclusive = true,
                   .internal = true},
     };
@@ -110,10 +131,7 @@ static bool copy_is_zero(const struct slice *data)
 
 static void copy_write(struct repl *repl, struct copy *copy, const struct slice *data)
 {
-    uint8_t dest = copy->dest;
-    if (copy->purpose == COPY_RECOVER)
-        dest = without(repl->in_sync, copy->source);
-    copy->dest = dest & repl->attached;
+    copy->dest &= repl->attached;
     copy->phase = COPY_WRITING;
     copy->answered = 0;
     if (!copy->dest) {
@@ -126,7 +144,8 @@ static void copy_write(struct repl *repl, struct copy *copy, const struct slice 
         copy->data = slice_ref(data);
         copy_send(repl, copy, copy->dest, FRAME_COPY)->payload = slice_ref(data);
     }
-    checkpoint_dirty(repl);
+    if (copy->generation == 0)
+        checkpoint_dirty(repl);
 }
 
 static void copy_refused(struct repl *repl, struct copy *copy, uint8_t peer)
@@ -142,10 +161,94 @@ static void copy_refused(struct repl *repl, struct copy *copy, uint8_t peer)
     repl->unsettled = true;
 }
 
+/* All have told their hashes: what differs is read, from the first to the last of it. */
+static void copy_compared(struct repl *repl, struct copy *copy)
+{
+    if (copy->differ == 0) {
+        copy_end(repl, copy);
+        return;
+    }
+    uint64_t first = (uint64_t)__builtin_ctzll(copy->differ);
+    uint64_t last = 63 - (uint64_t)__builtin_clzll(copy->differ);
+    uint64_t end_bytes = copy->range.begin_bytes + (last + 1) * REPL_GRAIN_BYTES;
+    copy->begin_bytes = copy->range.begin_bytes + first * REPL_GRAIN_BYTES;
+    if (copy->end_bytes > end_bytes)
+        copy->end_bytes = end_bytes;
+    copy->phase = COPY_READING;
+    copy_send(repl, copy, copy->source, FRAME_READ);
+}
+
 static void copy_review(struct repl *repl, struct copy *copy)
 {
-    if (copy->phase == COPY_WRITING && without(copy->dest & repl->attached, copy->answered) == 0)
+    bool answered = without(copy->dest & repl->attached, copy->answered) == 0;
+    if (copy->phase == COPY_WRITING && answered)
         copy_end(repl, copy);
+    else if (copy->phase == COPY_COMPARING && answered)
+        copy_compared(repl, copy);
+}
+
+static uint32_t copy_hash_count(const struct copy *copy)
+{
+    return (uint32_t)((copy_length(copy) + REPL_GRAIN_BYTES - 1) / REPL_GRAIN_BYTES);
+}
+
+/* What cannot be compared differs. */
+static void copy_compare(struct copy *copy, const struct frame *frame)
+{
+    uint32_t count = copy_hash_count(copy);
+    bool whole = frame->status == FRAME_OK && frame->body_bytes == count * HASH_BYTES;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = i * HASH_BYTES;
+        if (!whole || memcmp(copy->hashes + at, frame->body + at, HASH_BYTES) != 0)
+            copy->differ |= (uint64_t)1 << i;
+    }
+}
+
+static void copy_hashed(struct repl *repl, struct copy *copy, const struct frame *frame)
+{
+    if (copy->purpose == COPY_RECOVER)
+        copy->dest = without(repl->in_sync, copy->source);
+    copy->dest &= repl->attached;
+    if (!copy->dest) {
+        copy_end(repl, copy);
+        return;
+    }
+    memcpy(copy->hashes, frame->body, frame->body_bytes);
+    copy->phase = COPY_COMPARING;
+    copy->differ = 0;
+    copy->answered = 0;
+    copy_send(repl, copy, copy->dest, FRAME_HASH);
+}
+
+static void copy_answer_source(struct repl *repl, struct copy *copy, const struct frame *frame)
+{
+    bool ok = frame->status == FRAME_OK;
+    if (ok && copy->phase == COPY_READING && frame->payload.length_bytes == copy_length(copy)) {
+        copy_write(repl, copy, &frame->payload);
+    } else if (ok && copy->phase == COPY_HASHING &&
+               frame->body_bytes == copy_hash_count(copy) * HASH_BYTES) {
+        copy_hashed(repl, copy, frame);
+    } else if (frame->status == FRAME_ABSENT && copy->generation) {
+        repl->sweep.again = true;
+        copy_end(repl, copy);
+    } else {
+        copy->failed_sources |= copy->source;
+        copy->phase = COPY_LOCKING;
+        repl->unsettled = true;
+    }
+}
+
+static void copy_answer_dest(struct repl *repl, uint8_t peer, struct copy *copy,
+                             const struct frame *frame)
+{
+    copy->answered |= bit_of(peer);
+    if (frame->status == FRAME_ABSENT && copy->generation)
+        repl->sweep.again = true;
+    else if (copy->phase == COPY_COMPARING)
+        copy_compare(copy, frame);
+    else if (frame->status != FRAME_OK)
+        copy_refused(repl, copy, peer);
+    copy_review(repl, copy);
 }
 
 void copy_answer(struct repl *repl, uint8_t peer, const struct frame *frame)
@@ -155,28 +258,20 @@ void copy_answer(struct repl *repl, uint8_t peer, const struct frame *frame)
     if (slot >= REPL_COPIES)
         return;
     struct copy *copy = &repl->copies[slot];
+    bool of_source = copy->phase == COPY_READING || copy->phase == COPY_HASHING;
+    bool of_dest = copy->phase == COPY_WRITING || copy->phase == COPY_COMPARING;
     if (frame->request != request_of(copy->serial, slot + SLOT_COPY))
         return;
-    if (copy->phase == COPY_READING && copy->source == bit) {
-        if (frame->status == FRAME_OK && frame->payload.length_bytes == copy_length(copy)) {
-            copy_write(repl, copy, &frame->payload);
-            return;
-        }
-        copy->failed_sources |= bit;
-        copy->phase = COPY_LOCKING;
-        repl->unsettled = true;
-    } else if (copy->phase == COPY_WRITING && (copy->dest & bit)) {
-        copy->answered |= bit;
-        if (frame->status != FRAME_OK)
-            copy_refused(repl, copy, peer);
-        copy_review(repl, copy);
-    }
+    if (of_source && copy->source == bit)
+        copy_answer_source(repl, copy, frame);
+    else if (of_dest && (copy->dest & bit) && !(copy->answered & bit))
+        copy_answer_dest(repl, peer, copy, frame);
 }
 
 void copies_lost(struct repl *repl, uint8_t peers)
 {
     for (struct copy *copy = repl->copies; copy < repl->copies + REPL_COPIES; copy++) {
-        if (copy->phase == COPY_READING && (copy->source & peers))
+        if (copy->phase > COPY_LOCKING && copy->phase < COPY_WRITING && (copy->source & peers))
             copy->phase = COPY_LOCKING;
         copy_review(repl, copy);
     }
@@ -211,7 +306,8 @@ static void copy_settle(struct repl *repl, struct copy *copy)
         return;
     if (without(repl->in_sync, copy->failed_sources | copy->dest))
         return;
-    say(repl, true, "no replica can read %u bytes at %llu", copy_length(copy),
+    say(repl, true, "no replica can read %llu bytes at %llu",
+        (unsigned long long)(copy->range.end_bytes - copy->range.begin_bytes),
         (unsigned long long)copy->range.begin_bytes);
     if (copy->purpose == COPY_RESYNC && (copy->dest & repl->attached))
         peer_back_off(repl, first_of(copy->dest), "what it needs cannot be read");
@@ -229,8 +325,12 @@ void copies_settle(struct repl *repl)
     while (repl->phase == PHASE_SERVE && repl->repair_count > 0) {
         struct repair *repair = &repl->repairs[repl->repair_count - 1];
         uint8_t dest = repair->dest & repl->in_sync & repl->attached;
-        if (dest &&
-            !copy_start(repl, COPY_REPAIR, repair->offset_bytes, repair->length_bytes, dest))
+        struct copy_task task = {.purpose = COPY_REPAIR,
+                                 .blind = true,
+                                 .dest = dest,
+                                 .offset_bytes = repair->offset_bytes,
+                                 .length_bytes = repair->length_bytes};
+        if (dest && !copy_start(repl, &task))
             return;
         repl->repair_count--;
     }
@@ -243,9 +343,9 @@ uint8_t copies_slow(const struct repl *repl)
         const struct copy *copy = &repl->copies[i];
         if (copy->sent_ns + repl->settings.slow_ns > repl->now_ns)
             continue;
-        if (copy->phase == COPY_READING)
+        if (copy->phase == COPY_READING || copy->phase == COPY_HASHING)
             slow |= copy->source;
-        else if (copy->phase == COPY_WRITING)
+        else if (copy->phase == COPY_WRITING || copy->phase == COPY_COMPARING)
             slow |= without(copy->dest, copy->answered);
     }
     return slow & repl->attached;

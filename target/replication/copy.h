@@ -14,38 +14,80 @@ enum {
 #define REPL_GRAIN_BYTES  ((uint64_t)16 << 10) /* what one bit of a map covers */
 #define REPL_WINDOW_BYTES (REPL_MAP_BYTES * 8 * REPL_GRAIN_BYTES)
 
-enum copy_phase { COPY_IDLE, COPY_LOCKING, COPY_READING, COPY_WRITING };
+enum {
+    COPY_HASHES = REPL_COPY_BYTES / (16 << 10),
+};
+
+/* HASHING: the source's hashes are asked for; COMPARING: those of who is copied to. */
+enum copy_phase {
+    COPY_IDLE,
+    COPY_LOCKING,
+    COPY_HASHING,
+    COPY_COMPARING,
+    COPY_READING,
+    COPY_WRITING,
+};
 enum copy_purpose { COPY_RECOVER, COPY_RESYNC, COPY_REPAIR };
 
 struct copy {
     struct repl_range range;
     enum copy_phase phase;
     enum copy_purpose purpose;
+    bool blind; /* not compared */
     bool locked;
     uint8_t source;
     uint8_t failed_sources;
     uint8_t dest;
     uint8_t answered;
+    uint64_t generation; /* 0: the head; of another no lock is taken */
     uint64_t serial;
     uint64_t sent_ns;
+    uint64_t differ;      /* COMPARING: bit per 16 KiB of the range */
+    uint64_t begin_bytes; /* what is read and written, of the range */
+    uint64_t end_bytes;
     struct slice data;
+    uint8_t hashes[COPY_HASHES * HASH_BYTES]; /* of the source */
+};
+STATIC_ASSERT(COPY_HASHES == 64, "what differs is a mask");
+
+struct copy_task {
+    enum copy_purpose purpose;
+    bool blind;   /* without comparing: what can be read there may not be on its disk */
+    uint8_t dest; /* RECOVER: all others */
+    uint64_t generation;
+    uint64_t offset_bytes;
+    uint64_t length_bytes;
 };
 
 /* A walk over what may differ, window by window. */
-enum sweep_phase { SWEEP_NONE, SWEEP_MAP, SWEEP_COPY, SWEEP_FLUSH, SWEEP_READY };
+enum sweep_phase {
+    SWEEP_NONE,
+    SWEEP_PAUSE, /* what is to be done changed: begins anew when no copy is under way */
+    SWEEP_MAP,
+    SWEEP_COPY,
+    SWEEP_SETTLE,
+    SWEEP_FLUSH,
+    SWEEP_READY,
+};
 
 struct sweep {
     enum sweep_phase phase;
     enum copy_purpose purpose;
-    uint8_t dest;    /* RESYNC: the target */
-    bool full;       /* all of it, whatever the maps say */
-    bool failed;     /* something could not be read anywhere */
-    uint8_t members; /* RECOVER: I, when it began */
-    uint8_t waiting; /* for a map, or the flush */
+    uint8_t dest;        /* RESYNC: the target */
+    bool by_planes;      /* the planes tell what may differ; else what changed since `base` does */
+    bool again;          /* what was asked for is not there any more */
+    bool settled;        /* the target has taken note that the stage is done */
+    uint64_t generation; /* of this stage; 0: the head */
+    uint64_t base;
+    uint64_t head_generation; /* RESYNC: the number of the head when the stage began */
+    bool failed;              /* something could not be read anywhere */
+    uint8_t members;          /* RECOVER: I, when it began */
+    uint8_t waiting;          /* for a map, or the flush */
     uint64_t serial;
     uint64_t sent_ns;
     uint64_t pos_bytes; /* of the window */
-    uint64_t grain;     /* in the window: next to look at */
+    uint64_t window_bytes;
+    uint64_t grain; /* in the window: next to look at */
     uint64_t grain_count;
     struct slice map; /* of the window */
     uint64_t next_ns; /* not before: rate limit, or another try */

@@ -28,6 +28,8 @@ void open_begin(struct repl *repl)
     ops_restart(repl);
     copies_cancel(repl, true);
     sweep_end(repl);
+    install_end(repl);
+    relay_end(repl);
     checkpoint_void(repl);
     repl->epoch++;
     peers_open(repl);

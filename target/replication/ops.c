@@ -3,11 +3,7 @@
 #include "target/replication/parts.h"
 
 #include <errno.h>
-
-static bool op_reads(const struct repl_op *op)
-{
-    return op->kind == REPL_READ || (op->kind == REPL_UPDATE && !op->merged);
-}
+#include <string.h>
 
 static struct repl_op *op_of(struct list *node)
 {
@@ -24,8 +20,24 @@ bool ops_can_write(const struct repl *repl)
 /* C4 */
 static uint8_t op_sources(const struct repl *repl, const struct repl_op *op)
 {
+    bool of_one = op->kind >= REPL_DIGEST && op->peer != REPL_ANY_PEER;
+    if (of_one)
+        return without(repl->up & bit_of(op->peer), op->failed);
     uint8_t usable = repl->in_sync & repl->attached & repl->readable;
     return without(usable, repl->doomed | op->failed);
+}
+
+bool ops_head_quiet(const struct repl *repl)
+{
+    LIST_FOR_EACH (node, &repl->inflight) {
+        if (op_locks(op_of(node)) && !op_reads(op_of(node)))
+            return false;
+    }
+    LIST_FOR_EACH (node, &repl->retries) {
+        if (op_locks(op_of(node)) && !op_reads(op_of(node)))
+            return false;
+    }
+    return true;
 }
 
 uint32_t ops_outstanding(const struct repl *repl)
@@ -37,18 +49,21 @@ uint32_t ops_outstanding(const struct repl *repl)
 static void op_ready(struct repl *repl, struct repl_op *op)
 {
     list_remove(&op->node);
-    if (op->kind != REPL_FLUSH && !range_lock_granted(&op->range)) {
+    if (op_locks(op) && !range_lock_granted(&op->range)) {
         op->phase = OP_LOCKING;
         return;
     }
     op->phase = OP_READY;
-    list_append(op_reads(op) ? &repl->reads : &repl->writes, &op->node);
+    if (op->applied)
+        list_prepend(&repl->writes, &op->node);
+    else
+        list_append(op_reads(op) ? &repl->reads : &repl->writes, &op->node);
 }
 
 /* Nothing of it is under way any more. */
 static void op_unhold(struct repl *repl, struct repl_op *op)
 {
-    if (op->kind != REPL_FLUSH && op->range.held)
+    if (op_locks(op) && op->range.held)
         range_lock_unhold(&repl->lock, &op->range);
 }
 
@@ -82,8 +97,9 @@ static void op_done(struct repl *repl, struct repl_op *op, int status)
     op->resend = 0;
     op->phase = OP_DONE;
     op->status = status;
-    if (op->kind < REPL_FLUSH)
+    if (op_locks(op))
         range_lock_release(&repl->lock, &op->range);
+    command_forget(repl, op);
     repl->slots[op->slot] = NULL;
     repl->free_slots[repl->free_count++] = op->slot;
     list_append(&repl->done, &op->node);
@@ -97,20 +113,21 @@ void op_submit(struct repl *repl, struct repl_op *op)
     op->slot = repl->free_slots[--repl->free_count];
     repl->slots[op->slot] = op;
     op->sent = op->answered = op->failed = op->resend = 0;
-    op->merged = false;
+    op->merged = op->numbered = op->applied = false;
     op->error = 0;
     op->serial = 0;
     list_init(&op->node);
-    if (op->kind >= REPL_COMMAND) {
-        op->phase = OP_LOCKING;
-        op_done(repl, op, -EINVAL);
-        return;
-    }
     if (op->kind == REPL_FLUSH) {
         op_ready(repl, op);
         if (repl->cache_lost_flush)
             op_done(repl, op, -EIO);
         repl->cache_lost_flush = false;
+        return;
+    }
+    if (!op_locks(op)) {
+        op_ready(repl, op);
+        if (op_asks(op) && op->peer != REPL_ANY_PEER && !op_sources(repl, op))
+            op_done(repl, op, -ENOTCONN);
         return;
     }
     ASSERT(op->length_bytes > 0 && op->length_bytes % BLOCK_BYTES == 0 &&
@@ -145,6 +162,7 @@ static void op_retry_later(struct repl *repl, struct repl_op *op)
     op->resend = 0;
     op->phase = OP_RETRYING;
     op_unhold(repl, op);
+    command_forget(repl, op);
     list_remove(&op->node);
     list_append(&repl->retries, &op->node);
     if (repl->retry_ns == REPL_NEVER_NS)
@@ -176,7 +194,7 @@ void ops_leased(struct repl *repl)
 
 static void op_sent(struct repl *repl, struct repl_op *op, uint8_t peers)
 {
-    if (op->kind != REPL_FLUSH)
+    if (op_locks(op))
         range_lock_hold(&op->range);
     op->phase = OP_SENT;
     op->serial = ++repl->serial;
@@ -189,29 +207,6 @@ static void op_sent(struct repl *repl, struct repl_op *op, uint8_t peers)
     list_append(&repl->inflight, &op->node);
 }
 
-static void op_frame(const struct repl_op *op, struct repl_effect *effect)
-{
-    static const uint8_t types[] = {[REPL_READ] = FRAME_READ,
-                                    [REPL_WRITE] = FRAME_WRITE,
-                                    [REPL_UPDATE] = FRAME_WRITE,
-                                    [REPL_ZERO] = FRAME_ZERO,
-                                    [REPL_FLUSH] = FRAME_FLUSH};
-    struct frame *frame = &effect->frame;
-    effect->kind = REPL_DO_SEND;
-    frame->type = op_reads(op) ? FRAME_READ : types[op->kind];
-    frame->request = request_of(op->serial, op->slot);
-    if (op->kind != REPL_FLUSH) {
-        frame->offset_bytes = op->offset_bytes;
-        frame->length_bytes = op->length_bytes;
-    }
-    if (frame->type == FRAME_WRITE)
-        frame->payload = op->data;
-    if (!op_reads(op) && op->kind != REPL_FLUSH && op->fua)
-        frame->flags |= FRAME_FUA;
-    if (op->kind == REPL_ZERO && op->no_hole)
-        frame->flags |= FRAME_NO_HOLE;
-}
-
 static bool op_next_resend(struct repl *repl, struct repl_effect *effect)
 {
     if (repl->resend_count == 0)
@@ -220,7 +215,7 @@ static bool op_next_resend(struct repl *repl, struct repl_effect *effect)
         struct repl_op *op = op_of(node);
         if (!op->resend)
             continue;
-        op_frame(op, effect);
+        op_frame(repl, op, effect);
         effect->peers = op->resend;
         op->resend = 0;
         repl->resend_count--;
@@ -252,7 +247,7 @@ static bool op_next_read(struct repl *repl, struct repl_effect *effect)
     }
     repl->peers[best].reads++;
     op_sent(repl, op, bit_of(best));
-    op_frame(op, effect);
+    op_frame(repl, op, effect);
     effect->peers = op->sent;
     leases_want(repl);
     return true;
@@ -263,11 +258,13 @@ static bool op_next_write(struct repl *repl, struct repl_effect *effect)
     if (list_empty(&repl->writes) || !ops_can_write(repl))
         return false;
     struct repl_op *op = op_of(repl->writes.next);
+    if (!command_lets(repl, op))
+        return false;
     op->failed = 0;
     op_sent(repl, op, repl->attached);
-    op_frame(op, effect);
+    op_frame(repl, op, effect);
     effect->peers = op->sent;
-    if (op->kind != REPL_FLUSH)
+    if (op_locks(op))
         checkpoint_dirty(repl);
     return true;
 }
@@ -298,17 +295,29 @@ bool op_next(struct repl *repl, struct repl_effect *effect)
 
 static int errno_of(uint32_t status)
 {
-    return status == FRAME_NO_SPACE ? -ENOSPC : -EIO;
+    switch (status) {
+    case FRAME_NO_SPACE:
+        return -ENOSPC;
+    case FRAME_ABSENT:
+        return -ENOENT;
+    case FRAME_INVALID:
+        return -EINVAL;
+    default:
+        return -EIO;
+    }
 }
 
 /* Every member that counts failed it. */
 static void op_failed_by_all(struct repl *repl, struct repl_op *op)
 {
     uint8_t targets = without(op->sent & repl->attached, required(repl));
-    if (count_of(required(repl)) == 1 && op->error != -ENOSPC) {
-        /* They may hold what the one that counts does not. */
-        for (; targets; targets &= (uint8_t)(targets - 1))
-            peer_back_off(repl, first_of(targets), "a write failed in part");
+    bool is_command = op->kind == REPL_COMMAND;
+    bool impossible = is_command && (op->error == -ENOENT || op->error == -EINVAL);
+    bool ends = impossible || (count_of(required(repl)) == 1 && op->error != -ENOSPC);
+    /* They may hold what no one that counts does. */
+    for (; (ends || is_command) && targets; targets &= (uint8_t)(targets - 1))
+        peer_back_off(repl, first_of(targets), "a write failed in part");
+    if (ends) {
         op_done(repl, op, op->error);
         return;
     }
@@ -325,6 +334,11 @@ static void op_review(struct repl *repl, struct repl_op *op)
     if (op->phase != OP_SENT || op_reads(op) || without(needed, op->answered))
         return;
     uint8_t failed = op->failed & counting;
+    if (failed == 0 && op->kind == REPL_COMMAND && !op->applied) {
+        command_applied(repl, op);
+        op_ready(repl, op);
+        return;
+    }
     if (failed == 0) {
         op_done(repl, op, 0);
         return;
@@ -341,13 +355,37 @@ static void op_review(struct repl *repl, struct repl_op *op)
     repl->doomed |= failed;
 }
 
+/* False when the reply does not make sense. */
+static bool op_take_body(struct repl *repl, struct repl_op *op, const struct frame *frame)
+{
+    if (op->kind == REPL_DIFF &&
+        (frame->length_bytes == 0 || frame->length_bytes > op->length_bytes))
+        return false;
+    op->covered_bytes = frame->length_bytes;
+    op->data = slice_get(repl->bufs, frame->body_bytes);
+    memcpy(op->data.bytes, frame->body, frame->body_bytes);
+    op_done(repl, op, 0);
+    return true;
+}
+
+/* Nobody else will say otherwise: a generation that no member has, or a question to one alone. */
+static bool op_is_refused(const struct repl_op *op)
+{
+    bool absent = op->error == -ENOENT || op->error == -EINVAL;
+    return (absent && (op->generation != 0 || op_asks(op))) ||
+           (op->kind >= REPL_DIGEST && op->peer != REPL_ANY_PEER);
+}
+
 static void op_answer_read(struct repl *repl, uint8_t peer, struct repl_op *op,
                            const struct frame *frame)
 {
     repl->peers[peer].reads--;
     op->sent = 0;
-    if (frame->status == FRAME_OK && frame->payload.length_bytes == op->length_bytes) {
-        if (op->failed)
+    if (op_asks(op) && frame->status == FRAME_OK && op_take_body(repl, op, frame))
+        return;
+    if (!op_asks(op) && frame->status == FRAME_OK &&
+        frame->payload.length_bytes == op->length_bytes) {
+        if (op->failed && op->generation == 0)
             copy_repair(repl, op->offset_bytes, op->length_bytes, op->failed);
         op->failed = 0;
         op->data = slice_ref(&frame->payload);
@@ -365,12 +403,13 @@ static void op_answer_read(struct repl *repl, uint8_t peer, struct repl_op *op,
         repl->readable = without(repl->readable, bit_of(peer));
     else
         op->failed |= bit_of(peer);
+    op->error = errno_of(frame->status);
     list_remove(&op->node);
     if (op_sources(repl, op)) {
         op_unhold(repl, op);
         op_ready(repl, op);
-    } else if (without(repl->in_sync, op->failed) == 0) {
-        op_done(repl, op, -EIO);
+    } else if (without(repl->in_sync, op->failed) == 0 || op_is_refused(op)) {
+        op_done(repl, op, op_is_refused(op) ? op->error : -EIO);
     } else {
         op_retry_later(repl, op);
     }
@@ -392,6 +431,8 @@ void op_answer(struct repl *repl, uint8_t peer, const struct frame *frame)
     if (required(repl) & bit)
         pace_learn(repl, peer, op);
     op->answered |= bit;
+    if (frame->type == FRAME_COMMAND)
+        command_answer(repl, peer, frame);
     if (frame->status != FRAME_OK) {
         op->failed |= bit;
         op->error = errno_of(frame->status);
@@ -465,6 +506,7 @@ void ops_restart(struct repl *repl)
         struct repl_op *op = op_of(node);
         op->sent = op->answered = op->failed = op->resend = 0;
         op_unhold(repl, op);
+        command_forget(repl, op);
         op_ready(repl, op);
     }
     while ((node = list_pop(&repl->leasing)) != NULL) {
@@ -473,6 +515,9 @@ void ops_restart(struct repl *repl)
         op_unhold(repl, op);
         op_ready(repl, op);
     }
+    /* What was applied and not flushed may be lost. */
+    LIST_FOR_EACH (ready, &repl->writes)
+        op_of(ready)->applied = false;
     repl->resend_count = 0;
     for (uint32_t i = 0; i < repl->peer_count; i++)
         repl->peers[i].reads = 0;
@@ -488,6 +533,11 @@ void ops_retry(struct repl *repl)
         struct repl_op *op = op_of(node);
         op->failed = 0;
         op_ready(repl, op);
+        /* Before a command that waits for it to end. */
+        if (op->phase == OP_READY && !op_reads(op) && op->kind != REPL_COMMAND) {
+            list_remove(&op->node);
+            list_prepend(&repl->writes, &op->node);
+        }
     }
 }
 

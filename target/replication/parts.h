@@ -13,6 +13,13 @@ void control_release(struct repl *repl);
 void say(struct repl *repl, bool warn, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* operation.c */
+/* The answer is the reply's body. */
+bool op_asks(const struct repl_op *op);
+bool op_reads(const struct repl_op *op);
+bool op_locks(const struct repl_op *op);
+void op_frame(struct repl *repl, const struct repl_op *op, struct repl_effect *effect);
+
 /* ops.c */
 void op_submit(struct repl *repl, struct repl_op *op);
 void op_merged(struct repl *repl, struct repl_op *op, bool write);
@@ -39,6 +46,39 @@ uint32_t ops_outstanding(const struct repl *repl);
 uint8_t ops_slow(const struct repl *repl);
 void op_granted(void *arg, struct repl_range *range);
 void op_waits(void *arg, struct repl_range *range);
+
+/* No write to the head is under way, nor has one to be repeated. */
+bool ops_head_quiet(const struct repl *repl);
+
+/* command.c */
+/* Draws the key under which contents are compared. */
+void command_key(struct repl *repl);
+/* The operation may be dispatched now; a command has its number then. */
+MUST_USE bool command_lets(struct repl *repl, struct repl_op *op);
+/* A command that moves the head waits for the head to be quiet, or is under way. */
+bool command_bars(const struct repl *repl);
+bool command_is_moving(const struct repl *repl);
+/* It is not under way any more. */
+void command_forget(struct repl *repl, const struct repl_op *op);
+void command_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
+/* All have it: it is to be flushed. */
+void command_applied(struct repl *repl, struct repl_op *op);
+/* A member with this lineage lacks nothing but what is under way. */
+bool command_known(const struct repl *repl, const struct lineage *lineage);
+/* Recovery: true when all members in sync have applied the same commands. */
+MUST_USE bool relay_settle(struct repl *repl);
+void relay_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
+void relay_lost(struct repl *repl, uint8_t peers);
+void relay_end(struct repl *repl);
+
+/* book.c */
+/* Brings the book of members to those who have another one, one after the other. */
+void install_settle(struct repl *repl);
+bool install_is_needed(const struct repl *repl, uint8_t peer);
+void install_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
+void install_lost(struct repl *repl, uint8_t peers);
+void install_end(struct repl *repl);
+uint8_t install_slow(const struct repl *repl);
 
 /* peers.c */
 uint8_t peer_find(struct repl *repl, const struct uuid *member);
@@ -101,8 +141,7 @@ bool repl_busy(const struct repl *repl);
 /* copy.c */
 bool copy_idle(const struct repl *repl);
 /* Starts a copy; false when none is free. */
-MUST_USE bool copy_start(struct repl *repl, enum copy_purpose purpose, uint64_t offset_bytes,
-                         uint64_t length_bytes, uint8_t dest);
+MUST_USE bool copy_start(struct repl *repl, const struct copy_task *task);
 void copy_granted(struct repl *repl, struct copy *copy);
 void copy_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
 void copies_lost(struct repl *repl, uint8_t peers);
@@ -112,9 +151,14 @@ void copies_cancel(struct repl *repl, bool sessions_over);
 void copy_repair(struct repl *repl, uint64_t offset_bytes, uint64_t length_bytes, uint8_t dest);
 void copies_settle(struct repl *repl);
 uint8_t copies_slow(const struct repl *repl);
+/* No copy of a part of the head is under way. */
+bool copies_head_quiet(const struct repl *repl);
 
 /* sweep.c */
-void sweep_begin(struct repl *repl, enum copy_purpose purpose, uint8_t dest, bool full);
+void sweep_begin(struct repl *repl, enum copy_purpose purpose, uint8_t dest);
+/* What the stage is about changed, at the target or at who holds it. */
+bool sweep_is_stale(const struct repl *repl);
+void sweep_pause(struct repl *repl);
 void sweep_end(struct repl *repl);
 void sweep_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
 void sweep_lost(struct repl *repl, uint8_t peers);
@@ -126,6 +170,8 @@ uint64_t sweep_deadline_ns(const struct repl *repl);
 MUST_USE bool recover_settle(struct repl *repl);
 
 /* resync.c */
+/* Its planes do not tell what it may lack. */
+bool resync_is_full(const struct repl *repl, uint8_t peer);
 void resync_settle(struct repl *repl);
 /* The target that may be proposed to be in sync; 0: none. */
 uint8_t resync_ready(const struct repl *repl);

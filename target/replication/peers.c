@@ -110,6 +110,8 @@ const char *peer_unfit(const struct repl *repl, uint8_t peer)
         return "it lost its memory";
     if (record->opened.done_checkpoint < repl->base_checkpoint)
         return "its data is older than it should be";
+    if (repl->phase == PHASE_SERVE && !command_known(repl, &record->opened.lineage))
+        return "its book is another one";
     return NULL;
 }
 
@@ -153,6 +155,7 @@ void peer_opened(struct repl *repl, uint8_t peer, const struct frame *frame)
     int idx = config_member_idx(&record->opened.config, &record->member);
     record->lossy = record->opened.lossy;
     record->failed = record->opened.failed;
+    record->installed = false;
     record->why = "";
     peer_state_set(repl, peer, PEER_OPEN);
     repl->up |= bit_of(peer);
@@ -160,6 +163,7 @@ void peer_opened(struct repl *repl, uint8_t peer, const struct frame *frame)
         repl->readable |= bit_of(peer);
     if (repl->base_checkpoint < record->opened.base_checkpoint)
         repl->base_checkpoint = record->opened.base_checkpoint;
+    record->full = resync_is_full(repl, peer);
     peer_catch_up(repl, peer);
     if (!list_empty(&repl->leasing))
         leases_ask(repl, bit_of(peer) & repl->voters);
@@ -202,7 +206,7 @@ void peers_join(struct repl *repl)
         if (required(repl) & bit_of(peer))
             peer_join_in_sync(repl, peer);
         else if (repl->phase == PHASE_SERVE && !repl->stopping &&
-                 repl->peers[peer].retry_ns <= repl->now_ns)
+                 repl->peers[peer].retry_ns <= repl->now_ns && !install_is_needed(repl, peer))
             peer_join(repl, peer);
     }
 }

@@ -28,6 +28,8 @@ bool recover_settle(struct repl *repl)
     if (!all_there)
         return false;
     if (sweep->phase == SWEEP_NONE) {
+        if (!relay_settle(repl))
+            return false;
         if (!recover_is_needed(repl))
             return true;
         if (!copy_idle(repl))
@@ -35,7 +37,7 @@ bool recover_settle(struct repl *repl)
         if (repl->recover_ns > repl->now_ns)
             return false;
         repl->recover_again = true;
-        sweep_begin(repl, COPY_RECOVER, 0, false);
+        sweep_begin(repl, COPY_RECOVER, 0);
     }
     sweep_settle(repl);
     if (sweep->phase != SWEEP_READY)

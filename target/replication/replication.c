@@ -36,6 +36,7 @@ struct repl *repl_new(const struct config *config, const struct uuid *controller
     repl->controller = *controller;
     repl->bufs = bufs;
     repl->random = random_seed | 1;
+    command_key(repl);
     for (size_t i = 0; i < ARRAY_COUNT(lists); i++)
         list_init(lists[i]);
     range_lock_init(&repl->lock,
@@ -55,6 +56,7 @@ void repl_free(struct repl *repl)
     control_release(repl);
     copies_cancel(repl, true);
     sweep_end(repl);
+    relay_end(repl);
     control_release(repl);
     free(repl);
 }
@@ -74,6 +76,8 @@ static void repl_fence(struct repl *repl)
     copies_cancel(repl, true);
     sweep_end(repl);
     checkpoint_void(repl);
+    install_end(repl);
+    relay_end(repl);
     for (uint8_t peer = 0; peer < repl->peer_count; peer++)
         peer_lose(repl, peer, true, "another target took over");
     ops_abandon(repl, true, -ESHUTDOWN);
@@ -127,7 +131,24 @@ static void on_reply(struct repl *repl, uint8_t peer, const struct frame *frame)
     case FRAME_GETMAP:
         sweep_answer(repl, peer, frame);
         break;
+    case FRAME_LAST_COMMAND:
+        relay_answer(repl, peer, frame);
+        break;
+    case FRAME_BOOK:
+    case FRAME_INSTALL:
+        op_answer(repl, peer, frame);
+        install_answer(repl, peer, frame);
+        break;
+    case FRAME_COMMAND:
+        op_answer(repl, peer, frame);
+        relay_answer(repl, peer, frame);
+        break;
     case FRAME_FLUSH:
+    case FRAME_HASH:
+    case FRAME_DIFF:
+    case FRAME_SETTLE:
+    case FRAME_DIGEST:
+    case FRAME_SPACE:
     case FRAME_WRITE:
     case FRAME_ZERO:
     case FRAME_READ:
@@ -141,15 +162,6 @@ static void on_reply(struct repl *repl, uint8_t peer, const struct frame *frame)
         break;
     case FRAME_OPEN:
     case FRAME_COMMIT:
-    case FRAME_HASH:
-    case FRAME_COMMAND:
-    case FRAME_LAST_COMMAND:
-    case FRAME_BOOK:
-    case FRAME_INSTALL:
-    case FRAME_SETTLE:
-    case FRAME_DIFF:
-    case FRAME_DIGEST:
-    case FRAME_SPACE:
     case FRAME_CLOSE:
     case FRAME_GREET:
     case FRAME_LIST:
@@ -198,7 +210,7 @@ static void lose_all(struct repl *repl, uint8_t peers, const char *why)
 static void on_scan(struct repl *repl)
 {
     uint64_t slow_ns = repl->settings.slow_ns;
-    uint8_t slow = ops_slow(repl) | copies_slow(repl);
+    uint8_t slow = ops_slow(repl) | copies_slow(repl) | install_slow(repl);
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
         const struct peer_record *record = &repl->peers[peer];
         if (record->state == PEER_OPENING && record->since_ns + slow_ns <= repl->now_ns)
@@ -207,6 +219,8 @@ static void on_scan(struct repl *repl)
             slow |= bit_of(peer);
     }
     /* Syncs of much data take their time. */
+    if (repl->relay.waiting && repl->relay.sent_ns + slow_ns <= repl->now_ns)
+        slow |= repl->relay.waiting;
     if (repl->sweep.waiting && repl->sweep.sent_ns + 4 * slow_ns <= repl->now_ns)
         slow |= repl->sweep.waiting;
     if (repl->checkpoint.active && repl->checkpoint.sent_ns + 4 * slow_ns <= repl->now_ns)
@@ -262,6 +276,8 @@ static void settle_lost(struct repl *repl)
     ops_lost(repl, lost);
     copies_lost(repl, lost);
     sweep_lost(repl, lost);
+    install_lost(repl, lost);
+    relay_lost(repl, lost);
     checkpoint_void(repl);
 }
 
@@ -282,6 +298,7 @@ static void settle_phase(struct repl *repl)
         }
         break;
     case PHASE_SERVE:
+        install_settle(repl);
         peers_join(repl);
         ops_review(repl);
         register_settle(repl);

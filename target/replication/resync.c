@@ -11,8 +11,7 @@ static uint8_t resync_targets(const struct repl *repl)
     return without(repl->attached, required(repl));
 }
 
-/* What its bits do not tell must be copied whole. */
-static bool resync_is_full(const struct repl *repl, uint8_t peer)
+bool resync_is_full(const struct repl *repl, uint8_t peer)
 {
     const struct peer_record *record = &repl->peers[peer];
     return record->failed || record->opened.done_checkpoint < repl->base_checkpoint ||
@@ -33,18 +32,22 @@ void resync_settle(struct repl *repl)
     }
     if (sweep->phase == SWEEP_NONE && targets && copy_idle(repl) && !repl->stopping) {
         uint8_t peer = first_of(targets);
-        bool full = resync_is_full(repl, peer);
+        bool full = repl->peers[peer].full;
         say(repl, false, "replica %s is brought in sync, %s", repl->peers[peer].name,
             full ? "all of it" : "what it missed");
         repl->peers[peer].why = "it is being brought in sync";
-        sweep_begin(repl, COPY_RESYNC, bit_of(peer), full);
+        sweep_begin(repl, COPY_RESYNC, bit_of(peer));
     }
+    if (sweep_is_stale(repl))
+        sweep_pause(repl);
     sweep_settle(repl);
 }
 
 uint8_t resync_ready(const struct repl *repl)
 {
     const struct sweep *sweep = &repl->sweep;
-    bool ready = sweep->phase == SWEEP_READY && sweep->purpose == COPY_RESYNC;
+    /* C14 */
+    bool ready = sweep->phase == SWEEP_READY && sweep->purpose == COPY_RESYNC &&
+                 !sweep_is_stale(repl) && !command_is_moving(repl);
     return ready ? sweep->dest & repl->attached : 0;
 }

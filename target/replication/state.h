@@ -6,6 +6,7 @@
 #include "target/replication/control.h"
 #include "target/replication/copy.h"
 #include "target/replication/range_lock.h"
+#include "target/replication/records.h"
 #include "target/replication/replication.h"
 
 enum {
@@ -16,78 +17,15 @@ enum {
     SLOT_BITS = 16,
     SLOT_COPY = REPL_OPS_MAX,
     SLOT_SWEEP = SLOT_COPY + REPL_COPIES,
+    SLOT_RELAY,
+    SLOT_INSTALL,
 };
 #define REPL_NEVER_NS  UINT64_MAX
 #define REPL_SECOND_NS ((uint64_t)1000 * 1000 * 1000)
 
-STATIC_ASSERT(SLOT_SWEEP < 1 << SLOT_BITS, "slots fit into a request number");
+STATIC_ASSERT(SLOT_INSTALL < 1 << SLOT_BITS, "slots fit into a request number");
+STATIC_ASSERT((int)COMMAND_BYTES_MAX >= (int)MESSAGE_BYTES_MAX, "one buffer for all bodies");
 STATIC_ASSERT(MEMBERS_MAX <= 8, "sets of peers are bytes");
-
-enum op_phase {
-    OP_LOCKING,  /* waits for earlier overlapping operations */
-    OP_READY,    /* waits to be dispatched: in `reads` or `writes` */
-    OP_SENT,     /* in `inflight` */
-    OP_MERGE,    /* in `merges`: to be lent to its owner */
-    OP_MERGING,  /* with its owner */
-    OP_LEASING,  /* was read, in `leasing`: to be ended under leases of a majority */
-    OP_RETRYING, /* in `retries`: everybody failed it */
-    OP_DONE,     /* in `done` */
-};
-
-enum peer_state {
-    PEER_ABSENT,  /* no channel */
-    PEER_OPENING, /* OPEN was sent */
-    PEER_OPEN,    /* promised our epoch */
-    PEER_REFUSED, /* there is a channel, but no session to be had on it */
-};
-
-struct peer_record {
-    struct uuid member;
-    char name[UUID_TEXT_BYTES]; /* the first characters of it, for texts */
-    enum peer_state state;
-    struct message_opened opened; /* as of the present session */
-    bool lossy, failed;
-    uint64_t since_ns;  /* of the state */
-    uint64_t joined_ns; /* part of writes since */
-    uint64_t lost_ns;   /* not part of them any more since */
-    uint64_t retry_ns;  /* as a target not before */
-    uint64_t accept_ns; /* an ACCEPT is unanswered since; 0: none */
-    uint32_t failures;  /* as a target, in a row */
-    uint64_t lag_ns[2]; /* usual lag behind the others: of writes; where a sync is waited for */
-    uint64_t hiccup_ns; /* when it was demoted for it last; how often, lately */
-    uint32_t hiccups;
-    uint64_t lease_ns; /* answers no other target until then */
-    uint32_t reads;    /* outstanding */
-    const char *why;
-};
-
-enum phase {
-    PHASE_GATHER,  /* promises are gathered; or the first proposal of our epoch is active */
-    PHASE_RECOVER, /* members in sync are made equal */
-    PHASE_SERVE,
-    PHASE_FENCED,
-    PHASE_STOPPED,
-};
-
-struct proposal {
-    bool active;
-    uint8_t in_sync;
-    uint8_t lossy; /* of them, taken although they lost their memory, for want of better */
-    uint8_t accepted;
-    struct config config;
-};
-
-struct checkpoint {
-    bool active;
-    uint8_t sent;
-    uint8_t answered;
-    uint32_t rounds; /* still to be done until the log of every member is clean */
-    bool dirty;      /* something was written since the last marker */
-    uint64_t count;
-    uint64_t number;
-    uint64_t sent_ns;
-    uint64_t due_ns;
-};
 
 struct repl {
     struct repl_settings settings;
@@ -144,6 +82,12 @@ struct repl {
     uint64_t leased_ns; /* when leases were asked for last */
     uint64_t scan_ns;   /* when to look for slow peers again */
 
+    struct lineage lineage;     /* SERVE: after the last command that is done by C1 */
+    struct repl_op *command_op; /* the one under way, not yet applied by all; or NULL */
+    struct relay relay;
+    struct install install;
+    uint8_t hash_key[HASH_KEY_BYTES];
+
     struct copy copies[REPL_COPIES];
     struct sweep sweep;
     struct repair repairs[REPL_REPAIRS_MAX];
@@ -154,9 +98,10 @@ struct repl {
     uint32_t control_head;
     uint32_t control_count;
     struct slice lent; /* of the last control that was sent */
+    struct slice lent_body;
     char texts[REPL_TEXTS_MAX][REPL_TEXT_BYTES];
     uint32_t text_next;
-    uint8_t body[CONFIG_BYTES_MAX + 64];
+    uint8_t body[COMMAND_BYTES_MAX];
 };
 
 static inline uint8_t bit_of(uint8_t peer)

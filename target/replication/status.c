@@ -88,7 +88,8 @@ const struct config *repl_config(const struct repl *repl)
 bool repl_busy(const struct repl *repl)
 {
     bool busy = !list_empty(&repl->inflight) || !list_empty(&repl->leasing) ||
-                repl->sweep.waiting || repl->checkpoint.active;
+                repl->sweep.waiting || repl->checkpoint.active || repl->relay.waiting ||
+                repl->install.phase != INSTALL_NONE;
     for (int i = 0; i < REPL_COPIES; i++)
         busy = busy || repl->copies[i].phase != COPY_IDLE;
     for (uint32_t i = 0; i < repl->peer_count; i++)

@@ -7,13 +7,15 @@
 
 #include <string.h>
 
-static uint64_t sweep_window_bytes(const struct repl *repl)
+#define REPL_AGAIN_NS ((uint64_t)10 * 1000 * 1000)
+
+static uint64_t sweep_left_bytes(const struct repl *repl)
 {
     uint64_t left = repl->config.size_bytes - repl->sweep.pos_bytes;
     return left < REPL_WINDOW_BYTES ? left : REPL_WINDOW_BYTES;
 }
 
-static uint64_t sweep_ask(struct repl *repl, uint8_t peers, uint8_t type)
+static void sweep_ask(struct repl *repl, uint8_t peers, uint8_t type)
 {
     struct sweep *sweep = &repl->sweep;
     struct control *control = control_push(repl, REPL_DO_SEND, peers);
@@ -22,48 +24,99 @@ static uint64_t sweep_ask(struct repl *repl, uint8_t peers, uint8_t type)
     sweep->waiting = peers;
     control->type = type;
     control->request = request_of(sweep->serial, SLOT_SWEEP);
-    if (type == FRAME_GETMAP) {
+    if (type == FRAME_FLUSH)
+        return;
+    control->generation = sweep->generation;
+    if (type == FRAME_SETTLE)
+        return;
+    control->offset_bytes = sweep->pos_bytes;
+    control->length_bytes = sweep->window_bytes;
+    if (type == FRAME_GETMAP)
         control->flags = sweep->purpose == COPY_RESYNC ? FRAME_ALL : 0;
-        control->offset_bytes = sweep->pos_bytes;
-        control->length_bytes = sweep_window_bytes(repl);
+    if (type == FRAME_DIFF) {
+        control->body = slice_get(repl->bufs, sizeof(uint64_t));
+        struct writer w = writer_of(control->body.bytes, sizeof(uint64_t));
+        message_diff_ask_encode(&w, &(struct message_diff_ask){sweep->base});
+        ASSERT(!w.bad);
     }
-    return control->length_bytes;
+    if (type == FRAME_GETMAP)
+        control->generation = 0;
 }
 
-/* The maps of the window: recovery needs those of all members in sync, a target's sync its own and
- * that of one who holds everything. */
+/* What may differ in the window: recovery asks all members in sync, a target's sync the target and
+ * one who holds everything. */
 static void sweep_ask_maps(struct repl *repl)
 {
     struct sweep *sweep = &repl->sweep;
-    uint8_t whole = without(repl->in_sync & repl->attached, repl->doomed);
+    uint8_t whole = without(repl->in_sync & repl->attached & repl->readable, repl->doomed);
     sweep->phase = SWEEP_MAP;
     sweep->grain = 0;
-    sweep->grain_count = (sweep_window_bytes(repl) + REPL_GRAIN_BYTES - 1) / REPL_GRAIN_BYTES;
-    memset(sweep->map.bytes, sweep->full ? 0xff : 0, REPL_MAP_BYTES);
+    sweep->window_bytes = sweep_left_bytes(repl);
+    sweep->grain_count = (sweep->window_bytes + REPL_GRAIN_BYTES - 1) / REPL_GRAIN_BYTES;
+    memset(sweep->map.bytes, 0, REPL_MAP_BYTES);
     sweep->waiting = 0;
-    if (sweep->full) {
-        sweep->phase = SWEEP_COPY;
-        return;
-    }
-    if (!whole)
-        return;
-    if (sweep->purpose == COPY_RESYNC)
-        (void)sweep_ask(repl, sweep->dest | bit_of(first_of(whole)), FRAME_GETMAP);
-    else
-        (void)sweep_ask(repl, sweep->members, FRAME_GETMAP);
+    if (sweep->purpose == COPY_RECOVER)
+        sweep_ask(repl, sweep->members, FRAME_GETMAP);
+    else if (whole)
+        sweep_ask(repl, sweep->dest | bit_of(first_of(whole)),
+                  sweep->by_planes ? FRAME_GETMAP : FRAME_DIFF);
 }
 
-void sweep_begin(struct repl *repl, enum copy_purpose purpose, uint8_t dest, bool full)
+/* The lowest generation that the target lacks parts of, else the head. */
+static void sweep_stage(struct repl *repl)
+{
+    struct sweep *sweep = &repl->sweep;
+    const struct peer_record *record = &repl->peers[first_of(sweep->dest)];
+    const struct lineage *lineage = &record->opened.lineage;
+    sweep->generation = lineage->incomplete_generation;
+    sweep->base = sweep->generation ? lineage->incomplete_base : lineage->head_base;
+    sweep->head_generation = lineage->head_generation;
+    uint64_t number = sweep->generation ? sweep->generation : lineage->head_generation;
+    sweep->by_planes = !record->full && lineage->kept_generation == number;
+    sweep->pos_bytes = 0;
+    sweep->again = sweep->settled = false;
+    sweep_ask_maps(repl);
+}
+
+bool sweep_is_stale(const struct repl *repl)
+{
+    const struct sweep *sweep = &repl->sweep;
+    if (sweep->phase == SWEEP_NONE || sweep->purpose != COPY_RESYNC)
+        return false;
+    const struct lineage *lineage = &repl->peers[first_of(sweep->dest)].opened.lineage;
+    uint64_t base = sweep->generation ? lineage->incomplete_base : lineage->head_base;
+    return sweep->again || lineage->incomplete_generation != sweep->generation ||
+           base != sweep->base || lineage->head_generation != sweep->head_generation;
+}
+
+void sweep_pause(struct repl *repl)
+{
+    struct sweep *sweep = &repl->sweep;
+    if (sweep->phase == SWEEP_PAUSE)
+        return;
+    sweep->phase = SWEEP_PAUSE;
+    sweep->waiting = 0;
+    sweep->serial = ++repl->serial;
+    if (sweep->again)
+        sweep->next_ns = repl->now_ns + REPL_AGAIN_NS;
+    copies_cancel(repl, false);
+    repl->unsettled = true;
+}
+
+void sweep_begin(struct repl *repl, enum copy_purpose purpose, uint8_t dest)
 {
     ASSERT(repl->sweep.phase == SWEEP_NONE && copy_idle(repl));
     repl->sweep = (struct sweep){
         .purpose = purpose,
         .dest = dest,
-        .full = full,
+        .by_planes = true,
         .members = repl->in_sync,
         .map = slice_get(repl->bufs, REPL_MAP_BYTES),
     };
-    sweep_ask_maps(repl);
+    if (purpose == COPY_RESYNC)
+        sweep_stage(repl);
+    else
+        sweep_ask_maps(repl);
 }
 
 void sweep_end(struct repl *repl)
@@ -85,23 +138,114 @@ static void sweep_map_add(struct sweep *sweep, const struct frame *frame)
         sweep->map.bytes[i] |= frame->body[i];
 }
 
+static void sweep_mark(struct sweep *sweep, uint64_t begin_bytes, uint64_t end_bytes)
+{
+    uint64_t end = (end_bytes - 1) / REPL_GRAIN_BYTES + 1;
+    for (uint64_t grain = begin_bytes / REPL_GRAIN_BYTES; grain < end; grain++) {
+        if (grain % 8 == 0 && end - grain >= 8) {
+            sweep->map.bytes[grain / 8] = 0xff;
+            grain += 7;
+        } else {
+            sweep->map.bytes[grain / 8] |= (uint8_t)(1u << (grain % 8));
+        }
+    }
+}
+
+/* The window shrinks to what all have told about, in whole grains; false when it is malformed. */
+static bool sweep_runs_add(struct repl *repl, const struct frame *frame)
+{
+    struct sweep *sweep = &repl->sweep;
+    struct reader r = reader_of(frame->body, frame->body_bytes);
+    uint64_t told = sweep_left_bytes(repl);
+    uint64_t at = 0;
+    while (reader_left(&r) > 0) {
+        struct diff_run run;
+        diff_run_decode(&r, &run);
+        if (r.bad || run.length_bytes > told - at)
+            return false;
+        if (run.state != DIFF_ABSENT)
+            sweep_mark(sweep, at, at + run.length_bytes);
+        at += run.length_bytes;
+    }
+    if (at < told) {
+        at = at / REPL_GRAIN_BYTES * REPL_GRAIN_BYTES;
+        if (at == 0) {
+            at = told < REPL_GRAIN_BYTES ? told : REPL_GRAIN_BYTES;
+            sweep_mark(sweep, 0, at);
+        }
+    }
+    if (sweep->window_bytes > at)
+        sweep->window_bytes = at;
+    sweep->grain_count = (sweep->window_bytes + REPL_GRAIN_BYTES - 1) / REPL_GRAIN_BYTES;
+    return true;
+}
+
+/* All windows are done: settled, then, if it was the head, flushed. */
+static void sweep_end_stage(struct repl *repl)
+{
+    struct sweep *sweep = &repl->sweep;
+    if (sweep->purpose == COPY_RECOVER) {
+        sweep->phase = SWEEP_READY;
+    } else if (!sweep->settled) {
+        sweep->phase = SWEEP_SETTLE;
+        sweep_ask(repl, sweep->dest, FRAME_SETTLE);
+    } else {
+        sweep->phase = SWEEP_FLUSH;
+        sweep_ask(repl, sweep->dest, FRAME_FLUSH);
+    }
+}
+
+static void sweep_answered(struct repl *repl)
+{
+    struct sweep *sweep = &repl->sweep;
+    switch (sweep->phase) {
+    case SWEEP_MAP:
+        sweep->phase = SWEEP_COPY;
+        break;
+    case SWEEP_SETTLE:
+        if (sweep->generation == 0) {
+            sweep->settled = true;
+            sweep_end_stage(repl);
+        } else {
+            sweep_stage(repl);
+        }
+        break;
+    case SWEEP_FLUSH:
+        sweep->phase = SWEEP_READY;
+        break;
+    case SWEEP_NONE:
+    case SWEEP_PAUSE:
+    case SWEEP_COPY:
+    case SWEEP_READY:
+        break;
+    }
+}
+
 void sweep_answer(struct repl *repl, uint8_t peer, const struct frame *frame)
 {
     struct sweep *sweep = &repl->sweep;
     uint8_t bit = bit_of(peer);
-    if ((sweep->phase != SWEEP_MAP && sweep->phase != SWEEP_FLUSH) || !(sweep->waiting & bit) ||
-        frame->request != request_of(sweep->serial, SLOT_SWEEP))
+    if (!(sweep->waiting & bit) || frame->request != request_of(sweep->serial, SLOT_SWEEP))
         return;
+    repl->unsettled = true;
+    if (frame->status == FRAME_ABSENT || frame->status == FRAME_INVALID) {
+        sweep->again = true;
+        sweep->waiting = 0;
+        return;
+    }
     if (frame->status != FRAME_OK) {
         peer_lose(repl, peer, true, "it refused a map or a sync");
         return;
     }
     sweep->waiting = without(sweep->waiting, bit);
-    repl->unsettled = true;
-    if (sweep->phase == SWEEP_MAP)
+    if (sweep->phase == SWEEP_MAP && sweep->by_planes)
         sweep_map_add(sweep, frame);
+    else if (sweep->phase == SWEEP_MAP && !sweep_runs_add(repl, frame))
+        peer_lose(repl, peer, true, "it tells of changes that cannot be");
+    if (sweep->phase == SWEEP_SETTLE)
+        command_answer(repl, peer, frame);
     if (sweep->waiting == 0)
-        sweep->phase = sweep->phase == SWEEP_MAP ? SWEEP_COPY : SWEEP_READY;
+        sweep_answered(repl);
 }
 
 /* Who is lost matters to recovery always, to a target's sync if it is the target, or the one whose
@@ -158,7 +302,15 @@ static bool sweep_copy(struct repl *repl)
         uint64_t bytes = run * REPL_GRAIN_BYTES;
         if (bytes > repl->config.size_bytes - offset)
             bytes = repl->config.size_bytes - offset;
-        if (!copy_start(repl, sweep->purpose, offset, bytes, sweep->dest))
+        /* After a failed sync the kernel shows what the disk does not hold. */
+        struct copy_task task = {.purpose = sweep->purpose,
+                                 .blind = sweep->purpose == COPY_RESYNC &&
+                                          repl->peers[first_of(sweep->dest)].failed,
+                                 .dest = sweep->dest,
+                                 .generation = sweep->generation,
+                                 .offset_bytes = offset,
+                                 .length_bytes = bytes};
+        if (!copy_start(repl, &task))
             return false;
         sweep->grain += run;
         sweep->done_bytes += bytes;
@@ -169,23 +321,25 @@ static bool sweep_copy(struct repl *repl)
 void sweep_settle(struct repl *repl)
 {
     struct sweep *sweep = &repl->sweep;
-    if (sweep->phase == SWEEP_MAP && sweep->waiting == 0)
+    if (sweep->phase == SWEEP_PAUSE && copy_idle(repl) && sweep->next_ns <= repl->now_ns &&
+        !repl->command_op)
+        sweep_stage(repl);
+    if (sweep->phase == SWEEP_MAP && sweep->waiting == 0 && !sweep->again)
         sweep_ask_maps(repl);
     while (sweep->phase == SWEEP_COPY && sweep_copy(repl)) {
-        sweep->pos_bytes += sweep_window_bytes(repl);
+        sweep->pos_bytes += sweep->window_bytes;
         if (sweep->pos_bytes < repl->config.size_bytes)
             sweep_ask_maps(repl);
-        else if (sweep->purpose == COPY_RECOVER)
-            sweep->phase = SWEEP_READY;
         else
-            sweep->phase = SWEEP_FLUSH, (void)sweep_ask(repl, sweep->dest, FRAME_FLUSH);
+            sweep_end_stage(repl);
     }
 }
 
 uint64_t sweep_deadline_ns(const struct repl *repl)
 {
     const struct sweep *sweep = &repl->sweep;
-    if (sweep->phase == SWEEP_COPY && sweep->next_ns > repl->now_ns)
+    if ((sweep->phase == SWEEP_COPY || sweep->phase == SWEEP_PAUSE) &&
+        sweep->next_ns > repl->now_ns)
         return sweep->next_ns;
     return REPL_NEVER_NS;
 }

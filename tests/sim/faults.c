@@ -201,10 +201,10 @@ static void fault_rot(struct sim *sim)
     uint64_t block = sim_below(sim, SIM_SPOT_BLOCKS);
     /* Never the same block at two replicas. */
     for (uint32_t i = 0; i < sim->replica_count; i++) {
-        if (sim->replica_count < 3 || sim->replicas[i].disk.bad[block])
+        if (sim->replica_count < 3 || sim->replicas[i].disk.table.head->bad[block])
             return;
     }
-    replica->disk.bad[block] = true;
+    replica->disk.table.head->bad[block] = true;
     sim_trace(sim, "replica %u: block %u goes bad", replica->idx, (unsigned)block);
 }
 
@@ -306,7 +306,9 @@ void faults_end(struct sim *sim)
         struct sim_replica *replica = &sim->replicas[i];
         replica->write_eio = replica->sync_fail = replica->slow_factor = 0;
         replica->full = false;
-        memset(replica->disk.bad, 0, sizeof(replica->disk.bad));
+        memset(replica->disk.table.head->bad, 0, sizeof(replica->disk.table.head->bad));
+        for (uint32_t row = 0; row < replica->disk.table.count; row++)
+            memset(replica->disk.table.rows[row].image->bad, 0, SIM_BLOCKS);
         for (int target = 0; target < SIM_TARGETS; target++)
             sim->silent[target][i][0] = sim->silent[target][i][1] = 0;
         if (!replica->service)

@@ -176,7 +176,7 @@ static void check_block(struct sim *sim, uint32_t block, struct interval *forwar
             continue;
         const struct sim_zone *zone = &write->zones[block - write->block];
         bool never = !zone->read && (zone->old || write->finish_ns == SIM_NEVER);
-        if (never)
+        if (never || zone->lax)
             continue;
         if (zone->min_finish_ns < zone->max_start_ns)
             forward[forward_count++] = (struct interval){
@@ -238,11 +238,26 @@ void oracle_cache_lost(struct sim *sim)
             struct sim_zone *zone = &write->zones[j];
             bool refused = zone->refused || write->finish_ns < durable_ns[write->block + j];
             *zone = (struct sim_zone){
+                .lax = zone->lax,
                 .min_finish_ns = pending ? SIM_NEVER : sim->now_ns,
                 .max_start_ns = pending ? write->start_ns : sim->now_ns,
-                .old = !pending,
-                .refused = refused,
+                .old = !pending || zone->lax,
+                .refused = refused && !zone->lax,
             };
+        }
+    }
+    oracle->era_ns = sim->now_ns;
+    memset(oracle->flushed_ns, 0, sizeof(oracle->flushed_ns));
+}
+
+void oracle_revert(struct sim *sim)
+{
+    struct sim_oracle *oracle = &sim->oracle;
+    for (uint32_t i = 0; i < oracle->write_count; i++) {
+        struct sim_write *write = &oracle->writes[i];
+        for (uint32_t j = 0; j < write->count; j++) {
+            write->zones[j].lax = write->zones[j].old = true;
+            write->zones[j].refused = false;
         }
     }
     oracle->era_ns = sim->now_ns;
@@ -268,23 +283,36 @@ static bool plane_bit(const struct sim_replica *replica, uint32_t block, bool aw
 static void check_pair(struct sim *sim, const struct sim_replica *a, const struct sim_replica *b,
                        bool away)
 {
+    const struct sim_image *x = a->disk.table.head;
+    const struct sim_image *y = b->disk.table.head;
+    struct lineage other = disk_lineage(&b->disk.table);
+    /* While generations differ, they tell more than the planes do. */
+    if (!lineage_same(&a->disk.table.lineage, &other) || other.incomplete_generation ||
+        other.kept_generation != other.head_generation)
+        return;
     for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
-        if (a->disk.cached[block] == b->disk.cached[block] || a->disk.bad[block] ||
-            b->disk.bad[block] || plane_bit(a, block, away) || plane_bit(b, block, away))
+        if (x->cached[block] == y->cached[block] || x->bad[block] || y->bad[block] ||
+            plane_bit(a, block, away) || plane_bit(b, block, away))
             continue;
         sim_fail(sim,
                  "replicas %u and %u differ in block %u (%" PRIu64 ", %" PRIu64
                  "), and neither knows%s",
-                 a->idx, b->idx, block, a->disk.cached[block], b->disk.cached[block],
+                 a->idx, b->idx, block, x->cached[block], y->cached[block],
                  away ? " (one is not in sync)" : "");
     }
+}
+
+bool oracle_is_usable(const struct sim_replica *replica)
+{
+    const struct service *service = replica->service;
+    return service && !service->failed && !service->meta.failed;
 }
 
 /* Usable for comparison: alive, and holding what the service believes it holds. */
 static const struct service *whole(const struct sim_replica *replica)
 {
     const struct service *service = replica->service;
-    return service && !service->failed && !service->meta.failed ? service : NULL;
+    return oracle_is_usable(replica) ? service : NULL;
 }
 
 void oracle_check_planes(struct sim *sim)
@@ -317,7 +345,7 @@ static void check_durable(struct sim *sim, const struct sim_replica *replica)
 {
     const struct sim_oracle *oracle = &sim->oracle;
     for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
-        uint64_t id = replica->disk.durable[block];
+        uint64_t id = replica->disk.durable.head->durable[block];
         if (id != 0 && oracle->writes[id - 1].finish_ns < oracle->flushed_ns[block])
             sim_fail(sim,
                      "replica %u is in sync, but block %u on its disk is %" PRIu64
@@ -343,14 +371,34 @@ void oracle_check_durable(struct sim *sim)
     }
 }
 
+static void check_tables_equal(struct sim *sim, uint32_t idx)
+{
+    const struct sim_table *a = &sim->replicas[0].disk.table;
+    const struct sim_table *b = &sim->replicas[idx].disk.table;
+    bool same = lineage_same(&a->lineage, &b->lineage) && a->count == b->count &&
+                a->lineage.head_generation == b->lineage.head_generation &&
+                a->lineage.head_base == b->lineage.head_base &&
+                memcmp(a->book, b->book, sizeof(a->book)) == 0;
+    for (uint32_t i = 0; same && i < a->count; i++) {
+        const struct sim_row *x = &a->rows[i];
+        const struct sim_row *y = &b->rows[i];
+        same = x->generation == y->generation && x->base == y->base && x->complete && y->complete &&
+               uuid_equal(&x->identity, &y->identity) &&
+               memcmp(x->image->cached, y->image->cached, sizeof(x->image->cached)) == 0;
+    }
+    if (!same)
+        sim_fail(sim, "at rest, replicas 0 and %u differ in their generations or books", idx);
+}
+
 void oracle_check_equal(struct sim *sim)
 {
     for (uint32_t i = 1; i < sim->replica_count; i++) {
         if (sim->config.members[i].kind != MEMBER_DATA)
             continue;
+        check_tables_equal(sim, i);
         for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
-            uint64_t a = sim->replicas[0].disk.cached[block];
-            uint64_t b = sim->replicas[i].disk.cached[block];
+            uint64_t a = sim->replicas[0].disk.table.head->cached[block];
+            uint64_t b = sim->replicas[i].disk.table.head->cached[block];
             if (a != b)
                 sim_fail(sim,
                          "at rest, replicas 0 and %u differ in block %u (%" PRIu64 ", %" PRIu64 ")",

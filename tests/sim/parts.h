@@ -5,41 +5,10 @@
 
 #include "replica/service/service.h"
 #include "target/replication/replication.h"
+#include "tests/sim/disk.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum {
-    SIM_REPLICAS_MAX = 4,
-    SIM_TARGETS = 2,
-    SIM_BLOCKS = 2304,   /* 9 MiB: three regions of the dirty log */
-    SIM_CLIENT_OPS = 4,  /* outstanding a target */
-    SIM_READER_OPS = 32, /* besides, only reads */
-    SIM_OP_BLOCKS = 8,
-    SIM_SPOTS = 3,
-    SIM_SPOT_BLOCKS = 32,
-};
-#define SIM_BYTES ((uint64_t)SIM_BLOCKS * BLOCK_BYTES)
-#define SIM_US    ((uint64_t)1000)
-#define SIM_MS    ((uint64_t)1000 * 1000)
-#define SIM_NEVER UINT64_MAX
-
-/* ---- disk: what one replica host stores ---- */
-struct sim_disk {
-    uint64_t cached[SIM_BLOCKS];     /* what a read sees */
-    uint64_t durable[SIM_BLOCKS];    /* what survives power loss for certain */
-    uint64_t cached_seq[SIM_BLOCKS]; /* which store it was */
-    uint64_t durable_seq[SIM_BLOCKS];
-    uint64_t seq;
-    bool bad[SIM_BLOCKS]; /* stored data does not match its checksum until it is rewritten */
-    uint8_t meta[META_COPIES][META_BYTES];
-    uint8_t *drl;    /* durable pages */
-    uint8_t *planes; /* the mapping: three planes and the failed byte */
-    uint64_t drl_bytes;
-    uint64_t plane_bytes;
-    bool syncing;    /* the mapping's byte: something was being made durable */
-    bool sync_error; /* the file system's own record of a failed sync, told once (syncfs) */
-};
 
 /* ---- replica host ---- */
 struct sim_replica {
@@ -84,6 +53,7 @@ struct sim_op {
     uint64_t start_ns;
     uint32_t block;
     uint32_t count;
+    uint64_t value; /* of the row a command sets */
     struct sim_op *next;
 };
 
@@ -119,6 +89,7 @@ struct sim_write {
         bool read;
         bool old;     /* written before the last loss of memory */
         bool refused; /* a later write was flushed before it: must not be seen */
+        bool lax;     /* may have been taken back, or come back, by a revert */
     } zones[SIM_OP_BLOCKS];
 };
 
@@ -127,7 +98,30 @@ struct sim_flush {
     uint64_t finish_ns;
 };
 
+/* A sealed generation: what it holds, once and for all. */
+struct sim_seal {
+    uint64_t generation;
+    struct uuid identity;
+    bool acked;
+    uint64_t content[SIM_BLOCKS];
+};
+
+/* A value that a row of the book was given. */
+struct sim_value {
+    uint32_t row;
+    uint64_t start_ns;
+    uint64_t finish_ns; /* SIM_NEVER: not answered */
+};
+
 struct sim_oracle {
+    struct sim_seal **seals;
+    uint32_t seal_count;
+    struct sim_value *values; /* [value - 1] */
+    uint32_t value_count;
+    bool revert_open; /* one was asked for whose end is not known */
+    uint64_t revert_epoch;
+    bool dropping[SIM_NUMBERS_MAX]; /* a DROP of that generation was asked for */
+
     struct sim_write *writes; /* [id - 1] */
     uint32_t write_count;
     uint32_t write_capacity;

@@ -19,8 +19,16 @@ struct sim_kio {
     uint32_t index;
     uint32_t block;
     uint32_t count;
-    uint64_t *ids;  /* WRITE: per block; SYNC: what was cached when it began */
-    uint64_t *seqs; /* SYNC */
+    uint64_t generation;
+    uint64_t from;
+    uint64_t cursor;
+    bool partial;
+    bool more;
+    bool all_incomplete;
+    uint64_t *ids;           /* WRITE: per block */
+    struct sim_point *point; /* SYNC */
+    uint8_t *body;           /* COMMAND, INSTALL */
+    uint32_t body_bytes;
     uint8_t bytes[META_BYTES];
 };
 
@@ -44,53 +52,43 @@ static void kio_free(struct sim_kio *kio)
     *at = kio->next;
     kio->replica->orphans -= !kio->io;
     free(kio->ids);
-    free(kio->seqs);
+    free(kio->body);
+    disk_point_free(kio->point);
     free(kio);
-}
-
-/* A store reached the platter; an older one that is late does not undo it. */
-static void disk_harden(struct sim_disk *disk, uint32_t block, uint64_t id, uint64_t seq)
-{
-    if (seq <= disk->durable_seq[block])
-        return;
-    disk->durable[block] = id;
-    disk->durable_seq[block] = seq;
-}
-
-static void disk_store(struct sim_disk *disk, uint32_t block, uint64_t id, bool durable)
-{
-    disk->cached[block] = id;
-    disk->bad[block] = false;
-    disk->cached_seq[block] = ++disk->seq;
-    if (durable)
-        disk_harden(disk, block, id, disk->seq);
 }
 
 static int kio_write(struct sim *sim, struct sim_kio *kio)
 {
     struct sim_replica *replica = kio->replica;
     bool dead = !kio->io;
-    int status = sim_chance(sim, replica->write_eio) ? -EIO : replica->full ? -ENOSPC : 0;
+    int status = disk_writable(&replica->disk, kio->generation);
+    if (status < 0)
+        return status;
+    status = sim_chance(sim, replica->write_eio) ? -EIO : replica->full ? -ENOSPC : 0;
     for (uint32_t i = 0; i < kio->count; i++) {
         /* A failed or abandoned write may have done any part. */
         if ((status < 0 || dead) && sim_chance(sim, 5000))
             continue;
-        disk_store(&replica->disk, kio->block + i, kio->ids ? kio->ids[i] : 0,
-                   kio->fua && status == 0 && !dead);
+        disk_store(&replica->disk, kio->generation, kio->block + i, kio->ids ? kio->ids[i] : 0);
     }
+    if (kio->fua && status == 0 && !dead)
+        disk_fua(sim, &replica->disk);
     return status;
 }
 
 static int kio_read(struct sim *sim, struct sim_kio *kio)
 {
-    const struct sim_disk *disk = &kio->replica->disk;
+    const struct sim_image *image =
+        disk_readable(&kio->replica->disk, kio->generation, kio->partial);
+    if (!image)
+        return -ENOENT;
     for (uint32_t i = 0; i < kio->count; i++) {
-        if (disk->bad[kio->block + i])
+        if (image->bad[kio->block + i])
             return -EILSEQ;
     }
     if (kio->io) {
         slice_release(&kio->io->data);
-        kio->io->data = sim_payload(sim, disk->cached + kio->block, kio->count);
+        kio->io->data = sim_payload(sim, image->cached + kio->block, kio->count);
     }
     return 0;
 }
@@ -99,17 +97,62 @@ static int kio_sync(struct sim *sim, struct sim_kio *kio)
 {
     struct sim_disk *disk = &kio->replica->disk;
     bool fails = sim_chance(sim, kio->replica->sync_fail);
-    for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
-        if (kio->seqs[block] <= disk->durable_seq[block])
-            continue;
-        /* After a failure the kernel calls the pages clean, whatever reached the disk. */
-        if (!fails || sim_chance(sim, 5000))
-            disk_harden(disk, block, kio->ids[block], kio->seqs[block]);
-        else
-            disk->durable_seq[block] = kio->seqs[block];
-    }
+    disk_point_reached(sim, disk, kio->point, fails);
     disk->sync_error = disk->sync_error || fails;
     return fails ? -EIO : 0;
+}
+
+static void kio_answer(struct sim *sim, struct sim_kio *kio, const uint8_t *body, uint32_t bytes)
+{
+    if (!kio->io || bytes == 0)
+        return;
+    kio->io->reply = slice_get(&sim->bufs, bytes);
+    memcpy(kio->io->reply.bytes, body, bytes);
+}
+
+/* What only asks. */
+static int kio_ask(struct sim *sim, struct sim_kio *kio)
+{
+    static uint8_t body[FRAME_BODY_BYTES_MAX];
+    const struct sim_disk *disk = &kio->replica->disk;
+    struct sim_diff ask = {kio->from, kio->generation, kio->block, kio->count};
+    uint32_t bytes = 0;
+    uint32_t covered = 0;
+    if (kio->kind == SERVICE_BOOK) {
+        bytes = disk_book(disk, kio->cursor, body, sizeof(body));
+    } else if (kio->kind == SERVICE_LAST_COMMAND) {
+        bytes = disk->table.last_command_bytes;
+        memcpy(body, disk->table.last_command, bytes);
+    } else {
+        bytes = disk_diff(sim, disk, &ask, body, &covered);
+        if (bytes == 0)
+            return -ENOENT;
+    }
+    kio_answer(sim, kio, body, bytes);
+    if (kio->io && kio->kind == SERVICE_DIFF)
+        kio->io->length_bytes = (uint64_t)covered * BLOCK_BYTES;
+    return 0;
+}
+
+static int kio_change(struct sim *sim, struct sim_kio *kio)
+{
+    struct sim_disk *disk = &kio->replica->disk;
+    int status = 0;
+    /* The process died before it had done it. */
+    if (!kio->io && sim_chance(sim, 5000))
+        return 0;
+    if (kio->replica->full)
+        status = -ENOSPC;
+    else if (kio->kind == SERVICE_COMMAND)
+        status = disk_command(disk, kio->body, kio->body_bytes, kio->all_incomplete);
+    else if (kio->kind == SERVICE_SETTLE)
+        status = disk_settle(disk, kio->generation);
+    else if (kio->io)
+        status = disk_install(disk, kio->body, kio->body_bytes, kio->cursor, kio->more,
+                              kio->all_incomplete);
+    if (kio->io)
+        kio->io->lineage = disk_lineage(&disk->table);
+    return status;
 }
 
 static int kio_run(struct sim *sim, struct sim_kio *kio)
@@ -129,12 +172,14 @@ static int kio_run(struct sim *sim, struct sim_kio *kio)
     case SERVICE_DRL:
         memcpy(disk->drl + (size_t)kio->index * DRL_PAGE_BYTES, kio->bytes, DRL_PAGE_BYTES);
         return 0;
-    case SERVICE_COMMAND:
     case SERVICE_LAST_COMMAND:
     case SERVICE_BOOK:
+    case SERVICE_DIFF:
+        return kio_ask(sim, kio);
+    case SERVICE_COMMAND:
     case SERVICE_INSTALL:
     case SERVICE_SETTLE:
-    case SERVICE_DIFF:
+        return kio_change(sim, kio);
     case SERVICE_DIGEST:
     case SERVICE_SPACE:
         break;
@@ -189,6 +234,12 @@ static void kio_submit(struct sim *sim, struct sim_replica *replica, struct serv
                             .io = io,
                             .kind = io->kind,
                             .fua = io->fua,
+                            .generation = io->generation,
+                            .from = io->from_generation,
+                            .cursor = io->length_bytes,
+                            .partial = io->partial,
+                            .more = io->more,
+                            .all_incomplete = io->all_incomplete,
                             .index = io->index,
                             .block = (uint32_t)(io->offset_bytes / BLOCK_BYTES),
                             .count = (uint32_t)(io->length_bytes / BLOCK_BYTES)};
@@ -202,10 +253,12 @@ static void kio_submit(struct sim *sim, struct sim_replica *replica, struct serv
         for (uint32_t i = 0; i < kio->count; i++)
             kio->ids[i] = sim_payload_id(&io->data, i);
     } else if (io->kind == SERVICE_SYNC) {
-        kio->ids = malloc(sizeof(replica->disk.cached));
-        kio->seqs = malloc(sizeof(replica->disk.cached_seq));
-        memcpy(kio->ids, replica->disk.cached, sizeof(replica->disk.cached));
-        memcpy(kio->seqs, replica->disk.cached_seq, sizeof(replica->disk.cached_seq));
+        kio->point = disk_point(&replica->disk);
+    } else if (io->kind == SERVICE_COMMAND || io->kind == SERVICE_INSTALL) {
+        kio->body = malloc(io->data.length_bytes);
+        ASSERT(kio->body);
+        memcpy(kio->body, io->data.bytes, io->data.length_bytes);
+        kio->body_bytes = io->data.length_bytes;
     } else if (io->kind == SERVICE_META || io->kind == SERVICE_DRL) {
         memcpy(kio->bytes, io->bytes, META_BYTES);
     }
@@ -312,6 +365,7 @@ void replica_init(struct sim *sim, uint8_t idx)
     replica->clock_rate = 960 + sim_below(sim, 81);
     disk->drl_bytes = service_drl_bytes(SIM_BYTES);
     disk->plane_bytes = service_plane_bytes(SIM_BYTES);
+    disk_init(disk);
     disk->drl = calloc(1, disk->drl_bytes);
     disk->planes = calloc(3, disk->plane_bytes + 1);
     ASSERT(pool_init(&replica->ios, sizeof(struct service_io), 2048) == 0);
@@ -326,6 +380,7 @@ void replica_start(struct sim *sim, struct sim_replica *replica)
     struct sim_disk *disk = &replica->disk;
     const char *why;
     ASSERT(!replica->service && replica->orphans == 0);
+    disk_install_forget(disk);
     replica->drl_image = malloc(disk->drl_bytes);
     memcpy(replica->drl_image, disk->drl, disk->drl_bytes);
     struct service_found found = {
@@ -335,7 +390,7 @@ void replica_start(struct sim *sim, struct sim_replica *replica)
         .lease_until_ns = replica_clock(sim, replica) + sim->settings.lease_ns,
         .lease_ns = sim->settings.lease_ns,
         .planes = planes_of(disk, disk->planes),
-        .lineage = {.head_generation = 1},
+        .lineage = disk_lineage(&disk->table),
         .same_boot = true, /* the service compares boot identities itself */
     };
     replica->stopping = false;
@@ -399,16 +454,18 @@ static void torn(struct sim *sim, uint8_t *disk, const uint8_t *bytes)
 static void kio_power(struct sim *sim, struct sim_kio *kio)
 {
     struct sim_disk *disk = &kio->replica->disk;
+    bool writes = kio->kind == SERVICE_WRITE || kio->kind == SERVICE_ZERO;
     kio->cancelled = true;
+    /* Any part of it may be among what is kept. */
+    for (uint32_t i = 0; writes && disk_writable(disk, kio->generation) == 0 && i < kio->count;
+         i++) {
+        if (sim_chance(sim, 5000))
+            disk_store(disk, kio->generation, kio->block + i, kio->ids ? kio->ids[i] : 0);
+    }
     if (kio->kind == SERVICE_META)
         torn(sim, disk->meta[kio->index], kio->bytes);
     else if (kio->kind == SERVICE_DRL)
         torn(sim, disk->drl + (size_t)kio->index * DRL_PAGE_BYTES, kio->bytes);
-    bool writes = kio->kind == SERVICE_WRITE || kio->kind == SERVICE_ZERO;
-    for (uint32_t i = 0; writes && i < kio->count; i++) {
-        if (sim_chance(sim, 5000))
-            disk_harden(disk, kio->block + i, kio->ids ? kio->ids[i] : 0, ++disk->seq);
-    }
 }
 
 void replica_power(struct sim *sim, struct sim_replica *replica)
@@ -416,16 +473,11 @@ void replica_power(struct sim *sim, struct sim_replica *replica)
     struct sim_disk *disk = &replica->disk;
     replica_kill(sim, replica);
     sim_trace(sim, "replica %u: power lost", replica->idx);
-    for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
-        if (sim_chance(sim, 5000))
-            disk_harden(disk, block, disk->cached[block], disk->cached_seq[block]);
-    }
     for (struct sim_kio *kio = replica->kios; kio; kio = kio->next) {
         if (!kio->cancelled)
             kio_power(sim, kio);
     }
-    memcpy(disk->cached, disk->durable, sizeof(disk->cached));
-    memcpy(disk->cached_seq, disk->durable_seq, sizeof(disk->cached_seq));
+    disk_power(sim, disk);
     memset(disk->planes, (int)sim_below(sim, 256), 3 * disk->plane_bytes);
     disk->planes[3 * disk->plane_bytes] = 0;
     disk->syncing = disk->sync_error = false;
@@ -461,6 +513,7 @@ void replica_release(struct sim *sim, struct sim_replica *replica)
 {
     (void)sim;
     ASSERT(!replica->service && !replica->kios);
+    disk_release(&replica->disk);
     free(replica->disk.drl);
     free(replica->disk.planes);
     pool_release(&replica->ios);

@@ -132,6 +132,7 @@ bool sim_turn(struct sim *sim)
     if (++sim->events % 64 == 0) {
         oracle_check_planes(sim);
         oracle_check_durable(sim);
+        history_check(sim);
     }
     return true;
 }
@@ -142,8 +143,7 @@ struct slice sim_payload(struct sim *sim, const uint64_t *ids, uint32_t count)
     uint32_t *crc = slice_crc(&data);
     for (uint32_t i = 0; i < count; i++) {
         uint8_t *bytes = data.bytes + (size_t)i * BLOCK_BYTES;
-        if (ids[i] == 0)
-            memset(bytes, 0, BLOCK_BYTES);
+        memset(bytes, 0, BLOCK_BYTES);
         memcpy(bytes, &ids[i], sizeof(ids[i]));
         crc[i] = ids[i] ? (uint32_t)ids[i] : SIM_ZERO_CRC;
     }
@@ -285,6 +285,7 @@ static void sim_settle(struct sim *sim)
     if (repl_deadline_ns(sim->targets[target].repl) != UINT64_MAX)
         sim_fail(sim, "an idle volume has a timer");
     oracle_check_equal(sim);
+    history_check(sim);
     target_stop(sim, (uint8_t)target);
     sim_wait(sim, sim_is_stopped, "the target stops");
     sim_wait(sim, sim_is_at_rest, "the replicas come to rest");
@@ -306,6 +307,7 @@ static void sim_release(struct sim *sim)
         (void)sim_turn(sim);
     for (uint32_t i = 0; i < sim->replica_count; i++)
         replica_release(sim, &sim->replicas[i]);
+    history_release(sim);
     oracle_release(sim);
     buf_pool_release(&sim->bufs);
     free(sim->heap);
@@ -325,6 +327,8 @@ static void sim_run(uint64_t seed, enum sim_mix mix, bool trace)
         replica_init(sim, i);
     faults_draw(sim);
     faults_mix(sim);
+    sim->commands = sim_chance(sim, 8000);
+    sim->reverts = sim->commands && sim_chance(sim, 3000);
     target_start(sim, 0);
     faults_begin(sim, SIM_FAULTS_NS);
     sim_run_until(sim, SIM_FAULTS_NS);

@@ -44,8 +44,10 @@ struct sim {
     uint64_t order;
     uint64_t events;
     bool trace;
-    bool quiet;  /* faults are over */
-    bool ending; /* nothing starts again */
+    bool quiet;    /* faults are over */
+    bool ending;   /* nothing starts again */
+    bool commands; /* clients give commands */
+    bool reverts;  /* REVERT too */
     struct sim_event *heap;
     uint32_t heap_count;
     uint32_t heap_capacity;
@@ -105,6 +107,46 @@ void replica_frame(struct sim *sim, struct sim_replica *replica, uint64_t conn_i
 void replica_disconnected(struct sim *sim, struct sim_replica *replica, uint64_t conn_id);
 void replica_release(struct sim *sim, struct sim_replica *replica);
 
+/* disk.c */
+void disk_init(struct sim_disk *disk);
+void disk_release(struct sim_disk *disk);
+const struct sim_row *disk_row(const struct sim_table *table, uint64_t generation);
+struct lineage disk_lineage(const struct sim_table *table);
+/* 0: blocks of it may be stored. */
+int disk_writable(struct sim_disk *disk, uint64_t generation);
+void disk_store(struct sim_disk *disk, uint64_t generation, uint32_t block, uint64_t id);
+/* NULL: it is not there, or not complete. */
+const struct sim_image *disk_readable(const struct sim_disk *disk, uint64_t generation,
+                                      bool partial);
+struct sim_point *disk_point(struct sim_disk *disk);
+void disk_point_free(struct sim_point *point);
+void disk_point_reached(struct sim *sim, struct sim_disk *disk, struct sim_point *point,
+                        bool fails);
+/* All that is there is durable: nothing survives without what was before it. */
+void disk_fua(struct sim *sim, struct sim_disk *disk);
+void disk_power(struct sim *sim, struct sim_disk *disk);
+int disk_command(struct sim_disk *disk, const uint8_t *body, uint32_t body_bytes, bool incomplete);
+int disk_settle(struct sim_disk *disk, uint64_t generation);
+uint32_t disk_book(const struct sim_disk *disk, uint64_t cursor, uint8_t *body, uint32_t body_max);
+int disk_install(struct sim_disk *disk, const uint8_t *body, uint32_t body_bytes, uint64_t cursor,
+                 bool more, bool all);
+/* The process that took chunks is gone. */
+void disk_install_forget(struct sim_disk *disk);
+/* 0: what is asked about is not there. */
+uint32_t disk_diff(struct sim *sim, const struct sim_disk *disk, const struct sim_diff *ask,
+                   uint8_t *body, uint32_t *covered);
+
+/* history.c: generations and the book */
+void history_begin(struct sim *sim, struct sim_op *op);
+void history_end(struct sim *sim, struct sim_op *op, bool ok);
+void history_read(struct sim *sim, const struct sim_op *op);
+/* White box: every complete generation is what it was, and what was told to clients is there. */
+void history_check(struct sim *sim);
+void history_release(struct sim *sim);
+/* A sealed generation that the volume has, or 0. */
+uint64_t history_pick(struct sim *sim);
+uint32_t history_count(const struct sim *sim);
+
 /* target.c */
 void target_start(struct sim *sim, uint8_t idx);
 void target_kill(struct sim *sim, uint8_t idx);
@@ -122,6 +164,9 @@ void oracle_written(struct sim *sim, uint32_t write_idx, bool ok);
 void oracle_read(struct sim *sim, uint32_t block, uint64_t id, uint64_t start_ns);
 void oracle_flushed(struct sim *sim, uint64_t start_ns);
 void oracle_cache_lost(struct sim *sim);
+/* The head may be what it once was: of the writes so far no order is known any more. */
+void oracle_revert(struct sim *sim);
+bool oracle_is_usable(const struct sim_replica *replica);
 void oracle_check(struct sim *sim);
 void oracle_release(struct sim *sim);
 /* White box: members differ only where one of them says so. */

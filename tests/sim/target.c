@@ -34,7 +34,10 @@ static void target_unlink(struct sim_target *target, struct sim_op *op)
 
 static void target_read_done(struct sim *sim, struct sim_op *op)
 {
-    for (uint32_t i = 0; op->op.status == 0 && i < op->count; i++)
+    bool counts = op->op.status == 0;
+    if (counts && op->op.generation)
+        history_read(sim, op);
+    for (uint32_t i = 0; counts && !op->op.generation && i < op->count; i++)
         oracle_read(sim, op->block + i, sim_payload_id(&op->op.data, i), op->start_ns);
 }
 
@@ -56,11 +59,13 @@ static void target_done(struct sim *sim, struct sim_target *target, struct sim_o
             oracle_flushed(sim, op->start_ns);
         break;
     case REPL_COMMAND:
+        history_end(sim, op, op->op.status == 0);
+        break;
     case REPL_DIFF:
     case REPL_BOOK:
     case REPL_DIGEST:
     case REPL_SPACE:
-        UNREACHABLE();
+        break;
     }
     slice_release(&op->op.data);
     free(op);
@@ -167,20 +172,30 @@ void target_event(struct sim *sim, uint8_t idx, const struct repl_event *event)
     target_set_timer(sim, idx);
 }
 
-void target_issue(struct sim *sim, uint8_t idx, enum repl_op_kind kind, uint32_t block,
-                  uint32_t count)
+static struct sim_op *target_op(struct sim *sim, uint8_t idx, enum repl_op_kind kind)
 {
     struct sim_target *target = &sim->targets[idx];
     struct sim_op *op = calloc(1, sizeof(*op));
     ASSERT(op);
+    op->op.kind = kind;
+    op->op.peer = REPL_ANY_PEER;
+    op->write_idx = UINT32_MAX;
     op->target = idx;
     op->start_ns = sim->now_ns;
-    op->block = block;
-    op->count = count;
     op->next = target->ops;
     target->ops = op;
     target->op_count++;
-    op->op.kind = kind;
+    return op;
+}
+
+void target_issue(struct sim *sim, uint8_t idx, enum repl_op_kind kind, uint32_t block,
+                  uint32_t count)
+{
+    struct sim_op *op = target_op(sim, idx, kind);
+    op->block = block;
+    op->count = count;
+    if (kind == REPL_READ && sim->commands && sim_chance(sim, 2000))
+        op->op.generation = history_pick(sim);
     op->op.fua = kind != REPL_READ && kind != REPL_FLUSH && sim_chance(sim, 1000);
     op->op.offset_bytes = (uint64_t)block * BLOCK_BYTES;
     op->op.length_bytes = (uint64_t)count * BLOCK_BYTES;
@@ -192,6 +207,39 @@ void target_issue(struct sim *sim, uint8_t idx, enum repl_op_kind kind, uint32_t
             ids[i] = op->write_idx + 1;
         op->op.data = sim_payload(sim, ids, count);
     }
+    target_event(sim, idx, &(struct repl_event){.kind = REPL_EV_SUBMIT, .op = &op->op});
+}
+
+/* A command of any kind, most with a row. */
+static void target_command(struct sim *sim, uint8_t idx)
+{
+    uint64_t generation = history_pick(sim);
+    enum command_kind kind = COMMAND_SET;
+    uint64_t draw = sim_below(sim, 10);
+    if (draw < 4 && history_count(sim) < SIM_GENERATIONS)
+        kind = COMMAND_SEAL;
+    else if (draw < 6 && generation)
+        kind = COMMAND_DROP;
+    else if (draw < 7 && generation && sim->reverts)
+        kind = COMMAND_REVERT;
+    struct sim_op *op = target_op(sim, idx, REPL_COMMAND);
+    struct message_command *command = &op->op.command;
+    command->kind = kind;
+    command->generation = kind == COMMAND_SET || kind == COMMAND_SEAL ? 0 : generation;
+    if (kind == COMMAND_SET || sim_chance(sim, 5000)) {
+        command->key[0] = 'r';
+        command->key[1] = (char)('0' + sim_below(sim, SIM_ROWS));
+    }
+    history_begin(sim, op);
+    target_event(sim, idx, &(struct repl_event){.kind = REPL_EV_SUBMIT, .op = &op->op});
+}
+
+/* Questions that change nothing; what is answered is judged by shape alone. */
+static void target_ask(struct sim *sim, uint8_t idx)
+{
+    struct sim_op *op = target_op(sim, idx, sim_chance(sim, 5000) ? REPL_DIFF : REPL_BOOK);
+    op->op.generation = op->op.kind == REPL_DIFF ? history_pick(sim) : 0;
+    op->op.length_bytes = SIM_BYTES;
     target_event(sim, idx, &(struct repl_event){.kind = REPL_EV_SUBMIT, .op = &op->op});
 }
 
@@ -214,6 +262,14 @@ void target_work(struct sim *sim, uint8_t idx)
     bool reads = sim->targets[idx].op_count >= SIM_CLIENT_OPS;
     if (sim->targets[idx].op_count >= SIM_CLIENT_OPS + SIM_READER_OPS)
         return;
+    if (sim->commands && sim_chance(sim, 300)) {
+        target_command(sim, idx);
+        return;
+    }
+    if (sim->commands && sim_chance(sim, 100)) {
+        target_ask(sim, idx);
+        return;
+    }
     uint32_t count = reads ? 1 : 1 + (uint32_t)sim_below(sim, SIM_OP_BLOCKS);
     uint32_t block =
         spots[sim_below(sim, SIM_SPOTS)] + (uint32_t)sim_below(sim, SIM_SPOT_BLOCKS - count + 1);
@@ -255,8 +311,10 @@ void target_kill(struct sim *sim, uint8_t idx)
     while (target->ops) {
         struct sim_op *op = target->ops;
         target_unlink(target, op);
-        if (op->op.kind != REPL_READ && op->op.kind != REPL_FLUSH)
+        if (op->write_idx != UINT32_MAX)
             oracle_written(sim, op->write_idx, false);
+        if (op->op.kind == REPL_COMMAND)
+            history_end(sim, op, false);
         slice_release(&op->op.data);
         free(op);
     }

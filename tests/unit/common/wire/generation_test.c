@@ -166,7 +166,7 @@ END_TEST
 
 START_TEST(chunk_of_the_book_comes_back)
 {
-    struct message_book book = {7, uuid_of(1), 3, 2, 99};
+    struct message_book book = {7, uuid_of(1), 3, 2, uuid_of(8), 99};
     struct message_book got;
     struct book_entry sealed = {
         .type = BOOK_GENERATION, .generation = 2, .identity = uuid_of(4), .complete = true};

@@ -38,9 +38,52 @@ START_TEST(a_zero_block_is_copied_as_zeros)
         story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
     for (uint8_t i = 0; i < STORY_MEMBERS; i++)
         story_answer(&story, FRAME_GETMAP, i, FRAME_OK);
+    story_compare(&story, 0, 6);
     story_answer(&story, FRAME_READ, 0, FRAME_OK);
     ck_assert_ptr_nonnull(story_find(&story, FRAME_ZERO, 1));
     ck_assert_ptr_null(story_find(&story, FRAME_COPY, 1));
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(what_is_equal_is_not_copied)
+{
+    struct story story;
+    story_begin(&story);
+    story.map = 1;
+    story.equal = true;
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++) {
+        story_up(&story, i);
+        story_opened(&story, i, (struct message_opened){.doubt_bytes = 16384}, FRAME_OK);
+    }
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
+        story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
+        story_answer(&story, FRAME_GETMAP, i, FRAME_OK);
+    story_compare(&story, 0, 6);
+    ck_assert_ptr_null(story_find(&story, FRAME_READ, 0));
+    ck_assert_int_eq(story_state(&story), REPL_SERVING);
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(what_cannot_be_compared_is_copied)
+{
+    struct story story;
+    story_begin(&story);
+    story.map = 1;
+    story.equal = true;
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++) {
+        story_up(&story, i);
+        story_opened(&story, i, (struct message_opened){.doubt_bytes = 16384}, FRAME_OK);
+    }
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
+        story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
+        story_answer(&story, FRAME_GETMAP, i, FRAME_OK);
+    story_compare(&story, 0, 2);
+    story_answer(&story, FRAME_HASH, 2, FRAME_CHECKSUM);
+    ck_assert_ptr_nonnull(story_find(&story, FRAME_READ, 0));
     story_end(&story);
 }
 END_TEST
@@ -50,6 +93,8 @@ int main(void)
     TCase *tcase = tcase_create("copy");
     tcase_add_test(tcase, a_read_that_fails_goes_to_another_and_is_repaired);
     tcase_add_test(tcase, a_zero_block_is_copied_as_zeros);
+    tcase_add_test(tcase, what_is_equal_is_not_copied);
+    tcase_add_test(tcase, what_cannot_be_compared_is_copied);
     Suite *suite = suite_create("copy");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

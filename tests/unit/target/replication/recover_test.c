@@ -34,6 +34,7 @@ START_TEST(recovery_copies_what_is_in_doubt_from_one_to_the_others)
         story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
     for (uint8_t i = 0; i < STORY_MEMBERS; i++)
         story_answer(&story, FRAME_GETMAP, i, FRAME_OK);
+    story_compare(&story, 0, 6);
     ck_assert_uint_eq(story_find(&story, FRAME_READ, 0)->offset_bytes, 16384);
     story_answer(&story, FRAME_READ, 0, FRAME_OK);
     ck_assert_uint_eq(story_find(&story, FRAME_COPY, 1)->peers, 6);

@@ -28,6 +28,7 @@ START_TEST(a_late_member_is_brought_in_sync_then_counts)
     ck_assert_uint_eq(story_find(&story, FRAME_GETMAP, 2)->flags, FRAME_ALL);
     story_answer(&story, FRAME_GETMAP, 2, FRAME_OK);
     story_answer(&story, FRAME_GETMAP, 0, FRAME_OK);
+    story_answer(&story, FRAME_SETTLE, 2, FRAME_OK);
     story_answer(&story, FRAME_FLUSH, 2, FRAME_OK);
     ck_assert(!repl_config(story.repl)->members[2].in_sync);
     while (story_find(&story, FRAME_ACCEPT, 0))
@@ -60,8 +61,54 @@ START_TEST(a_member_whose_sync_failed_is_copied_whole)
 {
     struct story story;
     bring_back(&story, (struct message_opened){.failed = true});
+    story_answer(&story, FRAME_BOOK, 0, FRAME_OK);
+    ck_assert_uint_eq(story_find(&story, FRAME_INSTALL, 2)->flags, FRAME_ALL);
+    story_answer(&story, FRAME_INSTALL, 2, FRAME_OK);
     ck_assert_ptr_null(story_find(&story, FRAME_GETMAP, 2));
+    story_answer(&story, FRAME_DIFF, 2, FRAME_OK);
+    story_answer(&story, FRAME_DIFF, 0, FRAME_OK);
+    ck_assert_ptr_null(story_find(&story, FRAME_HASH, 0));
     ck_assert_uint_eq(story_find(&story, FRAME_READ, 0)->length_bytes, PAYLOAD_BYTES_MAX);
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(generations_come_before_the_head)
+{
+    struct story story;
+    struct lineage behind = {.head_generation = 5,
+                             .head_base = 4,
+                             .incomplete_generation = 4,
+                             .incomplete_base = 3,
+                             .kept_generation = 4};
+    bring_back(&story, (struct message_opened){.lineage = behind});
+    story_answer(&story, FRAME_GETMAP, 2, FRAME_OK);
+    story.map = 1;
+    story_answer(&story, FRAME_GETMAP, 0, FRAME_OK);
+    ck_assert_uint_eq(story_find(&story, FRAME_HASH, 0)->generation, 4);
+    story_compare(&story, 0, 4);
+    story_answer(&story, FRAME_READ, 0, FRAME_OK);
+    ck_assert_uint_eq(story_find(&story, FRAME_COPY, 2)->generation, 4);
+    story_answer(&story, FRAME_COPY, 2, FRAME_OK);
+    ck_assert_uint_eq(story_find(&story, FRAME_SETTLE, 2)->generation, 4);
+    story.lineage = (struct lineage){.head_generation = 5, .head_base = 4};
+    story_answer(&story, FRAME_SETTLE, 2, FRAME_OK);
+    ck_assert_uint_eq(story_find(&story, FRAME_DIFF, 2)->generation, 0);
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(generation_that_is_gone_begins_the_stage_anew)
+{
+    struct story story;
+    struct lineage behind = {
+        .head_generation = 5, .head_base = 4, .incomplete_generation = 4, .incomplete_base = 3};
+    bring_back(&story, (struct message_opened){.lineage = behind});
+    story_answer(&story, FRAME_DIFF, 0, FRAME_ABSENT);
+    ck_assert_ptr_null(story_find(&story, FRAME_HASH, 0));
+    story_answer(&story, FRAME_DIFF, 2, FRAME_OK);
+    story_elapse(&story, 20);
+    ck_assert_uint_eq(story_find(&story, FRAME_DIFF, 2)->generation, 4);
     story_end(&story);
 }
 END_TEST
@@ -72,6 +119,8 @@ int main(void)
     tcase_add_test(tcase, a_late_member_is_brought_in_sync_then_counts);
     tcase_add_test(tcase, a_target_gets_live_writes_and_is_waited_for);
     tcase_add_test(tcase, a_member_whose_sync_failed_is_copied_whole);
+    tcase_add_test(tcase, generations_come_before_the_head);
+    tcase_add_test(tcase, generation_that_is_gone_begins_the_stage_anew);
     Suite *suite = suite_create("resync");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

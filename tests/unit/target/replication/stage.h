@@ -19,6 +19,8 @@ struct story_sent {
     uint64_t request;
     uint64_t offset_bytes;
     uint64_t length_bytes;
+    uint64_t generation;
+    struct message_command command;
 };
 
 struct story {
@@ -34,13 +36,26 @@ struct story {
     bool fenced;
     bool stopped;
     uint8_t closed;
-    uint8_t map; /* what members answer to GETMAP: bits of the first 128 KiB */
-    bool zeros;  /* what members answer to READ */
+    uint8_t map;            /* what members answer to GETMAP: bits of the first 128 KiB */
+    bool zeros;             /* what members answer to READ */
+    bool equal;             /* what HASH shows of them */
+    struct lineage lineage; /* what they answer to COMMAND, INSTALL and SETTLE */
+    uint64_t next_cursor;   /* of the chunks they answer to BOOK */
 };
 
 static inline struct uuid story_uuid(uint8_t n)
 {
     return (struct uuid){{n, 1}};
+}
+
+static inline void story_command(struct story_sent *sent, const struct frame *frame)
+{
+    struct reader r = reader_of(frame->body, frame->body_bytes);
+    if (frame->type != FRAME_COMMAND)
+        return;
+    message_command_decode(&r, &sent->command);
+    ck_assert(!r.bad);
+    sent->command.value = NULL;
 }
 
 static inline void story_drain(struct story *story)
@@ -56,7 +71,9 @@ static inline void story_drain(struct story *story)
                                     .flags = effect.frame.flags,
                                     .request = effect.frame.request,
                                     .offset_bytes = effect.frame.offset_bytes,
-                                    .length_bytes = effect.frame.length_bytes};
+                                    .length_bytes = effect.frame.length_bytes,
+                                    .generation = effect.frame.generation};
+            story_command(&story->sent[story->sent_count - 1], &effect.frame);
             break;
         case REPL_DO_COMPLETE:
             story->completed = effect.op;
@@ -91,7 +108,8 @@ static inline void story_step(struct story *story, struct repl_event event)
 /* A volume of three members, nothing heard of them yet. */
 static inline void story_begin(struct story *story)
 {
-    *story = (struct story){.controller = story_uuid(99), .now_ns = 1000 * STORY_MS};
+    *story = (struct story){
+        .controller = story_uuid(99), .now_ns = 1000 * STORY_MS, .lineage = {.head_generation = 1}};
     buf_pool_init(&story->bufs, 1 << 24);
     story->config = (struct config){.volume = story_uuid(50),
                                     .name = "story",

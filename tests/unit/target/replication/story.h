@@ -15,6 +15,32 @@ static inline struct story_sent *story_find(struct story *story, uint8_t type, u
     return NULL;
 }
 
+/* The bodies of replies about generations. One run of data covers what DIFF asks about. */
+static inline void story_body(const struct story *story, uint8_t peer, struct frame *frame,
+                              uint8_t *body, size_t body_max)
+{
+    struct writer w = writer_of(body, body_max);
+    if (frame->type == FRAME_HASH) {
+        for (uint64_t at = 0; at < frame->length_bytes; at += 16384) {
+            struct uuid hash = story_uuid(story->equal ? 0 : peer);
+            write_bytes(&w, hash.bytes, HASH_BYTES);
+        }
+    } else if (frame->type == FRAME_DIFF) {
+        diff_run_encode(&w, &(struct diff_run){frame->length_bytes, DIFF_DATA});
+    } else if (frame->type == FRAME_BOOK) {
+        message_book_encode(&w, &(struct message_book){.command = story->lineage.command,
+                                                       .head_generation = 5,
+                                                       .next_cursor = story->next_cursor});
+    } else if (frame->type == FRAME_COMMAND || frame->type == FRAME_INSTALL ||
+               frame->type == FRAME_SETTLE) {
+        lineage_encode(&w, &story->lineage);
+    } else {
+        return;
+    }
+    frame->body = body;
+    frame->body_bytes = (uint32_t)writer_length(&w);
+}
+
 /* Answers the oldest such frame. */
 static inline void story_answer(struct story *story, uint8_t type, uint8_t peer, uint32_t status)
 {
@@ -37,9 +63,21 @@ static inline void story_answer(struct story *story, uint8_t type, uint8_t peer,
         memset(frame.payload.bytes, story->zeros ? 0 : 0x5a, frame.payload.length_bytes);
         slice_crc_fill(&frame.payload);
     }
+    if (status == FRAME_OK)
+        story_body(story, peer, &frame, body, sizeof(body));
     found->peers = (uint8_t)(found->peers & ~(1u << peer));
     story_step(story, (struct repl_event){.kind = REPL_EV_FRAME, .peer = peer, .frame = &frame});
     slice_release(&frame.payload);
+}
+
+/* A copy's comparison: the source's hashes, then those of the others. */
+static inline void story_compare(struct story *story, uint8_t source, uint8_t dests)
+{
+    story_answer(story, FRAME_HASH, source, FRAME_OK);
+    for (uint8_t peer = 0; peer < STORY_MEMBERS; peer++) {
+        if (dests >> peer & 1)
+            story_answer(story, FRAME_HASH, peer, FRAME_OK);
+    }
 }
 
 /* What a member says of itself when a session is opened. */
@@ -55,6 +93,8 @@ static inline void story_opened(struct story *story, uint8_t peer, struct messag
     }
     if (opened.config.member_count == 0)
         opened.config = story->config;
+    if (opened.lineage.head_generation == 0)
+        opened.lineage.head_generation = opened.lineage.kept_generation = 1;
     struct writer w = writer_of(body, sizeof(body));
     message_opened_encode(&w, &opened);
     struct frame frame = {.type = FRAME_OPEN,
