@@ -160,3 +160,6 @@ wait_serving() {
 nbd_uri() { printf 'nbd://127.0.0.1:%s/%s' "$NBD_PORT" "$1"; }
 iscsi_iqn() { volume_json "$1" | jq -r .iscsi.iqn; }
 iscsi_url() { printf 'iscsi://127.0.0.1:%s/%s/0' "$ISCSI_PORT" "$(iscsi_iqn "$1")"; }
+iscsi_snapshot_url() {
+  printf 'iscsi://127.0.0.1:%s/%s/0' "$ISCSI_PORT" "$(strake --json snapshot show "$1@$2" | jq -r .iscsi.iqn)"
+}
