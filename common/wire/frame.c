@@ -10,7 +10,7 @@
 #define FRAME_MAP_RANGE_BYTES_MAX ((uint64_t)FRAME_BODY_BYTES_MAX * 8 * (16u << 10))
 
 enum {
-    FRAME_TYPE_COUNT = FRAME_LEASE + 1,
+    FRAME_TYPE_COUNT = FRAME_MARK + 1,
     FRAME_STATUS_COUNT = FRAME_ABSENT + 1,
     FRAME_CRC_BYTES = 4,
     FRAME_HEADER_SUMMED_BYTES = FRAME_HEADER_BYTES - FRAME_CRC_BYTES,
@@ -92,6 +92,10 @@ static const struct frame_rule frame_rules[FRAME_TYPE_COUNT] = {
                     .has_generation = true,
                     .request = {.flags = FRAME_FUA, .payload = FRAME_PART_MUST}},
     [FRAME_CLOSE] = {.name = "CLOSE", .has_session = true},
+    [FRAME_MARK] = {.name = "MARK",
+                    .has_session = true,
+                    .has_range = true,
+                    .request = {.body = FRAME_PART_MUST}},
     [FRAME_COMMAND] = {.name = "COMMAND",
                        .has_session = true,
                        .request = {.body = FRAME_PART_MUST},
@@ -170,7 +174,8 @@ static const char *frame_request_invalid(const struct frame_rule *rule, const st
     if ((frame->type == FRAME_READ || frame->type == FRAME_HASH) &&
         frame->length_bytes > PAYLOAD_BYTES_MAX)
         return "a read is too long";
-    if (frame->type == FRAME_GETMAP && frame->length_bytes > FRAME_MAP_RANGE_BYTES_MAX)
+    if ((frame->type == FRAME_GETMAP || frame->type == FRAME_MARK) &&
+        frame->length_bytes > FRAME_MAP_RANGE_BYTES_MAX)
         return "a map's range is too long";
     return NULL;
 }

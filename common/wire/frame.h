@@ -86,6 +86,8 @@ enum frame_type {
     FRAME_SPACE = 70,  /* reply body: message_space */
     FRAME_LEASE = 72,  /* length: nanoseconds, of the reply those granted: so long from now on no
                           other target's OPEN is answered here */
+    FRAME_MARK = 74,   /* range as of GETMAP, body: bits as of its reply: members that are away may
+                          differ there from this one, too */
 };
 
 enum frame_flag {

@@ -3,6 +3,7 @@
 #include "replica/service/state.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* The most a map's range covers: its bits fill a body. */
 #define MAP_RANGE_BYTES_MAX ((uint64_t)FRAME_BODY_BYTES_MAX * 8 * PLANE_GRAIN_BYTES)
@@ -59,6 +60,29 @@ static void map_begin(struct service *service, struct service_io *io, bool with_
         map_answer(service, io);
     else
         list_append(&service->region_waits, &io->node);
+}
+
+/* R3: log, then bits. False when the log is not durable yet. */
+static bool mark_try(struct service *service, struct service_io *io)
+{
+    if (!dirty_mark(&service->dirty, io->offset_bytes, io->data.bytes, io->data.length_bytes))
+        return false;
+    io_reply(service, io, FRAME_OK);
+    return true;
+}
+
+static void mark_begin(struct service *service, struct service_io *io, const struct frame *frame)
+{
+    if (io->length_bytes > MAP_RANGE_BYTES_MAX || io->offset_bytes % (PLANE_GRAIN_BYTES * 8) != 0) {
+        io_reply(service, io, FRAME_INVALID);
+        return;
+    }
+    io->data = slice_get(service->bufs, frame->body_bytes);
+    memcpy(io->data.bytes, frame->body, frame->body_bytes);
+    if (mark_try(service, io))
+        return;
+    list_append(&service->region_waits, &io->node);
+    drl_kick(service);
 }
 
 /* R3, R4: log, then fine bit, then data. False when the log is not durable yet. */
@@ -119,6 +143,8 @@ void data_request(struct service *service, struct service_io *io, const struct f
         read_begin(service, io);
     else if (io->type == FRAME_GETMAP)
         map_begin(service, io, frame->flags & FRAME_ALL);
+    else if (io->type == FRAME_MARK)
+        mark_begin(service, io, frame);
     else
         write_begin(service, io, frame);
 }
@@ -128,7 +154,9 @@ void data_advance(struct service *service)
     bool held = false;
     LIST_FOR_EACH_SAFE (node, &service->region_waits) {
         struct service_io *io = CONTAINER_OF(node, struct service_io, node);
-        if (is_write(io)) {
+        if (io->type == FRAME_MARK) {
+            held = !mark_try(service, io) || held;
+        } else if (is_write(io)) {
             held = !write_try(service, io) || held;
         } else if (!held) {
             list_remove(&io->node);

@@ -273,6 +273,20 @@ bool dirty_away_enter(struct dirty *dirty)
     return durable;
 }
 
+bool dirty_mark(struct dirty *dirty, uint64_t offset_bytes, const uint8_t *map, uint32_t map_bytes)
+{
+    uint64_t bytes = region_plane_bytes(dirty);
+    uint64_t first = offset_bytes / PLANE_GRAIN_BYTES / 8;
+    bool durable = true;
+    for (uint32_t i = 0; i < map_bytes && first + i < dirty->planes.bytes; i++) {
+        if (map[i])
+            durable = log_set(dirty, DRL_AWAY, (uint32_t)((first + i) / bytes)) && durable;
+    }
+    for (uint32_t i = 0; durable && i < map_bytes && first + i < dirty->planes.bytes; i++)
+        dirty->planes.away[first + i] |= map[i];
+    return durable;
+}
+
 /* A hot region that is clean at two commits in a row leaves the log. */
 static void region_rest(struct dirty *dirty, uint32_t region)
 {

@@ -55,6 +55,10 @@ void dirty_page_done(struct dirty *dirty);
 void dirty_rotate(struct dirty *dirty);
 /* Sets the log's away bits of what is old. True when all are durable. */
 MUST_USE bool dirty_away_enter(struct dirty *dirty);
+/* Sets away bits from a map of a range (lowest bit first). True when the log has them durably: only
+ * then are they set. */
+MUST_USE bool dirty_mark(struct dirty *dirty, uint64_t offset_bytes, const uint8_t *map,
+                         uint32_t map_bytes);
 /* Commit: what is old is equal at all members (`all`), or at those in sync. */
 void dirty_commit(struct dirty *dirty, bool all);
 

@@ -128,6 +128,7 @@ static void service_request(struct service *service, struct service_io *io,
     case FRAME_READ:
     case FRAME_FLUSH:
     case FRAME_GETMAP:
+    case FRAME_MARK:
     case FRAME_COPY:
         data_request(service, io, frame);
         break;

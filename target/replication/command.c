@@ -27,7 +27,9 @@ bool command_bars(const struct repl *repl)
     const struct repl_op *next = command_next(repl);
     if (repl->command_op)
         return command_moves_head(repl->command_op);
-    return next && next->kind == REPL_COMMAND && !next->applied && command_moves_head(next);
+    /* Who must go before the command may itself wait for a copy. */
+    return next && next->kind == REPL_COMMAND && !next->applied && command_moves_head(next) &&
+           repl->torn_count == 0;
 }
 
 bool command_is_moving(const struct repl *repl)
@@ -103,12 +105,16 @@ void command_answer(struct repl *repl, uint8_t peer, const struct frame *frame)
         return;
     repl->peers[peer].opened.lineage = lineage;
     repl->unsettled = true;
+    const struct repl_op *op = repl->command_op;
+    if (op && lineage.command == op->command.number &&
+        uuid_equal(&lineage.command_identity, &op->command.identity))
+        repl->next_lineage = lineage;
 }
 
 void command_applied(struct repl *repl, struct repl_op *op)
 {
-    ASSERT(repl->command_op == op);
-    repl->lineage = repl->peers[first_of(repl->in_sync & op->answered)].opened.lineage;
+    ASSERT(repl->command_op == op && repl->next_lineage.command == op->command.number);
+    repl->lineage = repl->next_lineage;
     repl->command_op = NULL;
     repl->unsettled = true;
     op->applied = true;

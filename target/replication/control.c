@@ -13,6 +13,12 @@ struct control *control_push(struct repl *repl, enum repl_effect_kind kind, uint
     return &repl->controls[at];
 }
 
+struct control *control_last(struct repl *repl)
+{
+    ASSERT(repl->control_count > 0);
+    return &repl->controls[(repl->control_head + repl->control_count - 1) % REPL_CONTROLS_MAX];
+}
+
 void control_send(struct repl *repl, uint8_t peers, uint8_t type)
 {
     if (peers)

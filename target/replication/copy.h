@@ -66,6 +66,8 @@ enum sweep_phase {
     SWEEP_MAP,
     SWEEP_COPY,
     SWEEP_SETTLE,
+    SWEEP_ASK_AWAY, /* what members that are away may lack, by one in sync */
+    SWEEP_MARK,     /* and the target takes note of it */
     SWEEP_FLUSH,
     SWEEP_READY,
 };

@@ -64,6 +64,7 @@ struct repl_op {
     bool merged;      /* UPDATE: what is to be written is there */
     bool numbered;    /* COMMAND: has its number */
     bool applied;     /* COMMAND: all have it, the flush is under way */
+    bool torn;        /* failed everywhere, perhaps in part: goes before any command */
     uint8_t sent;     /* peers it was sent to in their present session */
     uint8_t answered; /* peers that answered it since it was dispatched */
     uint8_t failed;   /* of these, with an error */

@@ -33,11 +33,7 @@ bool ops_head_quiet(const struct repl *repl)
         if (op_locks(op_of(node)) && !op_reads(op_of(node)))
             return false;
     }
-    LIST_FOR_EACH (node, &repl->retries) {
-        if (op_locks(op_of(node)) && !op_reads(op_of(node)))
-            return false;
-    }
-    return true;
+    return repl->torn_count == 0;
 }
 
 uint32_t ops_outstanding(const struct repl *repl)
@@ -54,7 +50,7 @@ static void op_ready(struct repl *repl, struct repl_op *op)
         return;
     }
     op->phase = OP_READY;
-    if (op->applied)
+    if (op->applied || (op->torn && !op_reads(op)))
         list_prepend(&repl->writes, &op->node);
     else
         list_append(op_reads(op) ? &repl->reads : &repl->writes, &op->node);
@@ -95,6 +91,8 @@ static void op_done(struct repl *repl, struct repl_op *op, int status)
         list_remove(&op->node);
     repl->resend_count -= op->resend != 0;
     op->resend = 0;
+    repl->torn_count -= op->torn;
+    op->torn = false;
     op->phase = OP_DONE;
     op->status = status;
     if (op_locks(op))
@@ -113,7 +111,7 @@ void op_submit(struct repl *repl, struct repl_op *op)
     op->slot = repl->free_slots[--repl->free_count];
     repl->slots[op->slot] = op;
     op->sent = op->answered = op->failed = op->resend = 0;
-    op->merged = op->numbered = op->applied = false;
+    op->merged = op->numbered = op->applied = op->torn = false;
     op->error = 0;
     op->serial = 0;
     list_init(&op->node);
@@ -161,6 +159,10 @@ static void op_retry_later(struct repl *repl, struct repl_op *op)
     repl->resend_count -= op->resend != 0;
     op->resend = 0;
     op->phase = OP_RETRYING;
+    if (op_locks(op) && !op_reads(op)) {
+        repl->torn_count += !op->torn;
+        op->torn = true;
+    }
     op_unhold(repl, op);
     command_forget(repl, op);
     list_remove(&op->node);
@@ -213,7 +215,8 @@ static bool op_next_resend(struct repl *repl, struct repl_effect *effect)
         return false;
     LIST_FOR_EACH (node, &repl->inflight) {
         struct repl_op *op = op_of(node);
-        if (!op->resend)
+        /* What a member seals is complete if it knows to be in sync: by an ACCEPT before it. */
+        if (!op->resend || (op->kind == REPL_COMMAND && repl->control_count > 0))
             continue;
         op_frame(repl, op, effect);
         effect->peers = op->resend;
@@ -221,7 +224,7 @@ static bool op_next_resend(struct repl *repl, struct repl_effect *effect)
         repl->resend_count--;
         return true;
     }
-    UNREACHABLE();
+    return false;
 }
 
 static bool op_next_read(struct repl *repl, struct repl_effect *effect)
@@ -518,7 +521,12 @@ void ops_restart(struct repl *repl)
     /* What was applied and not flushed may be lost. */
     LIST_FOR_EACH (ready, &repl->writes)
         op_of(ready)->applied = false;
-    repl->resend_count = 0;
+    /* What failed in part is made equal by recovery. */
+    for (uint32_t slot = 0; slot < REPL_OPS_MAX; slot++) {
+        if (repl->slots[slot])
+            repl->slots[slot]->torn = false;
+    }
+    repl->resend_count = repl->torn_count = 0;
     for (uint32_t i = 0; i < repl->peer_count; i++)
         repl->peers[i].reads = 0;
 }
@@ -533,11 +541,6 @@ void ops_retry(struct repl *repl)
         struct repl_op *op = op_of(node);
         op->failed = 0;
         op_ready(repl, op);
-        /* Before a command that waits for it to end. */
-        if (op->phase == OP_READY && !op_reads(op) && op->kind != REPL_COMMAND) {
-            list_remove(&op->node);
-            list_prepend(&repl->writes, &op->node);
-        }
     }
 }
 

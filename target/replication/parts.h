@@ -7,6 +7,8 @@
 
 /* control.c */
 struct control *control_push(struct repl *repl, enum repl_effect_kind kind, uint8_t peers);
+/* The one pushed last. */
+struct control *control_last(struct repl *repl);
 void control_send(struct repl *repl, uint8_t peers, uint8_t type);
 bool control_next(struct repl *repl, struct repl_effect *effect);
 void control_release(struct repl *repl);

@@ -129,6 +129,7 @@ static void on_reply(struct repl *repl, uint8_t peer, const struct frame *frame)
         checkpoint_answer(repl, peer, frame);
         break;
     case FRAME_GETMAP:
+    case FRAME_MARK:
         sweep_answer(repl, peer, frame);
         break;
     case FRAME_LAST_COMMAND:

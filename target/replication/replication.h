@@ -28,9 +28,11 @@
  *   C10 Serving starts only after a configuration of the own epoch committed and recovery ended.
  *   C11 No two operations under way anywhere overlap, unless both are reads.
  *   C12 One command at a time; it is told as done when all of I have it durably. Who is attached
- * has applied the same ones, but for the one under way. C13 While a command moves the head no write
- * or copy to the head is under way, nor a proposal. C14 A target is proposed to be in sync only
- * when no generation is incomplete there.
+ *      has applied the same ones, but for the one under way.
+ *   C13 While a command moves the head no write or copy to the head is under way, nor a proposal.
+ *   C14 A target is proposed to be in sync only when no generation is incomplete there.
+ *   C15 Nor before its planes cover those of a member in sync, who knows what others that are away
+ *      may lack.
  *
  * States, and what may be trusted in each: OPENING: nothing yet. RECOVERING: I is committed in our
  * epoch, its members may differ where they are in doubt. SERVING, FROZEN: all of I hold every

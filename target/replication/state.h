@@ -78,12 +78,14 @@ struct repl {
     struct list retries;
     struct list done;
     uint32_t resend_count; /* operations with `resend` */
+    uint32_t torn_count;   /* with `torn` */
     uint64_t retry_ns;
     uint64_t leased_ns; /* when leases were asked for last */
     uint64_t scan_ns;   /* when to look for slow peers again */
 
-    struct lineage lineage;     /* SERVE: after the last command that is done by C1 */
-    struct repl_op *command_op; /* the one under way, not yet applied by all; or NULL */
+    struct lineage lineage;      /* SERVE: after the last command that is done by C1 */
+    struct lineage next_lineage; /* after the one under way, once somebody has answered it */
+    struct repl_op *command_op;  /* the one under way, not yet applied by all; or NULL */
     struct relay relay;
     struct install install;
     uint8_t hash_key[HASH_KEY_BYTES];

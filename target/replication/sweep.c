@@ -39,7 +39,7 @@ static void sweep_ask(struct repl *repl, uint8_t peers, uint8_t type)
         message_diff_ask_encode(&w, &(struct message_diff_ask){sweep->base});
         ASSERT(!w.bad);
     }
-    if (type == FRAME_GETMAP)
+    if (type == FRAME_GETMAP || type == FRAME_MARK)
         control->generation = 0;
 }
 
@@ -180,6 +180,19 @@ static bool sweep_runs_add(struct repl *repl, const struct frame *frame)
     return true;
 }
 
+/* Of every member that is away each one in sync knows what it may lack. So must the target (C15):
+ * what was equal was not copied, so that its own planes do not tell. */
+static void sweep_ask_away(struct repl *repl)
+{
+    struct sweep *sweep = &repl->sweep;
+    uint8_t whole = without(repl->in_sync & repl->attached & repl->readable, repl->doomed);
+    sweep->phase = SWEEP_ASK_AWAY;
+    sweep->window_bytes = sweep_left_bytes(repl);
+    sweep->waiting = 0;
+    if (whole)
+        sweep_ask(repl, bit_of(first_of(whole)), FRAME_GETMAP);
+}
+
 /* All windows are done: settled, then, if it was the head, flushed. */
 static void sweep_end_stage(struct repl *repl)
 {
@@ -190,9 +203,32 @@ static void sweep_end_stage(struct repl *repl)
         sweep->phase = SWEEP_SETTLE;
         sweep_ask(repl, sweep->dest, FRAME_SETTLE);
     } else {
-        sweep->phase = SWEEP_FLUSH;
-        sweep_ask(repl, sweep->dest, FRAME_FLUSH);
+        sweep->pos_bytes = 0;
+        sweep_ask_away(repl);
     }
+}
+
+/* Goes on to the target as it is. */
+static void sweep_mark_away(struct repl *repl, const struct frame *frame)
+{
+    struct sweep *sweep = &repl->sweep;
+    sweep->phase = SWEEP_MARK;
+    sweep_ask(repl, sweep->dest, FRAME_MARK);
+    struct slice *body = &control_last(repl)->body;
+    *body = slice_get(repl->bufs, frame->body_bytes);
+    memcpy(body->bytes, frame->body, frame->body_bytes);
+}
+
+static void sweep_marked(struct repl *repl)
+{
+    struct sweep *sweep = &repl->sweep;
+    sweep->pos_bytes += sweep->window_bytes;
+    if (sweep->pos_bytes < repl->config.size_bytes) {
+        sweep_ask_away(repl);
+        return;
+    }
+    sweep->phase = SWEEP_FLUSH;
+    sweep_ask(repl, sweep->dest, FRAME_FLUSH);
 }
 
 static void sweep_answered(struct repl *repl)
@@ -210,9 +246,13 @@ static void sweep_answered(struct repl *repl)
             sweep_stage(repl);
         }
         break;
+    case SWEEP_MARK:
+        sweep_marked(repl);
+        break;
     case SWEEP_FLUSH:
         sweep->phase = SWEEP_READY;
         break;
+    case SWEEP_ASK_AWAY:
     case SWEEP_NONE:
     case SWEEP_PAUSE:
     case SWEEP_COPY:
@@ -238,12 +278,17 @@ void sweep_answer(struct repl *repl, uint8_t peer, const struct frame *frame)
         return;
     }
     sweep->waiting = without(sweep->waiting, bit);
-    if (sweep->phase == SWEEP_MAP && sweep->by_planes)
+    if (sweep->phase == SWEEP_MAP && sweep->by_planes) {
         sweep_map_add(sweep, frame);
-    else if (sweep->phase == SWEEP_MAP && !sweep_runs_add(repl, frame))
+    } else if (sweep->phase == SWEEP_MAP && !sweep_runs_add(repl, frame)) {
+        sweep->waiting |= bit;
         peer_lose(repl, peer, true, "it tells of changes that cannot be");
+        return;
+    }
     if (sweep->phase == SWEEP_SETTLE)
         command_answer(repl, peer, frame);
+    if (sweep->phase == SWEEP_ASK_AWAY)
+        sweep_mark_away(repl, frame);
     if (sweep->waiting == 0)
         sweep_answered(repl);
 }
@@ -259,6 +304,8 @@ void sweep_lost(struct repl *repl, uint8_t peers)
         sweep_end(repl);
     else if (sweep->phase == SWEEP_MAP && (sweep->waiting & peers))
         sweep_ask_maps(repl);
+    else if (sweep->phase == SWEEP_ASK_AWAY && (sweep->waiting & peers))
+        sweep_ask_away(repl);
 }
 
 static bool sweep_bit(const struct sweep *sweep, uint64_t grain)
@@ -326,6 +373,8 @@ void sweep_settle(struct repl *repl)
         sweep_stage(repl);
     if (sweep->phase == SWEEP_MAP && sweep->waiting == 0 && !sweep->again)
         sweep_ask_maps(repl);
+    if (sweep->phase == SWEEP_ASK_AWAY && sweep->waiting == 0 && !sweep->again)
+        sweep_ask_away(repl);
     while (sweep->phase == SWEEP_COPY && sweep_copy(repl)) {
         sweep->pos_bytes += sweep->window_bytes;
         if (sweep->pos_bytes < repl->config.size_bytes)

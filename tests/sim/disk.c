@@ -489,6 +489,8 @@ int disk_install(struct sim_disk *disk, const uint8_t *body, uint32_t body_bytes
 static bool differs(struct sim *sim, const struct sim_image *from, const struct sim_image *to,
                     uint32_t block)
 {
+    if (from == to)
+        return false;
     return to->cached[block] != (from ? from->cached[block] : 0) || to->own[block] ||
            sim_chance(sim, 20);
 }

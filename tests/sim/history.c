@@ -129,6 +129,8 @@ static void history_sealed(struct sim *sim, const struct sim_op *op)
         if (!seal)
             seal = seal_add(sim, row);
         seal->acked = true;
+        /* What was sealed before a loss of memory is older than what is known since. */
+        fresh = fresh && sim->oracle.era_ns <= op->start_ns;
         for (uint32_t block = 0; fresh && block < SIM_BLOCKS; block++) {
             if (row->image->cached[block])
                 oracle_read(sim, block, row->image->cached[block], op->start_ns);

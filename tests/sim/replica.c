@@ -5,6 +5,7 @@
 #include "replica/service/state.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,8 +151,15 @@ static int kio_change(struct sim *sim, struct sim_kio *kio)
     else if (kio->io)
         status = disk_install(disk, kio->body, kio->body_bytes, kio->cursor, kio->more,
                               kio->all_incomplete);
+    struct lineage lineage = disk_lineage(&disk->table);
     if (kio->io)
-        kio->io->lineage = disk_lineage(&disk->table);
+        kio->io->lineage = lineage;
+    sim_trace(sim,
+              "replica %u: change %u of %" PRIu64 " gives %d: command %" PRIu64 ", head %" PRIu64
+              " on %" PRIu64 ", incomplete %" PRIu64 ", planes of %" PRIu64,
+              kio->replica->idx, (unsigned)kio->kind, kio->generation, status, lineage.command,
+              lineage.head_generation, lineage.head_base, lineage.incomplete_generation,
+              lineage.kept_generation);
     return status;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dirty planes and the dirty-region log. */
 #include "replica/service/planes.h"
-#include "tests/lib/suite.h"
+#include "tests/unit/replica/service/frames.h"
 
 enum { LOG_BYTES = 2 * DRL_PAGE_BYTES };
 #define PLANES_SIZE ((uint64_t)1 << 30)
@@ -141,9 +141,30 @@ START_TEST(dirty_ranges_are_found_one_after_the_other)
 }
 END_TEST
 
+START_TEST(what_is_marked_is_away_once_the_log_says_so)
+{
+    struct rig rig;
+    const uint8_t map[] = {5};
+    rig_serve(&rig);
+    rig_frame(&rig, 1,
+              (struct frame){.type = FRAME_MARK,
+                             .length_bytes = SIZE_BYTES,
+                             .body = map,
+                             .body_bytes = sizeof(map)});
+    uint8_t *away = rig.planes + 2 * service_plane_bytes(SIZE_BYTES);
+    ck_assert_uint_eq(rig.reply_count, 0);
+    ck_assert_uint_eq(away[0], 0);
+    rig_done(&rig, SERVICE_DRL, 0);
+    ck_assert_uint_eq(rig.replies[0].status, FRAME_OK);
+    ck_assert_uint_eq(away[0], 5);
+    rig_end(&rig);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("planes");
+    tcase_add_test(tcase, what_is_marked_is_away_once_the_log_says_so);
     tcase_add_test(tcase, dirty_ranges_are_found_one_after_the_other);
     tcase_add_test(tcase, a_region_is_entered_when_its_page_is_written);
     tcase_add_test(tcase, what_a_write_under_way_clears_is_not_durable);

@@ -29,6 +29,9 @@ START_TEST(a_late_member_is_brought_in_sync_then_counts)
     story_answer(&story, FRAME_GETMAP, 2, FRAME_OK);
     story_answer(&story, FRAME_GETMAP, 0, FRAME_OK);
     story_answer(&story, FRAME_SETTLE, 2, FRAME_OK);
+    story_answer(&story, FRAME_GETMAP, 0, FRAME_OK);
+    ck_assert_ptr_null(story_find(&story, FRAME_FLUSH, 2));
+    story_answer(&story, FRAME_MARK, 2, FRAME_OK);
     story_answer(&story, FRAME_FLUSH, 2, FRAME_OK);
     ck_assert(!repl_config(story.repl)->members[2].in_sync);
     while (story_find(&story, FRAME_ACCEPT, 0))
