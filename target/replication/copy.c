@@ -161,19 +161,27 @@ static void copy_refused(struct repl *repl, struct copy *copy, uint8_t peer)
     repl->unsettled = true;
 }
 
-/* All have told their hashes: what differs is read, from the first to the last of it. */
+/* All have told their hashes: the next run of what differs, and is not copied yet, is read. */
 static void copy_compared(struct repl *repl, struct copy *copy)
 {
     if (copy->differ == 0) {
         copy_end(repl, copy);
         return;
     }
+    if (!(copy->source & repl->in_sync & repl->attached & repl->readable)) {
+        copy->phase = COPY_LOCKING;
+        repl->unsettled = true;
+        return;
+    }
     uint64_t first = (uint64_t)__builtin_ctzll(copy->differ);
-    uint64_t last = 63 - (uint64_t)__builtin_clzll(copy->differ);
-    uint64_t end_bytes = copy->range.begin_bytes + (last + 1) * REPL_GRAIN_BYTES;
+    uint64_t end = first;
+    for (; end < 64 && copy->differ >> end & 1; end++)
+        copy->differ &= ~((uint64_t)1 << end);
     copy->begin_bytes = copy->range.begin_bytes + first * REPL_GRAIN_BYTES;
-    if (copy->end_bytes > end_bytes)
-        copy->end_bytes = end_bytes;
+    copy->end_bytes = copy->range.begin_bytes + end * REPL_GRAIN_BYTES;
+    if (copy->end_bytes > copy->range.end_bytes)
+        copy->end_bytes = copy->range.end_bytes;
+    slice_release(&copy->data);
     copy->phase = COPY_READING;
     copy_send(repl, copy, copy->source, FRAME_READ);
 }
@@ -181,9 +189,7 @@ static void copy_compared(struct repl *repl, struct copy *copy)
 static void copy_review(struct repl *repl, struct copy *copy)
 {
     bool answered = without(copy->dest & repl->attached, copy->answered) == 0;
-    if (copy->phase == COPY_WRITING && answered)
-        copy_end(repl, copy);
-    else if (copy->phase == COPY_COMPARING && answered)
+    if ((copy->phase == COPY_WRITING || copy->phase == COPY_COMPARING) && answered)
         copy_compared(repl, copy);
 }
 
