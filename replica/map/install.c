@@ -223,11 +223,13 @@ static void take_effect(struct map_volume *volume, struct install *install, bool
     uint64_t number = head->row.generation, step = head->step;
     bool stays =
         number == header->head_generation && head_is_kept(branch, head, install, header->head_base);
+    /* The planes tell of the head unless it was begun anew by an earlier book. */
+    bool told = volume->row.head_complete || volume->kept == number;
     match(volume, install, all_incomplete);
     update_kept(volume, install, w, stays);
     const struct listed *kept = find_listed(install, number);
-    volume->kept = stays ? number : 0;
-    if (kept && kept->branch == branch && kept->step == step)
+    volume->kept = stays && told ? number : 0;
+    if (told && kept && kept->branch == branch && kept->step == step)
         volume->kept = number;
     for (uint32_t i = 0; i < install->count; i++) {
         struct listed *item = &install->items[i];
@@ -300,6 +302,12 @@ int map_install(struct map_volume *volume, const uint8_t *body, uint32_t body_by
     return rc;
 }
 
+static uint64_t head_number(struct map_volume *volume)
+{
+    struct branch *branch;
+    return lookup_generation(volume, 0, &branch)->row.generation;
+}
+
 int map_unsettle(struct map_volume *volume)
 {
     ASSERT(volume->open);
@@ -310,6 +318,7 @@ int map_unsettle(struct map_volume *volume)
     if (!map_fits(volume->map, VOLUME_PUT_BYTES))
         return -EAGAIN;
     volume->row.head_complete = false;
+    volume->kept = head_number(volume);
     struct writer w = journal_begin(&volume->map->journal, VOLUME_PUT_BYTES);
     volume_put(&w, volume);
     volume_recorded(volume, &w);

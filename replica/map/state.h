@@ -71,7 +71,7 @@ struct map_volume {
     bool open;
     bool loaded;
     bool deleted;      /* kept for its branches */
-    uint64_t kept;     /* generation that holds what the head held before the last install */
+    uint64_t kept;     /* head not complete: the generation that holds what it held when it was */
     bool book_dirty;   /* rows of other versions may be there */
     bool clean;        /* nothing of it can be reclaimed */
     uint64_t sequence; /* of its last record but extents' */

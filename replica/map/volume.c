@@ -447,7 +447,7 @@ void map_volume_info(struct map_volume *volume, struct map_info *info)
                 .command_identity = volume->row.command_identity,
                 .head_generation = head->row.generation,
                 .head_base = base_number(branch, head->step),
-                .kept_generation = volume->kept,
+                .kept_generation = volume->row.head_complete ? head->row.generation : volume->kept,
             },
     };
     const struct generation *incomplete = volume_next(volume, 1, true, &branch);

@@ -32,18 +32,18 @@ static void change_submit(struct service *service, struct service_io *io)
 }
 
 /* R10 */
-static void command_begin(struct service *service, struct service_io *io, const struct frame *frame)
+static void command_begin(struct service *service, struct service_io *io)
 {
     struct message_command command;
     const struct lineage *lineage = &service->lineage;
-    struct reader r = reader_of(frame->body, frame->body_bytes);
+    struct reader r = reader_of(io->data.bytes, io->data.length_bytes);
     message_command_decode(&r, &command);
     bool moves_head = command.kind == COMMAND_SEAL || command.kind == COMMAND_REVERT;
     bool known = command.number == lineage->command &&
                  uuid_equal(&command.identity, &lineage->command_identity);
     bool next = command.number == lineage->command + 1 &&
                 (command.kind != COMMAND_SEAL || command.generation == lineage->head_generation);
-    if (r.bad || reader_left(&r) != 0 || service->change_io || (!known && !next)) {
+    if (r.bad || reader_left(&r) != 0 || (!known && !next)) {
         io_reply(service, io, FRAME_INVALID);
     } else if (known) {
         io_reply(service, io, FRAME_OK);
@@ -53,37 +53,65 @@ static void command_begin(struct service *service, struct service_io *io, const 
         service->head_moves = moves_head;
         io->kind = SERVICE_COMMAND;
         io->all_incomplete = !session_in_sync(service); /* R14 */
-        body_take(service, io, frame);
         change_submit(service, io);
     }
 }
 
 /* R12 */
-static void install_begin(struct service *service, struct service_io *io, const struct frame *frame)
+static void install_begin(struct service *service, struct service_io *io)
 {
-    if (session_in_sync(service) || service->change_io || head_writes_pending(service) ||
+    if (session_in_sync(service) || head_writes_pending(service) ||
         service->generation_writes > 0) {
         io_reply(service, io, FRAME_INVALID);
         return;
     }
     io->kind = SERVICE_INSTALL;
-    io->more = frame->flags & FRAME_MORE;
-    io->all_incomplete = frame->flags & FRAME_ALL;
     service->head_moves = true;
-    body_take(service, io, frame);
     change_submit(service, io);
 }
 
 /* R12 */
 static void settle_begin(struct service *service, struct service_io *io)
 {
-    if (service->change_io || service->generation_writes > 0 ||
+    if (service->generation_writes > 0 ||
         io->generation != service->lineage.incomplete_generation) {
         io_reply(service, io, FRAME_INVALID);
         return;
     }
     io->kind = SERVICE_SETTLE;
     change_submit(service, io);
+}
+
+/* R11: in the order they came. */
+static void changes_begin(struct service *service)
+{
+    while (!service->change_io && !list_empty(&service->change_waits)) {
+        struct service_io *io =
+            CONTAINER_OF(list_pop(&service->change_waits), struct service_io, node);
+        if (io->type == FRAME_COMMAND)
+            command_begin(service, io);
+        else if (io->type == FRAME_INSTALL)
+            install_begin(service, io);
+        else
+            settle_begin(service, io);
+    }
+}
+
+static void change_take(struct service *service, struct service_io *io, const struct frame *frame)
+{
+    io->more = frame->flags & FRAME_MORE;
+    io->all_incomplete = frame->flags & FRAME_ALL;
+    if (frame->body_bytes > 0)
+        body_take(service, io, frame);
+    list_append(&service->change_waits, &io->node);
+    changes_begin(service);
+}
+
+void generations_drop(struct service *service)
+{
+    struct list *node;
+    while ((node = list_pop(&service->change_waits)) != NULL)
+        io_reply(service, CONTAINER_OF(node, struct service_io, node), FRAME_FAILED);
 }
 
 static void diff_begin(struct service *service, struct service_io *io, const struct frame *frame)
@@ -140,12 +168,10 @@ void generations_request(struct service *service, struct service_io *io, const s
         [FRAME_DIGEST] = SERVICE_DIGEST,
         [FRAME_SPACE] = SERVICE_SPACE,
     };
-    if (io->type == FRAME_COMMAND) {
-        command_begin(service, io, frame);
-    } else if (io->type == FRAME_INSTALL) {
-        install_begin(service, io, frame);
-    } else if (io->type == FRAME_SETTLE) {
-        settle_begin(service, io);
+    bool changes =
+        io->type == FRAME_COMMAND || io->type == FRAME_INSTALL || io->type == FRAME_SETTLE;
+    if (changes) {
+        change_take(service, io, frame);
     } else if (io->type == FRAME_DIFF) {
         diff_begin(service, io, frame);
     } else if (io->type == FRAME_HASH) {
@@ -169,6 +195,7 @@ void generations_done(struct service *service, struct service_io *io)
         hash_done(io);
     slice_release(&io->data);
     io_reply(service, io, data_status(io->status));
+    changes_begin(service);
 }
 
 void generations_reply(struct service *service, const struct service_io *io, struct frame *frame)

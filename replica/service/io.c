@@ -85,6 +85,7 @@ static void service_stop(struct service *service, const char *text)
     service->session_state = SESSION_NONE;
     service_checkpoint_void(service);
     data_drop(service);
+    generations_drop(service);
 }
 
 void service_fail(struct service *service, const char *text)

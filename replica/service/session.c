@@ -54,6 +54,7 @@ void session_end(struct service *service)
     service->session_serial++;
     service_checkpoint_void(service);
     data_drop(service);
+    generations_drop(service);
 }
 
 /* Whoever is replaced by a higher epoch learns it at once, also if it asks for nothing. */

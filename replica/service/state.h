@@ -69,6 +69,7 @@ struct service {
     uint32_t writes_pending[2];   /* of the head */
     uint32_t generation_writes;   /* to sealed generations, under way */
     struct service_io *change_io; /* COMMAND, INSTALL, SETTLE under way, or NULL */
+    struct list change_waits;     /* service_io.node: changes behind it */
     bool head_moves;              /* by that change: no write may begin */
     /* R13: of the OPEN that waits for the end of another's lease; 0: nobody does */
     uint64_t wanted_epoch;
@@ -126,6 +127,8 @@ uint32_t data_status(int status);
 
 /* generations.c */
 void generations_request(struct service *service, struct service_io *io, const struct frame *frame);
+/* The session ended: what was not begun never will be. */
+void generations_drop(struct service *service);
 void generations_done(struct service *service, struct service_io *io);
 /* The parts of the reply's frame that are of its kind. */
 void generations_reply(struct service *service, const struct service_io *io, struct frame *frame);

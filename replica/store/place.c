@@ -174,12 +174,26 @@ static int place_reply(struct store_req *req, int length)
     return 0;
 }
 
+/* What is sealed is complete if the head is. */
+static int place_order(struct store_req *req)
+{
+    struct map_volume *volume = req->volume->map_volume;
+    struct map_info info;
+    map_volume_info(volume, &info);
+    int status = 0;
+    if (req->all_incomplete)
+        status = map_unsettle(volume);
+    else if (!info.head_complete)
+        status = map_settle(volume, 0);
+    return status ? status : map_command(volume, req->data.bytes, req->data.length_bytes);
+}
+
 static int place_perform(struct store_req *req)
 {
     struct map_volume *volume = req->volume->map_volume;
     switch (req->op) {
     case STORE_COMMAND:
-        return map_command(volume, req->data.bytes, req->data.length_bytes);
+        return place_order(req);
     case STORE_LAST_COMMAND:
         return place_reply(req,
                            map_last_command(volume, req->reply.bytes, req->reply.length_bytes));

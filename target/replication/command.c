@@ -179,6 +179,20 @@ static uint8_t relay_strangers(const struct repl *repl, uint8_t newest)
     return strangers;
 }
 
+/* A member in sync may have sealed something while it was to be dropped, as incomplete (C14). */
+bool relay_strays(struct repl *repl)
+{
+    uint8_t set = without(repl->in_sync & repl->attached, repl->doomed);
+    for (; set && !repl->relay.waiting; set &= (uint8_t)(set - 1)) {
+        const struct lineage *lineage = &repl->peers[first_of(set)].opened.lineage;
+        if (lineage->incomplete_generation == 0)
+            continue;
+        relay_ask(repl, bit_of(first_of(set)), FRAME_SETTLE);
+        control_last(repl)->generation = lineage->incomplete_generation;
+    }
+    return repl->relay.waiting != 0;
+}
+
 bool relay_settle(struct repl *repl)
 {
     uint8_t newest;
@@ -194,6 +208,8 @@ bool relay_settle(struct repl *repl)
         repl->unsettled = true;
         return false;
     }
+    if (!behind && relay_strays(repl))
+        return false;
     if (!behind) {
         relay_end(repl);
         repl->lineage = repl->peers[first_of(newest)].opened.lineage;

@@ -69,6 +69,8 @@ void command_applied(struct repl *repl, struct repl_op *op);
 bool command_known(const struct repl *repl, const struct lineage *lineage);
 /* Recovery: true when all members in sync have applied the same commands. */
 MUST_USE bool relay_settle(struct repl *repl);
+/* Members in sync hold all of what is sealed: true while one is still being told so. */
+bool relay_strays(struct repl *repl);
 void relay_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
 void relay_lost(struct repl *repl, uint8_t peers);
 void relay_end(struct repl *repl);

@@ -144,10 +144,13 @@ static void on_reply(struct repl *repl, uint8_t peer, const struct frame *frame)
         op_answer(repl, peer, frame);
         relay_answer(repl, peer, frame);
         break;
+    case FRAME_SETTLE:
+        sweep_answer(repl, peer, frame);
+        relay_answer(repl, peer, frame);
+        break;
     case FRAME_FLUSH:
     case FRAME_HASH:
     case FRAME_DIFF:
-    case FRAME_SETTLE:
     case FRAME_DIGEST:
     case FRAME_SPACE:
     case FRAME_WRITE:
@@ -303,6 +306,7 @@ static void settle_phase(struct repl *repl)
         peers_join(repl);
         ops_review(repl);
         register_settle(repl);
+        (void)relay_strays(repl);
         copies_settle(repl);
         resync_settle(repl);
         checkpoint_settle(repl);

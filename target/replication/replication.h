@@ -30,7 +30,8 @@
  *   C12 One command at a time; it is told as done when all of I have it durably. Who is attached
  *      has applied the same ones, but for the one under way.
  *   C13 While a command moves the head no write or copy to the head is under way, nor a proposal.
- *   C14 A target is proposed to be in sync only when no generation is incomplete there.
+ *   C14 A target is proposed to be in sync only when no generation is incomplete there. One in sync
+ *      that sealed as one out of sync is told that what it holds is complete.
  *   C15 Nor before its planes cover those of a member in sync, who knows what others that are away
  *      may lack.
  *

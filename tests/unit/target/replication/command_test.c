@@ -157,6 +157,28 @@ START_TEST(what_one_member_lacks_is_asked_for_and_sent)
 }
 END_TEST
 
+START_TEST(member_in_sync_is_told_that_what_it_holds_is_complete)
+{
+    struct story story;
+    struct lineage stray = {.head_generation = 3, .head_base = 2, .incomplete_generation = 2};
+    struct lineage whole = {.head_generation = 3, .head_base = 2};
+    story_begin(&story);
+    story.lineage = whole;
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++) {
+        story_up(&story, i);
+        story_opened(&story, i, (struct message_opened){.lineage = i == 1 ? stray : whole},
+                     FRAME_OK);
+    }
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
+        story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
+    ck_assert_int_eq(story_state(&story), REPL_RECOVERING);
+    ck_assert_uint_eq(story_find(&story, FRAME_SETTLE, 1)->generation, 2);
+    story_answer(&story, FRAME_SETTLE, 1, FRAME_OK);
+    ck_assert_int_eq(story_state(&story), REPL_SERVING);
+    story_end(&story);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("command");
@@ -167,6 +189,7 @@ int main(void)
     tcase_add_test(tcase, command_that_cannot_be_is_refused);
     tcase_add_test(tcase, member_that_returns_is_sent_the_command_again);
     tcase_add_test(tcase, what_one_member_lacks_is_asked_for_and_sent);
+    tcase_add_test(tcase, member_in_sync_is_told_that_what_it_holds_is_complete);
     Suite *suite = suite_create("command");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
