@@ -114,6 +114,12 @@ static inline uint64_t read_u64(struct reader *r)
     return value;
 }
 
+/* True of no bytes, too. */
+static inline bool bytes_are_zero(const uint8_t *bytes, size_t length)
+{
+    return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0);
+}
+
 static inline struct writer writer_of(void *bytes, size_t length)
 {
     uint8_t *begin = bytes;

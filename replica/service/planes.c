@@ -49,11 +49,6 @@ static void bit_clear(uint8_t *bits, uint64_t idx)
     bits[idx / 8] = (uint8_t)(bits[idx / 8] & ~(1u << (idx % 8)));
 }
 
-static bool bytes_zero(const uint8_t *bytes, uint64_t length)
-{
-    return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0);
-}
-
 uint64_t dirty_region_bytes(uint64_t size_bytes)
 {
     uint64_t region = DRL_REGION_BYTES_MIN;
@@ -126,7 +121,7 @@ static void page_load(uint8_t *page)
     struct reader r = reader_of(page, DRL_PAGE_HEADER_BYTES);
     bool whole = read_u32(&r) == page_crc(page);
     whole = read_u32(&r) == DRL_MAGIC && whole;
-    if (!whole && !bytes_zero(page, DRL_PAGE_BYTES))
+    if (!whole && !bytes_are_zero(page, DRL_PAGE_BYTES))
         memset(page + DRL_PAGE_HEADER_BYTES, 0xff, DRL_PAGE_BYTES - DRL_PAGE_HEADER_BYTES);
 }
 
@@ -267,7 +262,7 @@ bool dirty_away_enter(struct dirty *dirty)
     bool durable = true;
     for (uint32_t region = 0; region < dirty->region_count; region++) {
         if (log_has(dirty, DRL_HOT, region) &&
-            !bytes_zero(dirty->planes.old + region * bytes, bytes))
+            !bytes_are_zero(dirty->planes.old + region * bytes, bytes))
             durable = log_set(dirty, DRL_AWAY, region) && durable;
     }
     return durable;
@@ -291,7 +286,7 @@ bool dirty_mark(struct dirty *dirty, uint64_t offset_bytes, const uint8_t *map, 
 static void region_rest(struct dirty *dirty, uint32_t region)
 {
     uint64_t bytes = region_plane_bytes(dirty);
-    if (!bytes_zero(dirty->planes.current + region * bytes, bytes))
+    if (!bytes_are_zero(dirty->planes.current + region * bytes, bytes))
         bit_clear(dirty->rested, region);
     else if (!bit_get(dirty->rested, region))
         bit_set(dirty->rested, region);
@@ -380,8 +375,8 @@ void dirty_check(const struct dirty *dirty)
         const uint8_t *current = dirty->planes.current + region * bytes;
         const uint8_t *old = dirty->planes.old + region * bytes;
         if (!log_has(dirty, DRL_HOT, region))
-            ASSERT(bytes_zero(current, bytes) && bytes_zero(old, bytes));
+            ASSERT(bytes_are_zero(current, bytes) && bytes_are_zero(old, bytes));
         if (!log_has(dirty, DRL_AWAY, region))
-            ASSERT(bytes_zero(dirty->planes.away + region * bytes, bytes));
+            ASSERT(bytes_are_zero(dirty->planes.away + region * bytes, bytes));
     }
 }

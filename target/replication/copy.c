@@ -126,7 +126,7 @@ static bool copy_is_zero(const struct slice *data)
         if (crc[i] != COPY_ZERO_CRC)
             return false;
     }
-    return data->bytes[0] == 0 && memcmp(data->bytes, data->bytes + 1, data->length_bytes - 1) == 0;
+    return bytes_are_zero(data->bytes, data->length_bytes);
 }
 
 static void copy_write(struct repl *repl, struct copy *copy, const struct slice *data)

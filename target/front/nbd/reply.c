@@ -63,12 +63,6 @@ void nbd_reply_done(const struct nbd_session *session, const struct nbd_header *
     ASSERT(!w.bad && writer_left(&w) == 0);
 }
 
-/* Ends with the first byte that is none; the checksums were computed over all of it anyway. */
-static bool all_zeros(const struct slice *data)
-{
-    return data->bytes[0] == 0 && memcmp(data->bytes, data->bytes + 1, data->length_bytes - 1) == 0;
-}
-
 static void reply_hole(const struct nbd_session *session, const struct nbd_header *header,
                        struct tx *tx)
 {
@@ -83,7 +77,8 @@ void nbd_reply_data(const struct nbd_session *session, const struct nbd_header *
                     const struct slice *data, struct tx *tx)
 {
     ASSERT(header->type == NBD_CMD_READ && data->length_bytes == header->length_bytes);
-    if (session->structured && all_zeros(data)) {
+    /* Looked at up to the first byte that is none; the checksums are of all of it anyway. */
+    if (session->structured && bytes_are_zero(data->bytes, data->length_bytes)) {
         reply_hole(session, header, tx);
         return;
     }

@@ -175,11 +175,6 @@ enum scsi_next scsi_unmap_finish(struct scsi_command *command, const struct scsi
     return unmap_next(command);
 }
 
-static bool all_zeros(const struct slice *data)
-{
-    return data->bytes[0] == 0 && memcmp(data->bytes, data->bytes + 1, data->length_bytes - 1) == 0;
-}
-
 /* Writes the next piece of the repeated block, which is in command->scratch. */
 static enum scsi_next write_same_next(struct scsi_command *command, const struct scsi_cdb *cdb)
 {
@@ -210,7 +205,7 @@ enum scsi_next scsi_write_same_begin(struct scsi_command *command, const struct 
         return scsi_fail_cdb(command, command->op->length.offset, 7);
     if (!no_data && (data->length_bytes < bytes || scsi_data_out_offered(command) > bytes))
         return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_INVALID_COMMAND_IU);
-    if (no_data || all_zeros(data))
+    if (no_data || bytes_are_zero(data->bytes, data->length_bytes))
         return scsi_block_submit(command, BLOCK_ZERO, unmap ? 0 : BLOCK_NO_HOLE, cdb->lba * bytes,
                                  length);
     /* With UNMAP too: what an unmapped block would not read as is written (SBC-3 5.43.2). */
