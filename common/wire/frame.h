@@ -55,7 +55,7 @@ enum frame_type {
     FRAME_GREET = 2,  /* body, also of the reply: message_greet; the first frame each way */
     FRAME_LIST = 4,   /* reply body: message_volume entries (none is fine), several frames, MORE */
     FRAME_CREATE = 6, /* body: message_create; idempotent by volume and member identity */
-    FRAME_DELETE = 8, /* body: message_delete: the data goes, the record stays */
+    FRAME_DELETE = 8, /* body: message_delete: the data goes, a volume's record stays */
     FRAME_PING = 10,  /* reply body: message_health */
     /* A volume's session: not 0. */
     FRAME_OPEN = 32,   /* body: message_open; reply body: message_opened: PREPARE. Flag TARGET */

@@ -179,14 +179,18 @@ void message_create_decode(struct reader *r, struct message_create *create)
 
 void message_delete_encode(struct writer *w, const struct message_delete *del)
 {
+    write_bytes(w, del->member.bytes, UUID_BYTES);
     config_encode(w, &del->config);
 }
 
 void message_delete_decode(struct reader *r, struct message_delete *del)
 {
+    read_copy(r, del->member.bytes, UUID_BYTES);
     config_decode(r, &del->config);
-    if (!del->config.deleted)
+    bool one = !uuid_is_zero(&del->member);
+    if (!r->bad && one && config_member_idx(&del->config, &del->member) >= 0)
         r->bad = true;
+    r->bad = r->bad || del->config.deleted == one;
 }
 
 void message_health_encode(struct writer *w, const struct message_health *health)

@@ -69,8 +69,12 @@ struct message_create {
     struct config config;
 };
 
-/* DELETE: `config.deleted` is set; kept as the record. */
+/*
+ * DELETE: either of the volume: `member` is zero and `config.deleted` set; it is kept as the
+ * record. Or of one member, which is none of `config`'s any more, or never was: nothing is kept.
+ */
 struct message_delete {
+    struct uuid member;
     struct config config;
 };
 

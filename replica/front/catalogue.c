@@ -210,10 +210,15 @@ void catalogue_deleted(struct volume *volume, int status)
     struct replica *replica = volume->replica;
     char uuid[UUID_TEXT_BYTES];
     uuid_format(&volume->uuid, uuid);
+    volume->deleting = false;
+    reply_later(replica, &volume->answer, status_of(status));
     if (status == 0) {
-        volume->state = VOLUME_DELETED;
+        log_info("volume %s (%s): %s", replica_volume_name(volume), uuid,
+                 volume->forgetting ? "this replica of it is deleted" : "deleted");
         replica->volume_count--;
-        log_info("volume %s (%s): deleted", replica_volume_name(volume), uuid);
+        volume->state = VOLUME_DELETED;
+        if (volume->forgetting)
+            replica_volume_free(volume);
     } else {
         /* Asked for again, it is tried again. */
         volume->state = VOLUME_REFUSED;
@@ -221,14 +226,13 @@ void catalogue_deleted(struct volume *volume, int status)
         log_warn("volume %s (%s): cannot be deleted (%s)", replica_volume_name(volume), uuid,
                  strerror(-status));
     }
-    volume->deleting = false;
-    reply_later(replica, &volume->answer, status_of(status));
 }
 
 /* FRAME_OK: go on with deleting it. */
-static uint32_t delete_status(const struct volume *volume, const struct config *tombstone)
+static uint32_t delete_status(const struct volume *volume, const struct message_delete *wish)
 {
-    if (!volume)
+    bool whole = uuid_is_zero(&wish->member);
+    if (!volume || (!whole && !uuid_equal(&volume->entry.member, &wish->member)))
         return FRAME_NO_VOLUME;
     if (volume->deleting)
         return FRAME_BUSY;
@@ -247,10 +251,12 @@ static uint32_t delete_status(const struct volume *volume, const struct config *
         break;
     case VOLUME_REFUSED:
     case VOLUME_DELETED:
-        return FRAME_OK;
+        if (whole)
+            return FRAME_OK;
+        break;
     }
     /* A target that missed what happened since must not take the data away. */
-    return config_compare(tombstone, config) < 0 ? FRAME_STALE : FRAME_OK;
+    return config_compare(&wish->config, config) < 0 ? FRAME_STALE : FRAME_OK;
 }
 
 static void delete (struct connection *connection, const struct answer *to,
@@ -265,13 +271,15 @@ static void delete (struct connection *connection, const struct answer *to,
         return;
     }
     struct volume *volume = replica_volume_find(replica, &wish.config.volume);
-    uint32_t status = delete_status(volume, &wish.config);
+    uint32_t status = delete_status(volume, &wish);
     if (status != FRAME_OK || volume->state == VOLUME_DELETED) {
         reply(connection, to, status, NULL);
         return;
     }
     connections_forget_volume(replica, volume);
-    volume->entry.config = wish.config;
+    volume->forgetting = !uuid_is_zero(&wish.member);
+    if (!volume->forgetting)
+        volume->entry.config = wish.config;
     volume->known = true;
     volume->answer = *to;
     volume->deleting = true;

@@ -69,6 +69,7 @@ struct volume {
     bool refused;               /* ENDING: its service could not be started */
     bool unclean;               /* found so at the start */
     bool deleting;              /* wanted: `answer` waits */
+    bool forgetting;            /* deleting: no record of it stays */
     struct answer answer;
 };
 

@@ -354,7 +354,8 @@ static void delete_files(struct volume *volume)
     service_meta_format(record, &record_of, store_boot_id(replica->store));
     volume->state = VOLUME_DELETING;
     replica->job_count++;
-    store_volume_delete(replica->store, &volume->uuid, record, on_deleted, volume);
+    store_volume_delete(replica->store, &volume->uuid, volume->forgetting ? NULL : record,
+                        on_deleted, volume);
 }
 
 void replica_volume_settle(struct volume *volume)

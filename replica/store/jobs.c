@@ -159,7 +159,7 @@ void store_volume_create(struct store *store, const struct store_create *create_
 static void run_delete(struct work *work)
 {
     struct job *job = CONTAINER_OF(work, struct job, work);
-    job->status = keep_record(&job->store->directory, job);
+    job->status = job->recorded ? keep_record(&job->store->directory, job) : 0;
     if (job->status == 0)
         job->status = directory_volume_remove(&job->store->directory, &job->create.volume);
 }
@@ -172,13 +172,15 @@ static void on_deleted(struct work *work)
     answer(job, job->status);
 }
 
-void store_volume_delete(struct store *store, const struct uuid *volume,
-                         const uint8_t meta[STORE_META_BYTES], store_job_fn *done, void *arg)
+void store_volume_delete(struct store *store, const struct uuid *volume, const uint8_t *meta,
+                         store_job_fn *done, void *arg)
 {
     struct job *job = malloc(sizeof(*job));
     ASSERT(job);
     *job = (struct job){.store = store, .create = {.volume = *volume}, .done = done, .arg = arg};
-    memcpy(job->create.meta, meta, STORE_META_BYTES);
+    job->recorded = meta;
+    if (meta)
+        memcpy(job->create.meta, meta, STORE_META_BYTES);
     job->work = (struct work){.run = run_delete, .done = on_deleted};
     worker_add(&store->worker, &job->work);
 }

@@ -11,7 +11,8 @@ struct job {
     struct store *store;
     struct store_create create; /* of a deletion: the volume and its last record */
     uint32_t family;
-    bool made; /* in the map */
+    bool made;     /* in the map */
+    bool recorded; /* a deletion leaves a record */
     int status;
     store_job_fn *done;
     void *arg;

@@ -120,9 +120,12 @@ struct store_create {
 };
 void store_volume_create(struct store *store, const struct store_create *create, store_job_fn *done,
                          void *arg);
-/* The record goes to POOL/deleted first, then the data goes. The volume must be closed. */
-void store_volume_delete(struct store *store, const struct uuid *volume,
-                         const uint8_t meta[STORE_META_BYTES], store_job_fn *done, void *arg);
+/*
+ * The record goes to POOL/deleted first (NULL: none is kept), then the data goes. The volume must
+ * be closed.
+ */
+void store_volume_delete(struct store *store, const struct uuid *volume, const uint8_t *meta,
+                         store_job_fn *done, void *arg);
 /* What an open volume consists of. */
 struct store_extent {
     uint64_t size_bytes;

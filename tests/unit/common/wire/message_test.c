@@ -271,6 +271,26 @@ START_TEST(delete_carries_a_tombstone_and_nothing_else)
     message_delete_decode(&r, &got);
     ck_assert(!r.bad);
     ck_assert(got.config.deleted);
+    ck_assert(uuid_is_zero(&got.member));
+}
+END_TEST
+
+START_TEST(delete_of_a_member_names_one_that_is_none)
+{
+    struct message_delete del = {.config = config_of_two(), .member = uuid_of(0xb7)};
+    struct message_delete got;
+    struct writer w = writer_of(wire, sizeof(wire));
+    message_delete_encode(&w, &del);
+    struct reader r = reader_of(wire, writer_length(&w));
+    message_delete_decode(&r, &got);
+    ck_assert(!r.bad);
+    ck_assert(uuid_equal(&got.member, &del.member));
+    del.member = del.config.members[1].uuid;
+    w = writer_of(wire, sizeof(wire));
+    message_delete_encode(&w, &del);
+    r = reader_of(wire, writer_length(&w));
+    message_delete_decode(&r, &got);
+    ck_assert(r.bad);
 }
 END_TEST
 
@@ -464,6 +484,7 @@ int main(void)
     tcase_add_test(tests, create_of_a_clone_comes_back);
     tcase_add_test(tests, create_with_half_an_origin_is_malformed);
     tcase_add_test(tests, delete_carries_a_tombstone_and_nothing_else);
+    tcase_add_test(tests, delete_of_a_member_names_one_that_is_none);
     tcase_add_test(tests, health_comes_back);
     tcase_add_test(tests, open_comes_back);
     tcase_add_test(tests, opened_comes_back);

@@ -127,6 +127,40 @@ START_TEST(delete_without_a_tombstone_is_refused)
 }
 END_TEST
 
+START_TEST(deleted_member_leaves_nothing)
+{
+    ck_assert_uint_eq(create_volume(&volume_a), FRAME_OK);
+    ck_assert_uint_eq(open_volume(1, &volume_a, &member_1, 1), FRAME_OK);
+    ck_assert_uint_eq(write_block(1, 0, 9), FRAME_OK);
+    ck_assert_uint_eq(delete_member(&volume_a, &member_1, 2), FRAME_OK);
+    ck_assert_uint_eq(list_volumes().count, 0);
+    restart();
+    ck_assert_uint_eq(list_volumes().count, 0);
+    ck_assert_uint_eq(delete_member(&volume_a, &member_1, 2), FRAME_NO_VOLUME);
+    ck_assert_uint_eq(create_volume(&volume_a), FRAME_OK);
+    ck_assert_uint_eq(replica_volume_count(replica), 1);
+    ck_assert_uint_eq(open_volume(1, &volume_a, &member_1, 2), FRAME_OK);
+}
+END_TEST
+
+START_TEST(member_is_deleted_only_under_its_own_name)
+{
+    ck_assert_uint_eq(create_volume(&volume_a), FRAME_OK);
+    ck_assert_uint_eq(delete_member(&volume_a, &member_2, 2), FRAME_NO_VOLUME);
+    ck_assert_uint_eq(open_volume(1, &volume_a, &member_1, 1), FRAME_OK);
+}
+END_TEST
+
+START_TEST(member_is_not_deleted_by_who_missed_something)
+{
+    struct config config = config_of(&volume_a);
+    config.version = 5;
+    ck_assert_uint_eq(create(&config, &member_1), FRAME_OK);
+    ck_assert_uint_eq(delete_member(&volume_a, &member_1, 4), FRAME_STALE);
+    ck_assert_uint_eq(open_volume(1, &volume_a, &member_1, 1), FRAME_OK);
+}
+END_TEST
+
 static void add(TCase *tcase)
 {
     tcase_add_test(tcase, ping_tells_the_space);
@@ -139,6 +173,9 @@ static void add(TCase *tcase)
     tcase_add_test(tcase, session_of_a_deleted_volume_is_gone);
     tcase_add_test(tcase, delete_by_who_missed_something_is_refused);
     tcase_add_test(tcase, delete_without_a_tombstone_is_refused);
+    tcase_add_test(tcase, deleted_member_leaves_nothing);
+    tcase_add_test(tcase, member_is_deleted_only_under_its_own_name);
+    tcase_add_test(tcase, member_is_not_deleted_by_who_missed_something);
 }
 
 int main(void)

@@ -42,6 +42,18 @@ static inline uint32_t delete_volume(const struct uuid *volume, uint64_t version
     return call_body((struct frame){.type = FRAME_DELETE}, &w);
 }
 
+/* `member` is told to go, by a configuration whose only member is another one. */
+static inline uint32_t delete_member(const struct uuid *volume, const struct uuid *member,
+                                     uint64_t version)
+{
+    struct message_delete del = {.config = config_of(volume), .member = *member};
+    del.config.version = version;
+    del.config.members[0].uuid = controller;
+    struct writer w = writer_of(out, sizeof(out));
+    message_delete_encode(&w, &del);
+    return call_body((struct frame){.type = FRAME_DELETE}, &w);
+}
+
 static inline uint32_t open_volume(uint32_t session, const struct uuid *volume,
                                    const struct uuid *member, uint64_t epoch)
 {
