@@ -10,7 +10,7 @@
 #define FRAME_MAP_RANGE_BYTES_MAX ((uint64_t)FRAME_BODY_BYTES_MAX * 8 * (16u << 10))
 
 enum {
-    FRAME_TYPE_COUNT = FRAME_MARK + 1,
+    FRAME_TYPE_COUNT = FRAME_EQUAL + 1,
     FRAME_STATUS_COUNT = FRAME_ABSENT + 1,
     FRAME_CRC_BYTES = 4,
     FRAME_HEADER_SUMMED_BYTES = FRAME_HEADER_BYTES - FRAME_CRC_BYTES,
@@ -125,6 +125,7 @@ static const struct frame_rule frame_rules[FRAME_TYPE_COUNT] = {
                       .reply = {.body = FRAME_PART_MUST}},
     [FRAME_SPACE] = {.name = "SPACE", .has_session = true, .reply = {.body = FRAME_PART_MUST}},
     [FRAME_LEASE] = {.name = "LEASE", .has_session = true},
+    [FRAME_EQUAL] = {.name = "EQUAL", .has_session = true, .has_no_reply = true},
 };
 
 static const char *const frame_status_texts[FRAME_STATUS_COUNT] = {

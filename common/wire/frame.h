@@ -88,6 +88,8 @@ enum frame_type {
                           other target's OPEN is answered here */
     FRAME_MARK = 74,   /* range as of GETMAP, body: bits as of its reply: members that are away may
                           differ there from this one, too */
+    FRAME_EQUAL = 76,  /* the members in sync are equal in what was written before the last of these
+                          in this session; no reply */
 };
 
 enum frame_flag {

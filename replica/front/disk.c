@@ -6,6 +6,7 @@
 
 STATIC_ASSERT((int)STORE_META_BYTES == (int)META_BYTES, "one record, one page");
 STATIC_ASSERT((int)STORE_DRL_PAGE_BYTES == (int)DRL_PAGE_BYTES, "one page of the log");
+STATIC_ASSERT((int)STORE_RECENT_BYTES == (int)SERVICE_RECENT_BYTES, "one part of the mapping");
 
 static const enum store_op ops[] = {
     [SERVICE_READ] = STORE_READ,       [SERVICE_WRITE] = STORE_WRITE,

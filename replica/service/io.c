@@ -51,7 +51,7 @@ void io_refuse(struct service *service, struct service_io *io, uint32_t status)
 
 void io_reply(struct service *service, struct service_io *io, uint32_t status)
 {
-    bool answered = io->type != 0 && io->type != FRAME_COMMIT;
+    bool answered = io->type != 0 && io->type != FRAME_COMMIT && io->type != FRAME_EQUAL;
     if (!answered || io_is_stale(service, io))
         io_put(service, io);
     else

@@ -161,6 +161,7 @@ int dirty_init(struct dirty *dirty, const struct service_found *found, uint64_t 
         memset(dirty->planes.old, 0, dirty->planes.bytes);
         expand(dirty, DRL_AWAY, dirty->planes.away);
     }
+    recent_init(&dirty->recent, found->planes.recent, found->same_boot, dirty_any_hot(dirty));
     return 0;
 }
 
@@ -200,6 +201,7 @@ void dirty_stamp(struct dirty *dirty, uint64_t offset_bytes, uint64_t length_byt
 {
     uint64_t grain = offset_bytes / PLANE_GRAIN_BYTES;
     uint64_t end = (offset_bytes + length_bytes - 1) / PLANE_GRAIN_BYTES + 1;
+    recent_add(&dirty->recent, offset_bytes, length_bytes);
     while (grain < end) {
         if (grain % 8 == 0 && end - grain >= 8) {
             uint64_t whole = (end - grain) / 8;
@@ -343,6 +345,8 @@ uint64_t dirty_count_bytes(const struct dirty *dirty, bool with_away)
 {
     uint64_t grains = 0;
     uint64_t bytes = region_plane_bytes(dirty);
+    if (!with_away && !recent_overflowed(&dirty->recent))
+        return recent_count_bytes(&dirty->recent);
     for (uint32_t region = 0; region < dirty->region_count; region++) {
         if (!log_has(dirty, DRL_HOT, region) && !log_has(dirty, DRL_AWAY, region))
             continue;
@@ -358,10 +362,14 @@ uint32_t dirty_map(const struct dirty *dirty, uint64_t offset_bytes, uint64_t le
     uint64_t first = offset_bytes / PLANE_GRAIN_BYTES;
     uint64_t count = (length_bytes + PLANE_GRAIN_BYTES - 1) / PLANE_GRAIN_BYTES;
     uint32_t used = 1;
+    bool by_planes = with_away || recent_overflowed(&dirty->recent);
     ASSERT(first % 8 == 0);
-    map[0] = 0;
+    memset(map, 0, (count + 7) / 8);
+    if (!by_planes)
+        recent_map(&dirty->recent, offset_bytes, map, (count + 7) / 8);
     for (uint64_t i = 0; i < (count + 7) / 8; i++) {
-        map[i] = map_byte(dirty, first / 8 + i, with_away);
+        if (by_planes)
+            map[i] = map_byte(dirty, first / 8 + i, with_away);
         if (map[i])
             used = (uint32_t)i + 1;
     }

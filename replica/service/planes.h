@@ -6,7 +6,7 @@
 #ifndef STRAKE_SERVICE_PLANES_H
 #define STRAKE_SERVICE_PLANES_H
 
-#include "replica/service/service.h"
+#include "replica/service/recent.h"
 
 enum {
     DRL_PAGE_HEADER_BYTES = 8,
@@ -19,6 +19,7 @@ enum drl_plane { DRL_HOT, DRL_AWAY, DRL_PLANES };
 
 struct dirty {
     struct service_planes planes; /* memory of the store */
+    struct recent recent;
     uint64_t size_bytes;
     uint64_t region_bytes; /* what one bit of the log covers */
     uint32_t region_count;
@@ -44,7 +45,7 @@ bool dirty_any_hot(const struct dirty *dirty);
 
 /* Sets the log's hot bits of the range. True when all are durable: data may be submitted. */
 MUST_USE bool dirty_enter(struct dirty *dirty, uint64_t offset_bytes, uint64_t length_bytes);
-/* Sets the fine bits of the range; after dirty_enter said true. */
+/* Sets the fine bits of the range and notes it as recent; after dirty_enter said true. */
 void dirty_stamp(struct dirty *dirty, uint64_t offset_bytes, uint64_t length_bytes);
 
 /* A changed page to be written: its image in `staging`; false when there is none. */
@@ -65,6 +66,7 @@ void dirty_commit(struct dirty *dirty, bool all);
 /* The first range from `from` on that is dirty but for away. False when there is none. */
 MUST_USE bool dirty_next(const struct dirty *dirty, uint64_t from, uint64_t *offset_bytes,
                          uint64_t *length_bytes);
+/* All planes; or what may differ between members in sync. */
 uint64_t dirty_count_bytes(const struct dirty *dirty, bool with_away);
 /* Bits of [offset, offset + length), lowest bit first; returns bytes used, at least 1. */
 uint32_t dirty_map(const struct dirty *dirty, uint64_t offset_bytes, uint64_t length_bytes,

@@ -148,6 +148,10 @@ static void service_request(struct service *service, struct service_io *io,
     case FRAME_LEASE:
         session_lease(service, io);
         break;
+    case FRAME_EQUAL:
+        recent_mark(&service->dirty.recent);
+        io_put(service, io);
+        break;
     case FRAME_HASH:
     case FRAME_COMMAND:
     case FRAME_LAST_COMMAND:
@@ -179,14 +183,12 @@ static void service_frame(struct service *service, uint64_t link, const struct f
                       frame->session == service->session;
     if (frame->type == FRAME_OPEN)
         session_open(service, io, frame);
-    else if (service->failed && frame->type != FRAME_COMMIT)
-        io_refuse(service, io, FRAME_FAILED);
-    else if (is_present)
+    else if (is_present && !service->failed)
         service_request(service, io, frame);
-    else if (frame->type != FRAME_COMMIT)
-        io_refuse(service, io, FRAME_STALE);
-    else
+    else if (frame->type == FRAME_COMMIT || frame->type == FRAME_EQUAL)
         io_put(service, io);
+    else
+        io_refuse(service, io, service->failed ? FRAME_FAILED : FRAME_STALE);
 }
 
 void service_step(struct service *service, const struct service_event *event)

@@ -31,6 +31,8 @@
  *      the other's promise is not made either, so that the lease is always that of who was
  *      promised.
  *   R14 What a member out of sync seals is incomplete there, as its head was.
+ *   R15 A write to the head is among the recent ones before its data is submitted, until the
+ *      target said EQUAL, twice after it; or they are too many, and the planes stand in.
  */
 #ifndef STRAKE_SERVICE_SERVICE_H
 #define STRAKE_SERVICE_SERVICE_H
@@ -50,6 +52,7 @@ enum {
     META_COPIES = 2,
     DRL_PAGE_BYTES = 4096,         /* one page of the dirty-region log */
     PLANE_GRAIN_BYTES = 16u << 10, /* what one bit of a plane covers */
+    SERVICE_RECENT_BYTES = 32u << 10,
 };
 
 /* The longest lease, but in tests. */
@@ -63,6 +66,7 @@ struct service_planes {
     uint8_t *away;    /* may differ at members that are not in sync */
     uint64_t bytes;   /* of each plane */
     uint8_t *failed;  /* one byte of the same mapping, or NULL: not 0 once a sync failed */
+    void *recent;     /* SERVICE_RECENT_BYTES of it, aligned for anything: zeros at first */
 };
 
 /* What the store found when it opened the volume. */

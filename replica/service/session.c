@@ -53,6 +53,7 @@ void session_end(struct service *service)
     service->session_state = SESSION_NONE;
     service->session_serial++;
     service_checkpoint_void(service);
+    recent_unmark(&service->dirty.recent);
     data_drop(service);
     generations_drop(service);
 }

@@ -33,6 +33,7 @@
 enum {
     STORE_META_BYTES = 4096,
     STORE_DRL_PAGE_BYTES = 4096,
+    STORE_RECENT_BYTES = 32u << 10,
 };
 
 enum store_engine { STORE_ENGINE_AUTO, STORE_ENGINE_URING, STORE_ENGINE_THREADS };
@@ -62,6 +63,7 @@ struct store_found {
     uint64_t drl_bytes;
     uint8_t *planes; /* shared mapping: plane_count planes of plane_bytes each, one after another */
     uint64_t plane_bytes;
+    void *recent; /* in the mapping: STORE_RECENT_BYTES */
     struct lineage lineage;
     /* The mapping was stamped under this boot id and its header is whole; else it is all zeros. */
     bool same_boot;

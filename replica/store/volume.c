@@ -193,6 +193,7 @@ static int open_files(struct store_volume *volume, int dir_fd)
     found->drl_bytes = volume->drl_bytes;
     found->planes = volume->map + MAP_HEADER_BYTES;
     found->plane_bytes = volume->plane_bytes;
+    found->recent = volume->map + MAP_RECENT_AT;
     found->lineage.head_generation = 1;
     found->failed = volume->map + MAP_SYNC_FAILED_AT;
     found->doubtful = &volume->doubt.blocks;

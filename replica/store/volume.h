@@ -11,7 +11,8 @@
  *       52     1  1: a sync has failed under this boot id, and nobody has repaired that
  *       53     1  1: something is being made durable
  *       54     1  1: closed in order: synced, and every checksum agrees with its block
- *     4096        the planes
+ *     4096 32768  the service's own, of recent writes
+ *    36864        the planes
  *
  * A header that is not whole, or of another boot or volume, makes the planes worthless.
  *
@@ -66,7 +67,7 @@ struct store_volume {
     struct loop_task tell;
 };
 
-enum { MAP_HEADER_BYTES = 4096 };
+enum { MAP_RECENT_AT = 4096, MAP_HEADER_BYTES = MAP_RECENT_AT + STORE_RECENT_BYTES };
 
 static inline uint64_t volume_map_bytes(uint64_t plane_bytes)
 {

@@ -66,8 +66,10 @@ static void checkpoint_commit(struct repl *repl)
     if (all)
         repl->base_checkpoint = checkpoint->number;
     checkpoint->active = false;
-    if (!checkpoint->dirty)
+    if (!checkpoint->dirty) {
         checkpoint->rounds--;
+        doubt_end(repl);
+    }
     checkpoint->due_ns =
         checkpoint->rounds > 0 ? repl->now_ns + repl->settings.checkpoint_ns : REPL_NEVER_NS;
     repl->unsettled = true;

@@ -267,8 +267,10 @@ static bool op_next_write(struct repl *repl, struct repl_effect *effect)
     op_sent(repl, op, repl->attached);
     op_frame(repl, op, effect);
     effect->peers = op->sent;
-    if (op_locks(op))
+    if (op_locks(op)) {
         checkpoint_dirty(repl);
+        doubt_wrote(repl, op->length_bytes);
+    }
     return true;
 }
 
@@ -550,7 +552,9 @@ void ops_abandon(struct repl *repl, bool all, int status)
         struct repl_op *op = repl->slots[slot];
         if (!op || op->phase == OP_MERGING || op->phase == OP_DONE)
             continue;
-        bool waits = op->phase == OP_LOCKING || op->phase == OP_READY || op->phase == OP_LEASING;
+        /* What failed in part is not over before it is the same everywhere. */
+        bool waits = !op->torn &&
+                     (op->phase == OP_LOCKING || op->phase == OP_READY || op->phase == OP_LEASING);
         if (op->phase == OP_LEASING && (all || waits))
             slice_release(&op->data);
         if (all || waits)

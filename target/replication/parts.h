@@ -138,6 +138,12 @@ void leases_want(struct repl *repl);
 void leases_ask(struct repl *repl, uint8_t peers);
 void lease_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
 
+/* doubt.c */
+/* A write was dispatched. */
+void doubt_wrote(struct repl *repl, uint64_t length_bytes);
+/* A checkpoint ended with no write since it began: nothing is in doubt. */
+void doubt_end(struct repl *repl);
+
 /* status.c */
 /* Something was asked of somebody: who answers too late must be found. */
 bool repl_busy(const struct repl *repl);

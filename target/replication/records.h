@@ -73,6 +73,13 @@ struct checkpoint {
     uint64_t due_ns;
 };
 
+/* What was written since the members were told last that earlier writes are equal (C16). */
+struct doubt {
+    uint64_t serial; /* the last one then */
+    uint64_t bytes;
+    uint32_t writes;
+};
+
 /* A command that some members in sync lack, on its way to them in recovery. */
 struct relay {
     uint8_t waiting;

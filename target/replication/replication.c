@@ -20,6 +20,7 @@ struct repl_settings repl_settings_default(void)
         .lossy_ns = 30 * REPL_SECOND_NS,
         .lease_ns = REPL_SECOND_NS,
         .checkpoint_ns = 2 * REPL_SECOND_NS,
+        .equal_writes = 256,
         .resync_bytes_per_s = (uint64_t)256 << 20,
     };
 }
@@ -166,6 +167,7 @@ static void on_reply(struct repl *repl, uint8_t peer, const struct frame *frame)
         break;
     case FRAME_OPEN:
     case FRAME_COMMIT:
+    case FRAME_EQUAL:
     case FRAME_CLOSE:
     case FRAME_GREET:
     case FRAME_LIST:

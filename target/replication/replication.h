@@ -34,6 +34,8 @@
  *      that sealed as one out of sync is told that what it holds is complete.
  *   C15 Nor before its planes cover those of a member in sync, who knows what others that are away
  *      may lack.
+ *   C16 With each EQUAL all that was written before the last one was answered by all of I, and
+ *      nothing that failed in part waits to be repeated.
  *
  * States, and what may be trusted in each: OPENING: nothing yet. RECOVERING: I is committed in our
  * epoch, its members may differ where they are in doubt. SERVING, FROZEN: all of I hold every

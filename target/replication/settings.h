@@ -15,7 +15,8 @@ struct repl_settings {
     uint64_t recover_ns;     /* opening: how long to wait for missing in-sync members */
     uint64_t lossy_ns; /* opening: how long to wait before a source that lost its memory is taken */
     uint64_t checkpoint_ns;
-    uint64_t lease_ns; /* for how long a majority is asked to answer nobody else */
+    uint32_t equal_writes; /* between two EQUALs */
+    uint64_t lease_ns;     /* for how long a majority is asked to answer nobody else */
     /* An earlier target process that is known to be dead, or zero: its leases are in nobody's way.
      */
     struct uuid dead;

@@ -95,6 +95,7 @@ struct repl {
     struct repair repairs[REPL_REPAIRS_MAX];
     uint32_t repair_count;
     struct checkpoint checkpoint;
+    struct doubt doubt;
 
     struct control controls[REPL_CONTROLS_MAX]; /* ring */
     uint32_t control_head;

@@ -87,7 +87,7 @@ struct sim_disk {
     uint64_t seq;
     uint8_t meta[META_COPIES][META_BYTES];
     uint8_t *drl;    /* durable pages */
-    uint8_t *planes; /* the mapping: three planes and the failed byte */
+    uint8_t *planes; /* the mapping: recent writes, three planes and the failed byte */
     uint64_t drl_bytes;
     uint64_t plane_bytes;
     bool syncing;    /* the mapping's byte: something was being made durable */

@@ -17,6 +17,7 @@ struct sim_msg {
 
 static void conn_unref(struct sim_conn *conn)
 {
+    ASSERT(conn->refs > 0);
     if (--conn->refs == 0)
         free(conn);
 }

@@ -356,11 +356,18 @@ void replica_disconnected(struct sim *sim, struct sim_replica *replica, uint64_t
 
 static struct service_planes planes_of(struct sim_disk *disk, uint8_t *memory)
 {
-    return (struct service_planes){.current = memory,
-                                   .old = memory + disk->plane_bytes,
-                                   .away = memory + 2 * disk->plane_bytes,
-                                   .failed = memory + 3 * disk->plane_bytes,
+    uint8_t *planes = memory + SERVICE_RECENT_BYTES;
+    return (struct service_planes){.current = planes,
+                                   .old = planes + disk->plane_bytes,
+                                   .away = planes + 2 * disk->plane_bytes,
+                                   .failed = planes + 3 * disk->plane_bytes,
+                                   .recent = memory,
                                    .bytes = disk->plane_bytes};
+}
+
+static size_t mapping_bytes(const struct sim_disk *disk)
+{
+    return SERVICE_RECENT_BYTES + 3 * disk->plane_bytes + 1;
 }
 
 void replica_init(struct sim *sim, uint8_t idx)
@@ -375,7 +382,7 @@ void replica_init(struct sim *sim, uint8_t idx)
     disk->plane_bytes = service_plane_bytes(SIM_BYTES);
     disk_init(disk);
     disk->drl = calloc(1, disk->drl_bytes);
-    disk->planes = calloc(3, disk->plane_bytes + 1);
+    disk->planes = calloc(1, mapping_bytes(disk));
     ASSERT(pool_init(&replica->ios, sizeof(struct service_io), 2048) == 0);
     struct message_create create = {.member = replica->member, .config = sim->config};
     for (int copy = 0; copy < META_COPIES; copy++)
@@ -427,9 +434,10 @@ void replica_kill(struct sim *sim, struct sim_replica *replica)
     replica->service = NULL;
     net_replica_gone(sim, replica->idx);
     /* The husk ends on memory that nobody sees. */
-    uint8_t *husk = malloc(3 * (disk->plane_bytes + 1));
-    memcpy(husk, disk->planes, 3 * (disk->plane_bytes + 1));
+    uint8_t *husk = malloc(mapping_bytes(disk));
+    memcpy(husk, disk->planes, mapping_bytes(disk));
     service->dirty.planes = planes_of(disk, husk);
+    service->dirty.recent.memory = service->dirty.planes.recent;
     for (struct sim_kio *kio = replica->kios; kio; kio = kio->next) {
         struct service_io *io = kio->io;
         if (!io)
@@ -486,8 +494,8 @@ void replica_power(struct sim *sim, struct sim_replica *replica)
             kio_power(sim, kio);
     }
     disk_power(sim, disk);
-    memset(disk->planes, (int)sim_below(sim, 256), 3 * disk->plane_bytes);
-    disk->planes[3 * disk->plane_bytes] = 0;
+    memset(disk->planes, (int)sim_below(sim, 256), mapping_bytes(disk));
+    *planes_of(disk, disk->planes).failed = 0;
     disk->syncing = disk->sync_error = false;
     replica->boot = sim_uuid(sim);
 }

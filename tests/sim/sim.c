@@ -190,6 +190,7 @@ static void sim_config(struct sim *sim)
         .recover_ns = (hasty ? 20 : 500) * SIM_MS,
         .lossy_ns = 2000 * SIM_MS,
         .checkpoint_ns = 100 * SIM_MS,
+        .equal_writes = 4,
         .lease_ns = (hasty ? 400 : 150) * SIM_MS,
         .resync_bytes_per_s = sim_chance(sim, 5000) ? 0 : 64u << 20,
     };

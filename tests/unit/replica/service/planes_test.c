@@ -10,6 +10,7 @@ struct ground {
     struct dirty dirty;
     uint8_t drl[LOG_BYTES];
     uint8_t *planes;
+    void *recent;
 };
 
 static void ground_begin(struct ground *ground, bool same_boot)
@@ -20,6 +21,7 @@ static void ground_begin(struct ground *ground, bool same_boot)
                                   .planes = {.bytes = bytes},
                                   .same_boot = same_boot};
     ground->planes = calloc(3, bytes);
+    found.planes.recent = ground->recent = calloc(1, SERVICE_RECENT_BYTES);
     found.planes.current = ground->planes;
     found.planes.old = ground->planes + bytes;
     found.planes.away = ground->planes + 2 * bytes;
@@ -30,6 +32,7 @@ static void ground_end(struct ground *ground)
 {
     dirty_release(&ground->dirty);
     free(ground->planes);
+    free(ground->recent);
 }
 
 /* Writes every changed page of the log. */

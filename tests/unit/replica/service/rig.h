@@ -20,7 +20,8 @@ struct rig {
     struct message_create create;
     uint8_t meta[META_COPIES][META_BYTES];
     uint8_t *drl, *planes; /* the process's */
-    uint8_t *drl_disk;     /* what was written */
+    void *recent;
+    uint8_t *drl_disk; /* what was written */
     const uint64_t *doubtful;
     struct service_io *waiting[IOS_MAX];
     uint32_t waiting_count;
@@ -75,7 +76,8 @@ static inline void rig_start(struct rig *rig, bool same_boot)
         .planes = {.current = rig->planes,
                    .old = rig->planes + bytes,
                    .away = rig->planes + 2 * bytes,
-                   .bytes = bytes},
+                   .bytes = bytes,
+                   .recent = rig->recent},
         .lineage = rig->lineage,
         .doubtful = rig->doubtful,
         .same_boot = same_boot,
@@ -93,6 +95,7 @@ static inline void rig_begin(struct rig *rig)
     rig->drl = calloc(1, service_drl_bytes(SIZE_BYTES));
     rig->drl_disk = calloc(1, service_drl_bytes(SIZE_BYTES));
     rig->planes = calloc(3, service_plane_bytes(SIZE_BYTES));
+    rig->recent = calloc(1, SERVICE_RECENT_BYTES);
     rig->create.member = uuid_of(2);
     rig->create.config = (struct config){.volume = uuid_of(3),
                                          .name = "rig",
@@ -159,6 +162,7 @@ static inline void rig_end(struct rig *rig)
     free(rig->drl);
     free(rig->drl_disk);
     free(rig->planes);
+    free(rig->recent);
     pool_release(&rig->ios);
     buf_pool_release(&rig->bufs);
 }

@@ -50,7 +50,7 @@ START_TEST(a_killed_process_of_the_same_boot_lost_nothing)
     rig_open(&rig, 1, 2, CONTROLLER);
     rig_done_all(&rig);
     ck_assert(!rig.opened.lossy);
-    ck_assert_uint_eq(rig.opened.doubt_bytes, PLANE_GRAIN_BYTES);
+    ck_assert_uint_eq(rig.opened.doubt_bytes, BLOCK_BYTES);
     rig_end(&rig);
 }
 END_TEST

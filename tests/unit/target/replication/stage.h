@@ -123,6 +123,7 @@ static inline void story_begin(struct story *story)
     for (uint8_t i = 0; i < STORY_MEMBERS; i++)
         story->config.members[i] = (struct member){.uuid = story_uuid(i), .in_sync = true};
     struct repl_settings settings = repl_settings_default();
+    settings.equal_writes = 4;
     story->repl = repl_new(&story->config, &story->controller, &settings, &story->bufs, 1);
     for (uint8_t i = 0; i < STORY_MEMBERS; i++)
         ck_assert_uint_eq(repl_peer_add(story->repl, &story->config.members[i].uuid), i);
