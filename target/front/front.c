@@ -305,7 +305,7 @@ void front_export_resize(struct front *front, struct export *export, uint64_t si
     if (export->size_bytes == size_bytes)
         return;
     export->size_bytes = size_bytes;
-    scsi_unit_attention(export->unit, 0, SCSI_UA_CAPACITY_CHANGED);
+    scsi_unit_attention(export->unit, NULL, SCSI_UA_CAPACITY_CHANGED);
 }
 
 void front_export_hold(struct export *export)
@@ -327,7 +327,7 @@ void front_export_reservations(struct front *front, struct export *export, const
 
 void front_export_news(struct export *export, enum front_news news)
 {
-    scsi_unit_attention(export->unit, 0,
+    scsi_unit_attention(export->unit, NULL,
                         news == FRONT_SPACE_LOW ? SCSI_UA_SPACE_LOW : SCSI_UA_CACHE_LOST);
 }
 

@@ -130,6 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     struct reader r = reader_of(bytes, length);
     struct export export = {.size_bytes = (uint64_t)1 << 41, .block_bytes = 512};
     static struct scsi_unit unit;
+    struct scsi_nexus nexuses[NEXUS_COUNT] = {0};
     if (read_u8(&r) & 1)
         export = (struct export){.size_bytes = 8u << 20, .block_bytes = BLOCK_BYTES};
     buf_pool_init(&pool, 64u << 20);
@@ -137,14 +138,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     row_bytes = 0;
     bool clean = true; /* no row failed */
     for (uint32_t i = 0; i < NEXUS_COUNT; i++)
-        if (!scsi_nexus_attach(&unit, i + 1, &ports[i]))
-            UNREACHABLE();
+        scsi_nexus_attach(&unit, &nexuses[i], &ports[i]);
     while (!r.bad && reader_left(&r) > 0) {
         struct scsi_command command = {0};
         uint8_t circumstances = read_u8(&r);
         clean = clean && (circumstances & FAIL_MASK) == FAIL_MASK;
         read_copy(&r, command.cdb, sizeof(command.cdb));
-        command.nexus_id = 1 + (command.cdb[SCSI_CDB_BYTES - 1] & 1);
+        command.nexus = &nexuses[command.cdb[SCSI_CDB_BYTES - 1] & 1];
         if (command.cdb[0] == 0x5e || command.cdb[0] == 0x5f)
             command.cdb[SCSI_CDB_BYTES - 1] = 0;
         uint32_t data_bytes = read_u16(&r);
@@ -153,7 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         command.unit = circumstances & NO_UNIT ? NULL : &unit;
         export.read_only = circumstances & READ_ONLY;
         if (circumstances & ATTENTION)
-            scsi_unit_attention(&unit, 0, SCSI_UA_CAPACITY_CHANGED);
+            scsi_unit_attention(&unit, NULL, SCSI_UA_CAPACITY_CHANGED);
         if (data_bytes > 0) {
             command.data_out = slice_get(&pool, data_bytes);
             read_copy(&r, command.data_out.bytes, data_bytes);

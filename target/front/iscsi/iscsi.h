@@ -41,7 +41,6 @@ struct iscsi_node {
     char portals[ISCSI_PORTALS_MAX][ISCSI_PORTAL_BYTES];
     uint32_t portal_count;
     uint16_t next_tsih;
-    uint32_t next_nexus_id;
 };
 
 /* Bounds the tasks of all connections together. 0 or -ENOMEM. */

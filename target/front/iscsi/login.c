@@ -222,7 +222,7 @@ static struct login_refusal session_begin(struct iscsi_conn *conn)
 {
     struct login_refusal refusal = iscsi_auth_check(conn);
     if (!refusal.why && !iscsi_session_begin(conn))
-        return (struct login_refusal){LOGIN_OUT_OF_RESOURCES, "the export has too many sessions"};
+        return (struct login_refusal){LOGIN_OUT_OF_RESOURCES, "no session handle is free"};
     return refusal;
 }
 

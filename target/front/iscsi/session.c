@@ -45,15 +45,6 @@ static bool tsih_used(struct iscsi_node *node, uint16_t tsih)
     return false;
 }
 
-static bool nexus_used(struct iscsi_node *node, uint32_t nexus_id)
-{
-    LIST_FOR_EACH (at, &node->sessions) {
-        if (session_of(at)->nexus_id == nexus_id)
-            return true;
-    }
-    return false;
-}
-
 bool iscsi_session_begin(struct iscsi_conn *conn)
 {
     struct iscsi_node *node = conn->node;
@@ -67,28 +58,15 @@ bool iscsi_session_begin(struct iscsi_conn *conn)
         conn->login.tsih = node->next_tsih;
         return true;
     }
-    ASSERT(conn->export && conn->export->unit && conn->nexus_id == 0);
+    ASSERT(conn->export && conn->export->unit);
     LIST_FOR_EACH (at, &node->sessions) {
         if (same_port(session_of(at), conn))
             iscsi_session_supersede(session_of(at), "the initiator logged in anew");
     }
-    do {
-        node->next_nexus_id = node->next_nexus_id == UINT32_MAX ? 1 : node->next_nexus_id + 1;
-    } while (nexus_used(node, node->next_nexus_id));
-    if (!scsi_nexus_attach(conn->export->unit, node->next_nexus_id, &conn->port))
-        return false;
-    conn->nexus_id = node->next_nexus_id;
+    scsi_nexus_attach(conn->export->unit, &conn->nexus, &conn->port);
     conn->login.tsih = node->next_tsih;
     list_append(&node->sessions, &conn->session_node);
     return true;
-}
-
-static void nexus_end(struct iscsi_conn *conn)
-{
-    if (conn->nexus_id == 0)
-        return;
-    scsi_nexus_detach(conn->export->unit, conn->nexus_id);
-    conn->nexus_id = 0;
 }
 
 void iscsi_session_supersede(struct iscsi_conn *conn, const char *why)
@@ -96,7 +74,7 @@ void iscsi_session_supersede(struct iscsi_conn *conn, const char *why)
     ASSERT(!conn->superseded && conn->export);
     conn->superseded = true;
     iscsi_conn_fail(conn, why);
-    nexus_end(conn);
+    scsi_nexus_detach(conn->export->unit, &conn->nexus);
     list_append(&conn->node->superseded, &conn->superseded_node);
 }
 
@@ -107,7 +85,7 @@ void iscsi_session_end(struct iscsi_conn *conn)
     list_remove(&conn->session_node);
     if (!conn->export)
         return;
-    nexus_end(conn);
+    scsi_nexus_detach(conn->export->unit, &conn->nexus);
     ASSERT(conn->export->session_count > 0);
     conn->export->session_count--;
     conn->export = NULL;

@@ -126,7 +126,7 @@ struct iscsi_conn {
     bool header_digest;
     bool data_digest;
     struct export *export; /* NULL in a discovery session */
-    uint32_t nexus_id;     /* 0: not attached */
+    struct scsi_nexus nexus;
     bool superseded;
     struct list session_node;    /* in node->sessions */
     struct list superseded_node; /* in node->superseded */

@@ -32,7 +32,7 @@ struct iscsi_task *iscsi_task_new(struct iscsi_conn *conn, const struct pdu_comm
     task->lun = command->head.lun;
     task->expected_bytes = command->expected_bytes;
     task->scsi.unit = lun_is_zero(task->lun) ? conn->export->unit : NULL;
-    task->scsi.nexus_id = conn->nexus_id;
+    task->scsi.nexus = &conn->nexus;
     memcpy(task->scsi.cdb, command->cdb, SCSI_CDB_BYTES);
     task->scsi.block.owner = conn;
     list_init(&task->scsi.block.node);

@@ -204,18 +204,19 @@ static enum tmf_answer tmf_begin(struct iscsi_conn *conn, const struct pdu_tmf *
         if (!lun_ok)
             return TMF_NO_LUN;
         if (export_abort(conn))
-            scsi_unit_attention(unit, conn->nexus_id, SCSI_UA_COMMANDS_CLEARED);
+            scsi_unit_attention(unit, &conn->nexus, SCSI_UA_COMMANDS_CLEARED);
         return TMF_COMPLETE;
     case TMF_LUN_RESET:
         if (!lun_ok)
             return TMF_NO_LUN;
         (void)export_abort(conn);
-        scsi_unit_reset(unit, 0, SCSI_UA_LUN_RESET); /* who asked is told as well (SAM-5 6.3.3) */
+        scsi_unit_reset(unit, NULL,
+                        SCSI_UA_LUN_RESET); /* who asked is told as well (SAM-5 6.3.3) */
         return TMF_COMPLETE;
     case TMF_TARGET_WARM_RESET:
     case TMF_TARGET_COLD_RESET:
         (void)export_abort(conn);
-        scsi_unit_reset(unit, conn->nexus_id, SCSI_UA_BUS_RESET);
+        scsi_unit_reset(unit, &conn->nexus, SCSI_UA_BUS_RESET);
         return TMF_COMPLETE;
     case TMF_TASK_REASSIGN:
         return TMF_NO_REASSIGN;

@@ -25,21 +25,20 @@ bool scsi_guard_forbids(struct scsi_command *command)
     if (class & SCSI_OP_FREE)
         return false;
     if (class & SCSI_OP_KEYS)
-        return unit->reserved_nexus_id != 0;
-    if (unit->reserved_nexus_id)
-        return unit->reserved_nexus_id != command->nexus_id;
+        return unit->reserved_by != NULL;
+    if (unit->reserved_by)
+        return unit->reserved_by != command->nexus;
     if (class & SCSI_OP_LOOKS || all->type == SCSI_RESERVED_NOT)
         return false;
     if (class & SCSI_OP_READS && scsi_type_is_write_exclusive(all->type))
         return false;
-    const struct scsi_nexus *nexus = scsi_nexus_find(unit, command->nexus_id);
-    const struct scsi_registration *mine = nexus ? scsi_registration_find(all, nexus->port) : NULL;
+    const struct scsi_registration *mine = scsi_nexus_registration(unit, command->nexus);
     return !mine || !(scsi_type_is_of_registrants(all->type) || scsi_registration_holds(all, mine));
 }
 
 void scsi_unit_unreserve(struct scsi_unit *unit)
 {
-    unit->reserved_nexus_id = 0;
+    unit->reserved_by = NULL;
     scsi_guard_update(unit);
 }
 
@@ -49,8 +48,7 @@ void scsi_guard_update(struct scsi_unit *unit)
     enum export_guard guard = EXPORT_OPEN;
     if (unit->write_protected || scsi_type_is_write_exclusive(type))
         guard = EXPORT_NO_WRITES;
-    if (unit->reserved_nexus_id ||
-        (type != SCSI_RESERVED_NOT && !scsi_type_is_write_exclusive(type)))
+    if (unit->reserved_by || (type != SCSI_RESERVED_NOT && !scsi_type_is_write_exclusive(type)))
         guard = EXPORT_NO_ACCESS;
     unit->export->guard = guard;
 }

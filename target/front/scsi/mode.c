@@ -293,7 +293,7 @@ static enum scsi_next mode_change(struct scsi_command *command, struct mode mode
     unit->descriptor_sense = mode.descriptor_sense;
     unit->write_protected = mode.write_protected;
     scsi_guard_update(unit);
-    scsi_unit_attention(unit, command->nexus_id, SCSI_UA_MODE_CHANGED);
+    scsi_unit_attention(unit, command->nexus, SCSI_UA_MODE_CHANGED);
     return protects ? scsi_block_flush(command) : scsi_good(command);
 }
 

@@ -4,12 +4,10 @@
 
 #include "target/front/scsi/guard.h"
 
-struct scsi_nexus *scsi_nexus_find(struct scsi_unit *unit, uint32_t nexus_id)
+struct scsi_registration *scsi_nexus_registration(struct scsi_unit *unit,
+                                                  const struct scsi_nexus *nexus)
 {
-    for (int i = 0; i < SCSI_NEXUS_MAX; i++)
-        if (unit->nexus[i].used && unit->nexus[i].id == nexus_id)
-            return &unit->nexus[i];
-    return NULL;
+    return nexus->port ? scsi_registration_find(&unit->reservations, nexus->port) : NULL;
 }
 
 static void attention_add(struct scsi_nexus *nexus, uint16_t what)
@@ -27,35 +25,32 @@ static void attention_add(struct scsi_nexus *nexus, uint16_t what)
     nexus->attention[nexus->attention_count++] = what;
 }
 
-bool scsi_nexus_attach(struct scsi_unit *unit, uint32_t nexus_id, const struct scsi_port *port)
+void scsi_nexus_attach(struct scsi_unit *unit, struct scsi_nexus *nexus,
+                       const struct scsi_port *port)
 {
-    ASSERT(nexus_id != 0 && port && !scsi_nexus_find(unit, nexus_id));
-    for (int i = 0; i < SCSI_NEXUS_MAX; i++) {
-        struct scsi_nexus *nexus = &unit->nexus[i];
-        if (nexus->used)
-            continue;
-        *nexus = (struct scsi_nexus){.used = true, .id = nexus_id, .port = port};
-        attention_add(nexus, SCSI_UA_POWER_ON);
-        return true;
-    }
-    return false;
+    ASSERT(port && !nexus->port);
+    *nexus = (struct scsi_nexus){.port = port};
+    list_append(&unit->nexuses, &nexus->node);
+    attention_add(nexus, SCSI_UA_POWER_ON);
 }
 
-void scsi_nexus_detach(struct scsi_unit *unit, uint32_t nexus_id)
+void scsi_nexus_detach(struct scsi_unit *unit, struct scsi_nexus *nexus)
 {
-    struct scsi_nexus *nexus = scsi_nexus_find(unit, nexus_id);
-    if (nexus)
-        *nexus = (struct scsi_nexus){0};
-    if (unit->reserved_nexus_id == nexus_id)
+    if (!nexus->port)
+        return;
+    list_remove(&nexus->node);
+    nexus->port = NULL;
+    if (unit->reserved_by == nexus)
         scsi_unit_unreserve(unit);
 }
 
-void scsi_unit_attention(struct scsi_unit *unit, uint32_t except_id, enum scsi_attention what)
+void scsi_unit_attention(struct scsi_unit *unit, const struct scsi_nexus *except,
+                         enum scsi_attention what)
 {
     ASSERT(what != 0);
-    for (int i = 0; i < SCSI_NEXUS_MAX; i++) {
-        struct scsi_nexus *nexus = &unit->nexus[i];
-        if (nexus->used && nexus->id != except_id)
+    LIST_FOR_EACH (node, &unit->nexuses) {
+        struct scsi_nexus *nexus = CONTAINER_OF(node, struct scsi_nexus, node);
+        if (nexus != except)
             attention_add(nexus, (uint16_t)what);
     }
 }
@@ -63,17 +58,16 @@ void scsi_unit_attention(struct scsi_unit *unit, uint32_t except_id, enum scsi_a
 void scsi_port_attention(struct scsi_unit *unit, const struct scsi_port *port,
                          enum scsi_attention what)
 {
-    for (int i = 0; i < SCSI_NEXUS_MAX; i++) {
-        struct scsi_nexus *nexus = &unit->nexus[i];
-        if (nexus->used && scsi_port_equal(nexus->port, port))
+    LIST_FOR_EACH (node, &unit->nexuses) {
+        struct scsi_nexus *nexus = CONTAINER_OF(node, struct scsi_nexus, node);
+        if (scsi_port_equal(nexus->port, port))
             attention_add(nexus, (uint16_t)what);
     }
 }
 
-uint16_t scsi_nexus_take(struct scsi_unit *unit, uint32_t nexus_id)
+uint16_t scsi_nexus_take(struct scsi_nexus *nexus)
 {
-    struct scsi_nexus *nexus = scsi_nexus_find(unit, nexus_id);
-    if (!nexus || nexus->attention_count == 0)
+    if (!nexus->port || nexus->attention_count == 0)
         return 0;
     uint16_t what = nexus->attention[0];
     nexus->attention_count--;

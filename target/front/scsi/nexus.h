@@ -5,9 +5,10 @@
 
 #include "target/front/scsi/scsi.h"
 
-/* NULL: not attached. */
-struct scsi_nexus *scsi_nexus_find(struct scsi_unit *unit, uint32_t nexus_id);
-/* The oldest attention of the nexus, which is told with it; 0: none, or not attached. */
-uint16_t scsi_nexus_take(struct scsi_unit *unit, uint32_t nexus_id);
+/* The registration of the nexus' port. NULL: there is none, or the nexus is gone. */
+struct scsi_registration *scsi_nexus_registration(struct scsi_unit *unit,
+                                                  const struct scsi_nexus *nexus);
+/* The oldest attention of the nexus, which is told with it; 0: none, or it is gone. */
+uint16_t scsi_nexus_take(struct scsi_nexus *nexus);
 
 #endif

@@ -156,9 +156,9 @@ static bool port_register(struct prout *p, const struct scsi_port *port)
 static bool device_register(struct prout *p, const char *initiator, uint16_t asc[1])
 {
     bool any = false;
-    for (int i = 0; i < SCSI_NEXUS_MAX; i++) {
-        const struct scsi_nexus *nexus = &p->unit->nexus[i];
-        if (!nexus->used || strcmp(nexus->port->initiator, initiator) != 0)
+    LIST_FOR_EACH (node, &p->unit->nexuses) {
+        const struct scsi_nexus *nexus = CONTAINER_OF(node, struct scsi_nexus, node);
+        if (strcmp(nexus->port->initiator, initiator) != 0)
             continue;
         any = true;
         if (!port_register(p, nexus->port)) {
@@ -401,14 +401,14 @@ enum scsi_next scsi_prout_begin(struct scsi_command *command, const struct scsi_
 {
     (void)pool;
     struct scsi_unit *unit = command->unit;
-    const struct scsi_nexus *nexus = scsi_nexus_find(unit, command->nexus_id);
-    if (!nexus)
+    const struct scsi_nexus *nexus = command->nexus;
+    if (!nexus->port)
         return scsi_conflict(command);
     struct prout p = {.command = command,
                       .unit = unit,
                       .all = &unit->reservations,
                       .port = nexus->port,
-                      .mine = scsi_registration_find(&unit->reservations, nexus->port),
+                      .mine = scsi_nexus_registration(unit, nexus),
                       .action = command->op->action};
     if (cdb->length < LIST_BYTES || command->data_out.length_bytes < cdb->length)
         return length_fail(command);

@@ -13,8 +13,7 @@
 static enum scsi_next beside_persistent(struct scsi_command *command)
 {
     struct scsi_reservations *all = &command->unit->reservations;
-    const struct scsi_nexus *nexus = scsi_nexus_find(command->unit, command->nexus_id);
-    const struct scsi_registration *mine = nexus ? scsi_registration_find(all, nexus->port) : NULL;
+    const struct scsi_registration *mine = scsi_nexus_registration(command->unit, command->nexus);
     bool may = mine && all->type != SCSI_RESERVED_NOT &&
                (scsi_registration_holds(all, mine) || scsi_type_is_of_registrants(all->type));
     return may ? scsi_good(command) : scsi_conflict(command);
@@ -28,10 +27,10 @@ enum scsi_next scsi_reserve_begin(struct scsi_command *command, const struct scs
     struct scsi_unit *unit = command->unit;
     if (scsi_registration_count(&unit->reservations) > 0)
         return beside_persistent(command);
-    ASSERT(!unit->reserved_nexus_id || unit->reserved_nexus_id == command->nexus_id);
-    if (!scsi_nexus_find(unit, command->nexus_id))
+    ASSERT(!unit->reserved_by || unit->reserved_by == command->nexus);
+    if (!command->nexus->port)
         return scsi_conflict(command);
-    unit->reserved_nexus_id = command->nexus_id;
+    unit->reserved_by = command->nexus;
     scsi_guard_update(unit);
     return scsi_good(command);
 }
@@ -45,7 +44,7 @@ enum scsi_next scsi_release_begin(struct scsi_command *command, const struct scs
     struct scsi_unit *unit = command->unit;
     if (scsi_registration_count(&unit->reservations) > 0)
         return beside_persistent(command);
-    if (unit->reserved_nexus_id == command->nexus_id)
+    if (unit->reserved_by == command->nexus)
         scsi_unit_unreserve(unit);
     return scsi_good(command);
 }

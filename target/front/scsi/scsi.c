@@ -16,14 +16,16 @@ void scsi_unit_init(struct scsi_unit *unit, struct export *export)
     ASSERT(export->block_bytes == 512 || export->block_bytes == BLOCK_BYTES);
     ASSERT(export->size_bytes > 0 && export->size_bytes % BLOCK_BYTES == 0);
     *unit = (struct scsi_unit){.export = export};
+    list_init(&unit->nexuses);
 }
 
-void scsi_unit_reset(struct scsi_unit *unit, uint32_t except_id, enum scsi_attention what)
+void scsi_unit_reset(struct scsi_unit *unit, const struct scsi_nexus *except,
+                     enum scsi_attention what)
 {
     unit->descriptor_sense = false;
     unit->write_protected = false;
     scsi_unit_unreserve(unit);
-    scsi_unit_attention(unit, except_id, what);
+    scsi_unit_attention(unit, except, what);
 }
 
 /* Gives back what the block request holds: what was read is ours, what was written is lent. */
@@ -101,7 +103,7 @@ static enum scsi_next begin(struct scsi_command *command, struct buf_pool *pool)
         return SCSI_WAIT;
     if (!command->unit && !always)
         return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_LUN_NOT_SUPPORTED);
-    uint16_t attention = always ? 0 : scsi_nexus_take(command->unit, command->nexus_id);
+    uint16_t attention = always ? 0 : scsi_nexus_take(command->nexus);
     if (attention)
         return scsi_fail(command, SCSI_KEY_UNIT_ATTENTION, attention);
     if (!op)

@@ -9,6 +9,7 @@
 #define STRAKE_FRONT_SCSI_H
 
 #include "common/base/block.h"
+#include "common/base/list.h"
 #include "target/front/export/export.h"
 #include "target/front/scsi/reservations.h"
 
@@ -20,7 +21,6 @@ enum {
     SCSI_SENSE_BYTES_MAX = 64,
     SCSI_TRANSFER_BYTES_MAX = 8u << 20, /* MAXIMUM TRANSFER LENGTH of the block limits page */
     SCSI_RESPONSE_BYTES_MAX = 4096,     /* data-in of a command that needs no disk */
-    SCSI_NEXUS_MAX = 64,                /* I_T nexuses a logical unit remembers at once */
 };
 
 enum scsi_status {
@@ -47,11 +47,13 @@ enum scsi_attention {
     SCSI_UA_SPACE_LOW = 0x3807, /* thin provisioning soft threshold reached */
 };
 
-/* One initiator port's view of a logical unit: what it must be told before its next command. */
+/*
+ * One initiator port's view of a logical unit: what it must be told before its next command.
+ * Embedded by the iSCSI room in whatever it keeps for a session, and outlives its commands.
+ */
 struct scsi_nexus {
-    bool used;
-    uint32_t id;                  /* given by the iSCSI room, unique among living sessions, not 0 */
-    const struct scsi_port *port; /* of the iSCSI room: the initiator's */
+    const struct scsi_port *port; /* of the iSCSI room: the initiator's; NULL: not attached */
+    struct list node;             /* in scsi_unit.nexuses */
     uint8_t attention_count;
     uint16_t attention[4]; /* oldest first, enum scsi_attention */
 };
@@ -60,11 +62,11 @@ struct scsi_nexus {
 struct scsi_unit {
     struct export *export;   /* of the front */
     const char *target_name; /* of the front: the iSCSI name told in VPD 83h; NULL: not told */
-    struct scsi_nexus nexus[SCSI_NEXUS_MAX];
+    struct list nexuses;     /* struct scsi_nexus: those who are attached */
     /* What MODE SELECT changed, for all nexuses, until the unit is reset. */
-    bool descriptor_sense;      /* D_SENSE: sense data in descriptor format */
-    bool write_protected;       /* SWP */
-    uint32_t reserved_nexus_id; /* who holds it by RESERVE (6) or (10); 0: nobody */
+    bool descriptor_sense;                /* D_SENSE: sense data in descriptor format */
+    bool write_protected;                 /* SWP */
+    const struct scsi_nexus *reserved_by; /* who holds it by RESERVE (6) or (10); or NULL */
     struct scsi_reservations reservations;
 };
 
@@ -84,7 +86,7 @@ enum scsi_next {
 struct scsi_command {
     /* In, filled by the caller, unchanged until SCSI_DONE. */
     struct scsi_unit *unit; /* NULL: the LUN does not exist */
-    uint32_t nexus_id;
+    struct scsi_nexus *nexus;
     uint8_t cdb[SCSI_CDB_BYTES]; /* zeros after a shorter CDB */
     /*
      * Everything the initiator sent; the caller's reference. Of a WRITE or VERIFY that got less
@@ -129,22 +131,23 @@ struct scsi_transfer {
 
 void scsi_unit_init(struct scsi_unit *unit, struct export *export);
 /*
- * A nexus comes (its first command meets POWER ON) and goes. `port` is lent until then. False when
- * the table is full.
+ * A nexus comes (its first command meets POWER ON) and goes; gone already is allowed. `port` is
+ * lent until then.
  */
-MUST_USE bool scsi_nexus_attach(struct scsi_unit *unit, uint32_t nexus_id,
-                                const struct scsi_port *port);
-void scsi_nexus_detach(struct scsi_unit *unit, uint32_t nexus_id);
-/* Every nexus but `except_id` (0: none) is to be told. */
-void scsi_unit_attention(struct scsi_unit *unit, uint32_t except_id, enum scsi_attention what);
+void scsi_nexus_attach(struct scsi_unit *unit, struct scsi_nexus *nexus,
+                       const struct scsi_port *port);
+void scsi_nexus_detach(struct scsi_unit *unit, struct scsi_nexus *nexus);
+/* Every nexus but `except` (NULL: none) is to be told. */
+void scsi_unit_attention(struct scsi_unit *unit, const struct scsi_nexus *except,
+                         enum scsi_attention what);
 
 /* The port, where it is attached, is to be told. */
 void scsi_port_attention(struct scsi_unit *unit, const struct scsi_port *port,
                          enum scsi_attention what);
 
-/* The unit is reset: mode parameters are back at their defaults, and all but `except_id` are told.
- */
-void scsi_unit_reset(struct scsi_unit *unit, uint32_t except_id, enum scsi_attention what);
+/* The unit is reset: mode parameters are back at their defaults, and all but `except` are told. */
+void scsi_unit_reset(struct scsi_unit *unit, const struct scsi_nexus *except,
+                     enum scsi_attention what);
 
 /*
  * Reservations that outlive the target are a row of the volume's book. Between _await and _load,

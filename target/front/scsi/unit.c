@@ -54,7 +54,7 @@ enum scsi_next scsi_request_sense_begin(struct scsi_command *command, const stru
         sense.key = SCSI_KEY_ILLEGAL_REQUEST;
         sense.asc = SCSI_ASC_LUN_NOT_SUPPORTED;
     } else {
-        sense.asc = scsi_nexus_take(command->unit, command->nexus_id);
+        sense.asc = scsi_nexus_take(command->nexus);
         if (sense.asc)
             sense.key = SCSI_KEY_UNIT_ATTENTION;
     }

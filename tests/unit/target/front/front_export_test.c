@@ -9,6 +9,7 @@ static struct loop loop;
 static struct stream_sender sender;
 static struct buf_pool bufs;
 static struct front *front;
+static struct scsi_nexus nexus;
 static struct export *export;
 
 /* ---- the fake volume: nothing reaches it ---- */
@@ -48,12 +49,12 @@ static void setup(void)
     ck_assert_ptr_nonnull(front);
     export = front_export_add(front, &volume);
     ck_assert_ptr_nonnull(export);
-    ck_assert(scsi_nexus_attach(export->unit, 1, &port));
+    scsi_nexus_attach(export->unit, &nexus, &port);
 }
 
 static void teardown(void)
 {
-    scsi_nexus_detach(export->unit, 1);
+    scsi_nexus_detach(export->unit, &nexus);
     front_free(front);
     stream_sender_release(&sender);
     buf_pool_release(&bufs);
@@ -62,7 +63,7 @@ static void teardown(void)
 
 static enum scsi_next run(struct scsi_command *command, uint8_t opcode)
 {
-    *command = (struct scsi_command){.unit = export->unit, .nexus_id = 1, .cdb = {opcode}};
+    *command = (struct scsi_command){.unit = export->unit, .nexus = &nexus, .cdb = {opcode}};
     return scsi_command(command, &bufs);
 }
 

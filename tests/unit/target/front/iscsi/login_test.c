@@ -195,16 +195,6 @@ START_TEST(initiator_name_longer_than_223_is_0200)
 }
 END_TEST
 
-START_TEST(export_with_too_many_sessions_is_0302)
-{
-    static const struct scsi_port port = {.isid = 1, .initiator = "iqn.2001-04.com.example:crowd"};
-    peer_open(&one);
-    for (uint32_t i = 0; i < SCSI_NEXUS_MAX; i++)
-        ck_assert(scsi_nexus_attach(&unit, 1000 + i, &port));
-    refused(0x87, KEYS(login_keys), 0x0302);
-}
-END_TEST
-
 START_TEST(reserved_first_stage_is_0200)
 {
     peer_open(&one);
@@ -355,7 +345,6 @@ int main(void)
     tcase_add_test(tcase, stage_other_than_the_current_is_020b);
     tcase_add_test(tcase, isid_that_changes_is_020b);
     tcase_add_test(tcase, initiator_name_longer_than_223_is_0200);
-    tcase_add_test(tcase, export_with_too_many_sessions_is_0302);
     tcase_add_test(tcase, reserved_first_stage_is_0200);
     tcase_add_test(tcase, key_offered_twice_is_0200);
     tcase_add_test(tcase, text_without_end_is_0200);

@@ -6,13 +6,14 @@
 #include "target/front/scsi/scsi.h"
 #include "tests/unit/target/front/scsi/disk.h"
 
-enum { NEXUS = 7, STEPS_MAX = 512 };
+enum { NEXUS = 7, NEXUS_COUNT = 66, STEPS_MAX = 512 };
 
 static struct export export;
 static struct scsi_unit unit;
 static struct scsi_command command;
-static uint32_t steps;                       /* block requests the last command took */
-static struct block_req requests[STEPS_MAX]; /* them, as they were submitted */
+static struct scsi_nexus nexuses[NEXUS_COUNT]; /* by number */
+static uint32_t steps;                         /* block requests the last command took */
+static struct block_req requests[STEPS_MAX];   /* them, as they were submitted */
 
 #define BYTES(...)    ((const uint8_t[]){__VA_ARGS__}), sizeof((const uint8_t[]){__VA_ARGS__})
 #define REPEAT8(byte) byte, byte, byte, byte, byte, byte, byte, byte
@@ -26,7 +27,8 @@ static inline void fixture_setup(uint32_t block_bytes)
     memset(disk, 0, sizeof(disk));
     row_bytes = 0;
     run_count = 0;
-    command = (struct scsi_command){.unit = &unit, .nexus_id = NEXUS};
+    memset(nexuses, 0, sizeof(nexuses));
+    command = (struct scsi_command){.unit = &unit, .nexus = &nexuses[NEXUS]};
 }
 
 static inline void setup_512(void)
@@ -40,13 +42,24 @@ static inline void setup_4096(void)
 }
 
 /* The initiator port of a nexus. */
-static inline const struct scsi_port *port_of(uint32_t nexus_id)
+static inline const struct scsi_port *port_of(uint32_t number)
 {
-    static struct scsi_port ports[SCSI_NEXUS_MAX + 2];
-    ck_assert_uint_lt(nexus_id, ARRAY_COUNT(ports));
-    struct scsi_port *port = &ports[nexus_id];
-    *port = (struct scsi_port){.isid = nexus_id, .initiator = "iqn.2001-04.com.example:host"};
+    static struct scsi_port ports[NEXUS_COUNT];
+    ck_assert_uint_lt(number, ARRAY_COUNT(ports));
+    struct scsi_port *port = &ports[number];
+    *port = (struct scsi_port){.isid = number, .initiator = "iqn.2001-04.com.example:host"};
     return port;
+}
+
+static inline void attach(uint32_t number)
+{
+    scsi_nexus_attach(&unit, &nexuses[number], port_of(number));
+}
+
+/* The next commands are of this nexus. */
+static inline void as(uint32_t number)
+{
+    command.nexus = &nexuses[number];
 }
 
 /* All buffers must be back, so each test ends with it. */

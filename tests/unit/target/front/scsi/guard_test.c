@@ -16,14 +16,14 @@ static const uint8_t prevent[] = {0x1e, 0, 0, 0, 1, 0};
 static const uint8_t allow[] = {0x1e, 0, 0, 0, 0, 0};
 static const uint8_t opcodes[] = {0xa3, 0x0c, 0, 0, 0, 0, 0, 0, 0xff, 0, 0, 0};
 
-static bool may(uint32_t nexus_id, const uint8_t *cdb, size_t length)
+static bool may(uint32_t number, const uint8_t *cdb, size_t length)
 {
-    as(nexus_id);
+    as(number);
     enum scsi_status status = run(cdb, length);
     ck_assert(status == SCSI_GOOD || status == SCSI_RESERVATION_CONFLICT);
     return status == SCSI_GOOD;
 }
-#define MAY(nexus_id, cdb) may(nexus_id, cdb, sizeof(cdb))
+#define MAY(number, cdb) may(number, cdb, sizeof(cdb))
 
 START_TEST(write_exclusive_leaves_reading)
 {
@@ -115,7 +115,7 @@ START_TEST(software_write_protection_holds_for_other_protocols)
     as(A);
     ck_assert_good(0x15, 0x10, 0, 0, sizeof(list), 0);
     ck_assert_int_eq(export.guard, EXPORT_NO_WRITES);
-    scsi_unit_reset(&unit, A, SCSI_UA_LUN_RESET);
+    scsi_unit_reset(&unit, &nexuses[A], SCSI_UA_LUN_RESET);
     ck_assert_int_eq(export.guard, EXPORT_OPEN);
 }
 END_TEST
@@ -123,7 +123,7 @@ END_TEST
 START_TEST(reset_keeps_persistent_reservations)
 {
     reserve(SCSI_WRITE_EXCLUSIVE);
-    scsi_unit_reset(&unit, 0, SCSI_UA_LUN_RESET);
+    scsi_unit_reset(&unit, NULL, SCSI_UA_LUN_RESET);
     ck_assert_uint_eq(attention_of(C), 0x2903);
     ck_assert(!MAY(C, write_none));
 }
@@ -132,9 +132,9 @@ END_TEST
 START_TEST(lost_nexus_stays_registered)
 {
     reserve(SCSI_WRITE_EXCLUSIVE);
-    scsi_nexus_detach(&unit, A);
+    scsi_nexus_detach(&unit, &nexuses[A]);
     ck_assert(!MAY(C, write_none));
-    ck_assert(scsi_nexus_attach(&unit, 9, port_of(A)));
+    scsi_nexus_attach(&unit, &nexuses[9], port_of(A));
     ck_assert_uint_eq(attention_of(9), 0x2900);
     ck_assert(MAY(9, write_none));
 }

@@ -299,15 +299,15 @@ END_TEST
 
 START_TEST(change_is_told_to_the_others)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
-    ck_assert(scsi_nexus_attach(&unit, NEXUS + 1, port_of(NEXUS + 1)));
+    attach(NEXUS);
+    attach(NEXUS + 1);
     ck_assert_check(0x00, 0, 0, 0, 0, 0);
     ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0, 0))), SCSI_GOOD);
-    ck_assert_uint_eq(unit.nexus[1].attention_count, 1);
-    unit.nexus[1].attention_count = 0;
+    ck_assert_uint_eq(nexuses[NEXUS + 1].attention_count, 1);
+    nexuses[NEXUS + 1].attention_count = 0;
     ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0x04, 0))), SCSI_GOOD);
     ck_assert_good(0x00, 0, 0, 0, 0, 0);
-    command.nexus_id = NEXUS + 1;
+    as(NEXUS + 1);
     ck_assert_check(0x00, 0, 0, 0, 0, 0);
     ck_assert_mem_eq(command.sense, ((const uint8_t[]){0x72, 0x06, 0x2a, 0x01}), 4);
 }
@@ -316,7 +316,7 @@ END_TEST
 START_TEST(reset_brings_the_defaults_back)
 {
     ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0x04, 0x08))), SCSI_GOOD);
-    scsi_unit_reset(&unit, NEXUS, SCSI_UA_LUN_RESET);
+    scsi_unit_reset(&unit, &nexuses[NEXUS], SCSI_UA_LUN_RESET);
     ck_assert_good(0x1a, 0x08, 0x0a, 0, 0xff, 0);
     ck_assert_data_in(15, 0, 0x10, 0, CONTROL);
 }

@@ -2,15 +2,15 @@
 /* Unit attentions: told once to each nexus, to be heard before anything else. */
 #include "tests/unit/target/front/scsi/fixture.h"
 
-static void attach(void)
+static void attach_told(void)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
+    attach(NEXUS);
     ck_assert_check(0x00);
 }
 
 START_TEST(new_nexus_hears_power_on_once)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
+    attach(NEXUS);
     ck_assert_check(0x00);
     ck_assert_sense(0x06, 0x2900);
     ck_assert_good(0x00);
@@ -19,7 +19,7 @@ END_TEST
 
 START_TEST(inquiry_passes_and_leaves_it)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
+    attach(NEXUS);
     ck_assert_good(0x12, 0, 0, 0, 0xff, 0);
     ck_assert_check(0x00);
     ck_assert_sense(0x06, 0x2900);
@@ -28,7 +28,7 @@ END_TEST
 
 START_TEST(report_luns_passes_and_leaves_it)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
+    attach(NEXUS);
     ck_assert_good(0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0, 0);
     ck_assert_check(0x00);
     ck_assert_sense(0x06, 0x2900);
@@ -37,7 +37,7 @@ END_TEST
 
 START_TEST(attention_comes_before_an_unknown_command)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
+    attach(NEXUS);
     ck_assert_check(0xff);
     ck_assert_sense(0x06, 0x2900);
 }
@@ -45,7 +45,7 @@ END_TEST
 
 START_TEST(write_that_hears_it_writes_nothing)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
+    attach(NEXUS);
     data_out_fill(0xcd, 512);
     ck_assert_check(0x2a, 0, 0, 0, 0, 7, 0, 0, 1, 0);
     ck_assert_uint_eq(steps, 0);
@@ -55,9 +55,9 @@ END_TEST
 
 START_TEST(attentions_come_oldest_first)
 {
-    attach();
-    scsi_unit_attention(&unit, 0, SCSI_UA_LUN_RESET);
-    scsi_unit_attention(&unit, 0, SCSI_UA_CAPACITY_CHANGED);
+    attach_told();
+    scsi_unit_attention(&unit, NULL, SCSI_UA_LUN_RESET);
+    scsi_unit_attention(&unit, NULL, SCSI_UA_CAPACITY_CHANGED);
     ck_assert_check(0x00);
     ck_assert_sense(0x06, 0x2903);
     ck_assert_check(0x00);
@@ -68,9 +68,9 @@ END_TEST
 
 START_TEST(same_attention_is_told_once)
 {
-    attach();
-    scsi_unit_attention(&unit, 0, SCSI_UA_CAPACITY_CHANGED);
-    scsi_unit_attention(&unit, 0, SCSI_UA_CAPACITY_CHANGED);
+    attach_told();
+    scsi_unit_attention(&unit, NULL, SCSI_UA_CAPACITY_CHANGED);
+    scsi_unit_attention(&unit, NULL, SCSI_UA_CAPACITY_CHANGED);
     ck_assert_check(0x00);
     ck_assert_good(0x00);
 }
@@ -78,20 +78,20 @@ END_TEST
 
 START_TEST(who_caused_it_is_not_told)
 {
-    attach();
-    scsi_unit_attention(&unit, NEXUS, SCSI_UA_LUN_RESET);
+    attach_told();
+    scsi_unit_attention(&unit, &nexuses[NEXUS], SCSI_UA_LUN_RESET);
     ck_assert_good(0x00);
 }
 END_TEST
 
 START_TEST(each_nexus_is_told)
 {
-    attach();
-    ck_assert(scsi_nexus_attach(&unit, NEXUS + 1, port_of(NEXUS + 1)));
-    scsi_unit_attention(&unit, 0, SCSI_UA_LUN_RESET);
+    attach_told();
+    attach(NEXUS + 1);
+    scsi_unit_attention(&unit, NULL, SCSI_UA_LUN_RESET);
     ck_assert_check(0x00);
     ck_assert_sense(0x06, 0x2903);
-    command.nexus_id = NEXUS + 1;
+    as(NEXUS + 1);
     ck_assert_check(0x00);
     ck_assert_sense(0x06, 0x2900);
     ck_assert_check(0x00);
@@ -101,12 +101,12 @@ END_TEST
 
 START_TEST(too_many_become_power_on)
 {
-    attach();
-    scsi_unit_attention(&unit, 0, SCSI_UA_LUN_RESET);
-    scsi_unit_attention(&unit, 0, SCSI_UA_BUS_RESET);
-    scsi_unit_attention(&unit, 0, SCSI_UA_MODE_CHANGED);
-    scsi_unit_attention(&unit, 0, SCSI_UA_CAPACITY_CHANGED);
-    scsi_unit_attention(&unit, 0, SCSI_UA_COMMANDS_CLEARED);
+    attach_told();
+    scsi_unit_attention(&unit, NULL, SCSI_UA_LUN_RESET);
+    scsi_unit_attention(&unit, NULL, SCSI_UA_BUS_RESET);
+    scsi_unit_attention(&unit, NULL, SCSI_UA_MODE_CHANGED);
+    scsi_unit_attention(&unit, NULL, SCSI_UA_CAPACITY_CHANGED);
+    scsi_unit_attention(&unit, NULL, SCSI_UA_COMMANDS_CLEARED);
     ck_assert_check(0x00);
     ck_assert_sense(0x06, 0x2900);
     ck_assert_good(0x00);
@@ -115,26 +115,27 @@ END_TEST
 
 START_TEST(unattached_nexus_hears_nothing)
 {
-    scsi_unit_attention(&unit, 0, SCSI_UA_LUN_RESET);
+    scsi_unit_attention(&unit, NULL, SCSI_UA_LUN_RESET);
     ck_assert_good(0x00);
 }
 END_TEST
 
-START_TEST(table_fills_and_empties)
+START_TEST(as_many_as_come_are_told)
 {
-    for (uint32_t i = 1; i <= SCSI_NEXUS_MAX; i++)
-        ck_assert(scsi_nexus_attach(&unit, i, port_of(i)));
-    ck_assert(!scsi_nexus_attach(&unit, SCSI_NEXUS_MAX + 1, port_of(SCSI_NEXUS_MAX + 1)));
-    scsi_nexus_detach(&unit, 3);
-    ck_assert(scsi_nexus_attach(&unit, SCSI_NEXUS_MAX + 1, port_of(SCSI_NEXUS_MAX + 1)));
+    for (uint32_t i = 0; i < NEXUS_COUNT; i++)
+        attach(i);
+    scsi_nexus_detach(&unit, &nexuses[3]);
+    scsi_unit_attention(&unit, NULL, SCSI_UA_LUN_RESET);
+    for (uint32_t i = 0; i < NEXUS_COUNT; i++)
+        ck_assert_uint_eq(nexuses[i].attention_count, i == 3 ? 1 : 2);
 }
 END_TEST
 
 START_TEST(detached_nexus_is_forgotten)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
-    scsi_nexus_detach(&unit, NEXUS);
-    scsi_nexus_detach(&unit, NEXUS);
+    attach(NEXUS);
+    scsi_nexus_detach(&unit, &nexuses[NEXUS]);
+    scsi_nexus_detach(&unit, &nexuses[NEXUS]);
     ck_assert_good(0x00);
 }
 END_TEST
@@ -155,7 +156,7 @@ int main(void)
     tcase_add_test(tcase, each_nexus_is_told);
     tcase_add_test(tcase, too_many_become_power_on);
     tcase_add_test(tcase, unattached_nexus_hears_nothing);
-    tcase_add_test(tcase, table_fills_and_empties);
+    tcase_add_test(tcase, as_many_as_come_are_told);
     tcase_add_test(tcase, detached_nexus_is_forgotten);
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -20,15 +20,9 @@ enum {
 };
 enum { FLAG_APTPL = 0x01, FLAG_ALL_TG_PT = 0x04, FLAG_SPEC_I_PT = 0x08 };
 
-/* The next commands are of this nexus. */
-static inline void as(uint32_t nexus_id)
+static inline enum scsi_status test_unit_ready(uint32_t number)
 {
-    command.nexus_id = nexus_id;
-}
-
-static inline enum scsi_status test_unit_ready(uint32_t nexus_id)
-{
-    as(nexus_id);
+    as(number);
     return run(BYTES(0x00));
 }
 
@@ -36,7 +30,7 @@ static inline void setup_ports(void)
 {
     setup_512();
     for (uint32_t id = A; id <= C; id++) {
-        ck_assert(scsi_nexus_attach(&unit, id, port_of(id)));
+        attach(id);
         ck_assert_int_eq(test_unit_ready(id), SCSI_CHECK_CONDITION);
     }
 }
@@ -52,7 +46,7 @@ static inline enum scsi_status out_list(uint8_t action, uint8_t type, const uint
 }
 
 /* The list of 24 bytes. */
-static inline enum scsi_status out_flags(uint32_t nexus_id, uint8_t action, uint8_t type,
+static inline enum scsi_status out_flags(uint32_t number, uint8_t action, uint8_t type,
                                          uint64_t key, uint64_t action_key, uint8_t flags)
 {
     uint8_t list[24] = {0};
@@ -60,14 +54,14 @@ static inline enum scsi_status out_flags(uint32_t nexus_id, uint8_t action, uint
     write_u64(&w, key);
     write_u64(&w, action_key);
     list[20] = flags;
-    as(nexus_id);
+    as(number);
     return out_list(action, type, list, sizeof(list));
 }
 
-static inline enum scsi_status out(uint32_t nexus_id, uint8_t action, uint8_t type, uint64_t key,
+static inline enum scsi_status out(uint32_t number, uint8_t action, uint8_t type, uint64_t key,
                                    uint64_t action_key)
 {
-    return out_flags(nexus_id, action, type, key, action_key, 0);
+    return out_flags(number, action, type, key, action_key, 0);
 }
 
 static inline void register_all(void)
@@ -86,9 +80,9 @@ static inline void reserve(uint8_t type)
 }
 
 /* The unit attention that the nexus hears next; 0: none. */
-static inline uint32_t attention_of(uint32_t nexus_id)
+static inline uint32_t attention_of(uint32_t number)
 {
-    if (test_unit_ready(nexus_id) == SCSI_GOOD)
+    if (test_unit_ready(number) == SCSI_GOOD)
         return 0;
     ck_assert_uint_eq(command.sense[2], 0x06);
     return u16_at(command.sense + 12);

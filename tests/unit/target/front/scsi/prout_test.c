@@ -349,7 +349,7 @@ START_TEST(list_without_end_is_refused)
 END_TEST
 
 /* REGISTER with SPEC_I_PT and these TransportIDs. */
-static enum scsi_status register_with(uint32_t nexus_id, uint64_t key, const uint8_t *ids,
+static enum scsi_status register_with(uint32_t number, uint64_t key, const uint8_t *ids,
                                       uint32_t ids_bytes)
 {
     uint8_t list[1024] = {0};
@@ -361,7 +361,7 @@ static enum scsi_status register_with(uint32_t nexus_id, uint64_t key, const uin
     write_u32(&w, ids_bytes);
     write_bytes(&w, ids, ids_bytes);
     ck_assert(!w.bad);
-    as(nexus_id);
+    as(number);
     return out_list(OUT_REGISTER, 0, list, (uint32_t)writer_length(&w));
 }
 
@@ -431,7 +431,7 @@ END_TEST
 
 /* ---- moving ---- */
 
-static enum scsi_status move_to(uint32_t nexus_id, uint64_t key, uint64_t action_key, uint8_t flags,
+static enum scsi_status move_to(uint32_t number, uint64_t key, uint64_t action_key, uint8_t flags,
                                 uint8_t target_port, const char *name)
 {
     uint8_t list[24 + 64] = {[17] = flags, [19] = target_port, [23] = 64};
@@ -439,7 +439,7 @@ static enum scsi_status move_to(uint32_t nexus_id, uint64_t key, uint64_t action
     write_u64(&w, key);
     write_u64(&w, action_key);
     (void)id_write(list + 24, 0x45, name);
-    as(nexus_id);
+    as(number);
     return out_list(OUT_REGISTER_AND_MOVE, 0, list, sizeof(list));
 }
 #define PORT_B   "iqn.2001-04.com.example:host,i,0x000000000002"

@@ -2,9 +2,9 @@
 /* RESERVE and RELEASE: one nexus has the unit for itself until it goes, or all is reset. */
 #include "tests/unit/target/front/scsi/persist.h"
 
-static enum scsi_status ask(uint32_t nexus_id, uint8_t opcode)
+static enum scsi_status ask(uint32_t number, uint8_t opcode)
 {
-    as(nexus_id);
+    as(number);
     return run(BYTES(opcode, 0, 0, 0, 0, 0));
 }
 
@@ -43,7 +43,7 @@ END_TEST
 START_TEST(lost_nexus_releases)
 {
     ck_assert_int_eq(ask(A, 0x16), SCSI_GOOD);
-    scsi_nexus_detach(&unit, A);
+    scsi_nexus_detach(&unit, &nexuses[A]);
     ck_assert_int_eq(ask(B, 0x16), SCSI_GOOD);
 }
 END_TEST
@@ -51,7 +51,7 @@ END_TEST
 START_TEST(other_nexus_lost_changes_nothing)
 {
     ck_assert_int_eq(ask(A, 0x16), SCSI_GOOD);
-    scsi_nexus_detach(&unit, B);
+    scsi_nexus_detach(&unit, &nexuses[B]);
     ck_assert_int_eq(test_unit_ready(C), SCSI_RESERVATION_CONFLICT);
 }
 END_TEST
@@ -87,7 +87,7 @@ START_TEST(it_is_nothing_to_who_has_the_unit_already)
     ck_assert_int_eq(ask(A, 0x16), SCSI_GOOD);
     ck_assert_int_eq(ask(A, 0x17), SCSI_GOOD);
     ck_assert_int_eq(ask(B, 0x16), SCSI_RESERVATION_CONFLICT);
-    ck_assert_uint_eq(unit.reserved_nexus_id, 0);
+    ck_assert_ptr_null(unit.reserved_by);
     ck_assert_reserved(1, KEY_A);
 }
 END_TEST

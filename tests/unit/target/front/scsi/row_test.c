@@ -2,9 +2,9 @@
 /* Reservations in the volume's book: when they are written, and that they come back. */
 #include "tests/unit/target/front/scsi/persist.h"
 
-static enum scsi_status keep(uint32_t nexus_id, uint64_t key)
+static enum scsi_status keep(uint32_t number, uint64_t key)
 {
-    return out_flags(nexus_id, OUT_REGISTER, 0, 0, key, FLAG_APTPL);
+    return out_flags(number, OUT_REGISTER, 0, 0, key, FLAG_APTPL);
 }
 
 /* The target ends and another one begins, with what the book has. */
@@ -14,7 +14,7 @@ static void restart(void)
     scsi_reservations_await(&unit);
     ck_assert(scsi_reservations_load(&unit, row, row_bytes));
     for (uint32_t id = A; id <= C; id++) {
-        ck_assert(scsi_nexus_attach(&unit, id, port_of(id)));
+        attach(id);
         ck_assert_uint_eq(attention_of(id), 0x2900);
     }
 }
@@ -99,7 +99,7 @@ END_TEST
 /* Two commands at once: whichever is submitted last has both changes. */
 START_TEST(row_is_as_new_as_its_submission)
 {
-    struct scsi_command other = {.unit = &unit, .nexus_id = B};
+    struct scsi_command other = {.unit = &unit, .nexus = &nexuses[B]};
     uint8_t list[24] = {[15] = KEY_B, [20] = FLAG_APTPL};
     const uint8_t cdb[] = {0x5f, 0, 0, 0, 0, 0, 0, 0, 24, 0};
     memcpy(other.cdb, cdb, sizeof(cdb));

@@ -76,7 +76,7 @@ END_TEST
 
 START_TEST(request_sense_tells_and_clears_an_attention)
 {
-    ck_assert(scsi_nexus_attach(&unit, NEXUS, port_of(NEXUS)));
+    attach(NEXUS);
     ck_assert_good(0x03, 0x01, 0, 0, 0xff, 0);
     ck_assert_data_in(0x72, 0x06, 0x29, 0x00, 0, 0, 0, 0);
     ck_assert_good(0x00);
