@@ -323,6 +323,7 @@ void front_export_reservations(struct front *front, struct export *export, const
         log_warn("volume %s: its SCSI reservations are not understood, and dropped", export->name);
     iscsi_node_wake_export(&front->node, export);
     conn_pump_ready(front);
+    loop_defer(front->loop, &front->settle); /* clients of NBD that are held */
 }
 
 void front_export_news(struct export *export, enum front_news news)

@@ -69,9 +69,9 @@ void front_export_remove(struct front *front, struct export *export, void (*done
                          void *arg);
 /*
  * SCSI reservations that outlive the target are the row FRONT_RESERVATIONS_ROW of the volume's
- * book. Whoever adds an export whose book is not read yet calls _hold at once: iSCSI commands that
- * a reservation might forbid wait until front_export_reservations gives what the row has (nothing:
- * there is none). Said again, it changes nothing: what is here is newer.
+ * book. Whoever adds an export whose book is not read yet calls _hold at once: commands that a
+ * reservation might forbid, and NBD requests alike, wait until front_export_reservations gives what
+ * the row has (nothing: there is none). Said again, it changes nothing: what is here is newer.
  */
 #define FRONT_RESERVATIONS_ROW "reservations"
 void front_export_hold(struct export *export);

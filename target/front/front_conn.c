@@ -230,9 +230,9 @@ void conn_pump(struct conn *conn)
             }
         }
     }
-    if (conn->gone || conn->finishing)
+    if (conn->gone || conn->leaving)
         return;
-    if (conn->protocol == PROTOCOL_NBD && conn->nbd.state == NBD_TRANSMISSION)
+    if (conn->protocol == PROTOCOL_NBD && conn->nbd.export)
         loop_timer_stop(&conn->deadline);
     if (!tx_empty(&conn->stream.tx))
         stream_send(&conn->stream);

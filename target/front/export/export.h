@@ -32,7 +32,12 @@ struct scsi_unit; /* target/front/scsi: what SCSI remembers of a logical unit */
  * What SCSI has put in the way of everybody who is no initiator of its own: reservations and the
  * software write protection hold for clients of other protocols, too.
  */
-enum export_guard { EXPORT_OPEN, EXPORT_NO_WRITES, EXPORT_NO_ACCESS };
+enum export_guard {
+    EXPORT_OPEN,
+    EXPORT_NO_WRITES,
+    EXPORT_NO_ACCESS,
+    EXPORT_GUARD_UNKNOWN, /* will be told: until then what might be forbidden waits */
+};
 
 /* The snapshots of an export, as the management room knows them. */
 struct export_snapshots {

@@ -18,7 +18,8 @@ enum session_next {
     SESSION_REQUEST, /* *out is a request to submit */
     /*
      * Waits for its own answers: call again after its next x_reply(), or once tx is empty. With
-     * nothing in flight and tx empty it waits for the shared pool: after anybody's next x_reply().
+     * nothing in flight and tx empty it waits for the shared pool, after anybody's next x_reply(),
+     * or for its export's guard.
      */
     SESSION_BUSY,
     /*

@@ -188,6 +188,22 @@ static void nbd_status_ask(struct nbd_session *session, struct nbd_request *requ
     block->status = 0;
 }
 
+/*
+ * NBD_ACCEPTED: what has changed since the header was accepted, or is still to be told. Asked until
+ * the request is handed out, for who reserves the volume in the meantime relies on it. False: the
+ * request was refused.
+ */
+static bool nbd_stays_accepted(struct nbd_session *session, bool *wait)
+{
+    enum export_guard guard = nbd_request_guard(session->export, &session->header);
+    *wait = guard == EXPORT_GUARD_UNKNOWN && !session->export->gone;
+    if (session->export->gone)
+        nbd_refuse(session, -ESHUTDOWN, "the export was deleted");
+    else if (guard != EXPORT_OPEN && !*wait)
+        nbd_refuse(session, -EPERM, "an initiator has reserved or write-protected the volume");
+    return session->state == NBD_ACCEPTED;
+}
+
 /* NBD_ACCEPTED: hands the request out once its payload and an object for it are there. */
 static enum session_next nbd_submit(struct nbd_session *session, struct rx *rx,
                                     struct nbd_request **out)
@@ -223,6 +239,7 @@ static enum session_next nbd_submit(struct nbd_session *session, struct rx *rx,
 enum session_next nbd_next(struct nbd_session *session, struct rx *rx, struct tx *tx,
                            struct nbd_request **out)
 {
+    bool wait;
     *out = NULL;
     for (;;) {
         if (tx->pending_bytes >= NBD_TX_BYTES_MAX)
@@ -252,10 +269,10 @@ enum session_next nbd_next(struct nbd_session *session, struct rx *rx, struct tx
                 return nbd_wait(session);
             break;
         case NBD_ACCEPTED:
-            if (session->export->gone) {
-                nbd_refuse(session, -ESHUTDOWN, "the export was deleted");
+            if (!nbd_stays_accepted(session, &wait))
                 break;
-            }
+            if (wait)
+                return SESSION_BUSY;
             if (!nbd_status_has_payload(&session->header))
                 return nbd_submit(session, rx, out);
             if (!nbd_status_take(session, rx))

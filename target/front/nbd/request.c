@@ -44,12 +44,12 @@ static bool changes_data(uint16_t type)
     return type == NBD_CMD_WRITE || type == NBD_CMD_TRIM || type == NBD_CMD_WRITE_ZEROES;
 }
 
-/* What SCSI reservations and write protection leave to a client that is no initiator. */
-static bool guarded(const struct export *export, uint16_t type)
+enum export_guard nbd_request_guard(const struct export *export, const struct nbd_header *header)
 {
-    if (type == NBD_CMD_FLUSH || export->guard == EXPORT_OPEN)
-        return false;
-    return changes_data(type) || export->guard == EXPORT_NO_ACCESS;
+    if (header->type == NBD_CMD_FLUSH ||
+        (export->guard == EXPORT_NO_WRITES && !changes_data(header->type)))
+        return EXPORT_OPEN;
+    return export->guard;
 }
 
 static bool beyond_the_end(const struct export *export, const struct nbd_header *header)
@@ -121,10 +121,6 @@ const char *nbd_request_invalid(const struct nbd_session *session, const struct 
     if (changes_data(header->type) && export->read_only) {
         *status = -EPERM;
         return "the export is read-only";
-    }
-    if (guarded(export, header->type)) {
-        *status = -EPERM;
-        return "an initiator has reserved or write-protected the volume";
     }
     bool length_follows =
         header->type == NBD_CMD_BLOCK_STATUS && header->flags & NBD_CMD_FLAG_PAYLOAD_LEN;

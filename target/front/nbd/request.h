@@ -15,6 +15,12 @@ MUST_USE uint64_t nbd_request_payload_bytes(const struct nbd_session *session,
  */
 MUST_USE const char *nbd_request_invalid(const struct nbd_session *session,
                                          const struct nbd_header *header, int *status);
+/*
+ * What SCSI reservations and write protection (struct export) mean to a valid request of a client
+ * that is no initiator: EXPORT_OPEN when they let it pass.
+ */
+MUST_USE enum export_guard nbd_request_guard(const struct export *export,
+                                             const struct nbd_header *header);
 /* True when the volume must do something for a valid request. */
 MUST_USE bool nbd_request_needs_volume(const struct nbd_header *header);
 /* Fills the block request of a valid request that needs the volume, but for a WRITE's data. */

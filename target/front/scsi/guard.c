@@ -50,5 +50,7 @@ void scsi_guard_update(struct scsi_unit *unit)
         guard = EXPORT_NO_WRITES;
     if (unit->reserved_by || (type != SCSI_RESERVED_NOT && !scsi_type_is_write_exclusive(type)))
         guard = EXPORT_NO_ACCESS;
+    if (unit->reservations.unknown)
+        guard = EXPORT_GUARD_UNKNOWN;
     unit->export->guard = guard;
 }

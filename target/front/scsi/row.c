@@ -31,6 +31,7 @@ void scsi_row_fill(struct scsi_command *command, struct buf_pool *pool)
 void scsi_reservations_await(struct scsi_unit *unit)
 {
     unit->reservations.unknown = true;
+    scsi_guard_update(unit);
 }
 
 bool scsi_reservations_load(struct scsi_unit *unit, const uint8_t *bytes, size_t length)

@@ -315,6 +315,37 @@ START_TEST(export_deleted_while_a_payload_comes_is_not_written)
 }
 END_TEST
 
+START_TEST(export_reserved_while_a_payload_comes_is_not_written)
+{
+    client_ask(&client, WRITE_4 "dead", "");
+    client.vol.guard = EXPORT_NO_WRITES;
+    client_ask(&client, "beef", SIMPLE "00000001" COOKIE);
+}
+END_TEST
+
+START_TEST(request_waits_until_reservations_are_known)
+{
+    client.vol.guard = EXPORT_GUARD_UNKNOWN;
+    client_send(&client, READ_4K);
+    ck_assert_int_eq(client_next(&client), SESSION_BUSY);
+    client.vol.guard = EXPORT_NO_WRITES;
+    ck_assert_int_eq(client_next(&client), SESSION_REQUEST);
+    answer(client.request, -EIO);
+    client_expect(&client, SIMPLE "00000005" COOKIE);
+}
+END_TEST
+
+START_TEST(deleted_export_holds_no_request)
+{
+    client.vol.guard = EXPORT_GUARD_UNKNOWN;
+    client_send(&client, READ_4K);
+    ck_assert_int_eq(client_next(&client), SESSION_BUSY);
+    client.vol.gone = true;
+    expect_close("the export was deleted");
+    client_expect(&client, SIMPLE "0000006c" COOKIE);
+}
+END_TEST
+
 START_TEST(deleted_export_does_not_wait_for_a_payload)
 {
     client_ask(&client, WRITE_4 "dead", "");
@@ -449,6 +480,13 @@ static void add_simple(TCase *tcase)
     tcase_add_test(tcase, dropped_request_is_given_back_without_an_answer);
 }
 
+static void add_reserved(TCase *tcase)
+{
+    tcase_add_test(tcase, export_reserved_while_a_payload_comes_is_not_written);
+    tcase_add_test(tcase, request_waits_until_reservations_are_known);
+    tcase_add_test(tcase, deleted_export_holds_no_request);
+}
+
 static void add_deleted(TCase *tcase)
 {
     tcase_add_test(tcase, deleted_export_closes_an_idle_session);
@@ -465,6 +503,7 @@ int main(void)
     TCase *structured = tcase_create("structured replies");
     tcase_add_checked_fixture(simple, setup, teardown);
     add_simple(simple);
+    add_reserved(simple);
     add_deleted(simple);
     tcase_add_test_raise_signal(simple, answer_nobody_asked_for_aborts, SIGABRT);
     tcase_add_test_raise_signal(simple, release_with_a_request_in_flight_aborts, SIGABRT);

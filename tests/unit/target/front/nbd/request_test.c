@@ -168,23 +168,32 @@ START_TEST(read_only_export_may_be_read_and_flushed)
 }
 END_TEST
 
+static enum export_guard guard_of(enum export_guard guard, uint16_t type)
+{
+    export.guard = guard;
+    struct nbd_header header = {.type = type, .length_bytes = 1};
+    return nbd_request_guard(&export, &header);
+}
+
 START_TEST(write_protected_by_scsi_refuses_what_changes_it)
 {
-    export.guard = EXPORT_NO_WRITES;
-    struct nbd_header header = {.type = writers[_i], .length_bytes = 1};
-    ck_assert_int_eq(status_of(&header), -EPERM);
-    header.type = NBD_CMD_READ;
-    ck_assert_int_eq(status_of(&header), 0);
+    ck_assert_int_eq(guard_of(EXPORT_NO_WRITES, writers[_i]), EXPORT_NO_WRITES);
+    ck_assert_int_eq(guard_of(EXPORT_NO_WRITES, NBD_CMD_READ), EXPORT_OPEN);
 }
 END_TEST
 
 START_TEST(reserved_by_scsi_may_only_be_flushed)
 {
-    export.guard = EXPORT_NO_ACCESS;
-    struct nbd_header header = {.type = NBD_CMD_READ, .length_bytes = 1};
-    ck_assert_int_eq(status_of(&header), -EPERM);
-    header = (struct nbd_header){.type = NBD_CMD_FLUSH};
-    ck_assert_int_eq(status_of(&header), 0);
+    ck_assert_int_eq(guard_of(EXPORT_NO_ACCESS, NBD_CMD_READ), EXPORT_NO_ACCESS);
+    ck_assert_int_eq(guard_of(EXPORT_NO_ACCESS, NBD_CMD_BLOCK_STATUS), EXPORT_NO_ACCESS);
+    ck_assert_int_eq(guard_of(EXPORT_NO_ACCESS, NBD_CMD_FLUSH), EXPORT_OPEN);
+}
+END_TEST
+
+START_TEST(until_reservations_are_known_only_flush_passes)
+{
+    ck_assert_int_eq(guard_of(EXPORT_GUARD_UNKNOWN, NBD_CMD_READ), EXPORT_GUARD_UNKNOWN);
+    ck_assert_int_eq(guard_of(EXPORT_GUARD_UNKNOWN, NBD_CMD_FLUSH), EXPORT_OPEN);
 }
 END_TEST
 
@@ -281,6 +290,7 @@ int main(void)
     tcase_add_loop_test(tcase, write_protected_by_scsi_refuses_what_changes_it, 0,
                         ARRAY_COUNT(writers));
     tcase_add_test(tcase, reserved_by_scsi_may_only_be_flushed);
+    tcase_add_test(tcase, until_reservations_are_known_only_flush_passes);
     tcase_add_loop_test(tcase, deleted_export_is_shut_down, 0, ARRAY_COUNT(good));
     tcase_add_test(tcase, df_without_structured_replies_is_invalid);
     tcase_add_test(tcase, block_status_without_a_context_is_invalid);

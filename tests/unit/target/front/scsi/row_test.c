@@ -10,6 +10,7 @@ static enum scsi_status keep(uint32_t number, uint64_t key)
 /* The target ends and another one begins, with what the book has. */
 static void restart(void)
 {
+    memset(nexuses, 0, sizeof(nexuses));
     scsi_unit_init(&unit, &export);
     scsi_reservations_await(&unit);
     ck_assert(scsi_reservations_load(&unit, row, row_bytes));
