@@ -7,7 +7,7 @@
  *
  *   offset bytes
  *        0     4  magic "STRK"
- *        4     1  protocol version (2)
+ *        4     1  protocol version (3)
  *        5     1  type (enum frame_type)
  *        6     2  flags (enum frame_flag)
  *        8     4  session: which volume on this connection; 0 is the connection itself
@@ -37,7 +37,7 @@
 #include <stdint.h>
 
 enum {
-    FRAME_VERSION = 2,
+    FRAME_VERSION = 3,
     FRAME_HEADER_BYTES = 64,
     FRAME_BODY_BYTES_MAX = 64u << 10,
 };

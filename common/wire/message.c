@@ -6,7 +6,7 @@
 #include "common/wire/message.h"
 
 enum {
-    UUID_AND_KIND_BYTES = UUID_BYTES + 2, /* a member */
+    MEMBER_BYTES = UUID_BYTES + 3,
     CONFIG_FIXED_BYTES =
         UUID_BYTES + VOLUME_NAME_BYTES + 8 + 4 + 8 + 8 + UUID_BYTES + 8 + 8 + 1 + 1 + 1,
     OPENED_FIXED_BYTES = 8 + UUID_BYTES + 1 + 1 + 4 * 8 + LINEAGE_BYTES,
@@ -14,7 +14,7 @@ enum {
     CONFIG_SIZE_BITS = 63, /* volumes are shorter than 2^63 bytes: offsets fit the kernel's */
 };
 
-STATIC_ASSERT(CONFIG_FIXED_BYTES + MEMBERS_MAX * UUID_AND_KIND_BYTES <= CONFIG_BYTES_MAX,
+STATIC_ASSERT(CONFIG_FIXED_BYTES + MEMBERS_MAX * MEMBER_BYTES <= CONFIG_BYTES_MAX,
               "the longest configuration keeps its limit");
 STATIC_ASSERT(OPENED_FIXED_BYTES + CONFIG_BYTES_MAX <= MESSAGE_BYTES_MAX &&
                   CREATE_FIXED_BYTES + CONFIG_BYTES_MAX <= MESSAGE_BYTES_MAX,
@@ -73,6 +73,7 @@ static void member_encode(struct writer *w, const struct member *member)
     uuid_encode(w, &member->uuid);
     write_u8(w, (uint8_t)member->kind);
     bool_encode(w, member->in_sync);
+    bool_encode(w, member->leaving);
 }
 
 static void member_decode(struct reader *r, struct member *member)
@@ -83,6 +84,7 @@ static void member_decode(struct reader *r, struct member *member)
         r->bad = true;
     member->kind = kind == MEMBER_WITNESS ? MEMBER_WITNESS : MEMBER_DATA;
     member->in_sync = bool_decode(r);
+    member->leaving = bool_decode(r);
 }
 
 void config_encode(struct writer *w, const struct config *config)

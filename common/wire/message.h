@@ -28,6 +28,7 @@ struct member {
     struct uuid uuid; /* of this replica of this volume; a wiped one gets a new identity */
     enum member_kind kind;
     bool in_sync;
+    bool leaving; /* to be removed once the others do without it */
 };
 
 /* What the members agree on; ordered by (epoch, version). */

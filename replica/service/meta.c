@@ -5,7 +5,7 @@
  *   offset bytes
  *        0     8  magic "STRKMETA"
  *        8     4  CRC32C of bytes 12 to 4095
- *       12     4  format version (1)
+ *       12     4  format version (2)
  *       16     8  sequence number
  *       24    16  identity of this member
  *       40     8  promised epoch
@@ -27,7 +27,7 @@
 #include <string.h>
 
 enum {
-    META_VERSION = 1,
+    META_VERSION = 2,
     META_CRC_OFFSET = 8,
     META_SUMMED_OFFSET = 12,
     META_CONFIG_OFFSET = 104,

@@ -48,7 +48,7 @@ static void install_read(struct repl *repl)
 
 void install_settle(struct repl *repl)
 {
-    uint8_t waiting = without(repl->up & repl->data, repl->attached | required(repl));
+    uint8_t waiting = outsiders(repl);
     if (repl->phase != PHASE_SERVE || repl->install.phase != INSTALL_NONE || repl->stopping)
         return;
     for (; waiting; waiting &= (uint8_t)(waiting - 1)) {

@@ -8,6 +8,10 @@ static void check_sets(const struct repl *repl)
     ASSERT(without(repl->attached, repl->up) == 0);
     ASSERT(without(repl->readable, repl->up) == 0);
     ASSERT(without(repl->doomed, required(repl)) == 0);
+    /* C17 */
+    ASSERT(count_of(repl->voters ^ voters_next(repl)) <= 1);
+    ASSERT(repl->voters == peers_voting(repl, &repl->config));
+    ASSERT(without(repl->data | repl->leaving, repl->voters) == 0);
     /* C2 */
     ASSERT(!repl->proposal.active || without(repl->proposal.in_sync, repl->undecided) == 0);
     ASSERT(repl->proposal.active || repl->undecided == 0);

@@ -35,7 +35,7 @@ void leases_want(struct repl *repl)
     if (repl->leased_ns && repl->leased_ns + repl->settings.lease_ns / 2 > repl->now_ns)
         return;
     repl->leased_ns = repl->now_ns;
-    leases_ask(repl, repl->up & repl->voters);
+    leases_ask(repl, repl->up & electors(repl));
 }
 
 void lease_answer(struct repl *repl, uint8_t peer, const struct frame *frame)

@@ -69,16 +69,6 @@ static void open_newest(struct repl *repl)
     }
 }
 
-static uint8_t open_members_in_sync(struct repl *repl)
-{
-    uint8_t in_sync = 0;
-    for (uint8_t i = 0; i < repl->config.member_count; i++) {
-        if (repl->config.members[i].in_sync)
-            in_sync |= bit_of(peer_find(repl, &repl->config.members[i].uuid));
-    }
-    return in_sync;
-}
-
 /* Of the members in sync by the register, those that hold everything; else, `lossy`, those that
  * hold at least everything that was flushed. */
 static uint8_t open_sources(const struct repl *repl, uint8_t in_sync, bool lossy)
@@ -113,7 +103,8 @@ static void open_propose(struct repl *repl, uint8_t sources)
     if (repl->base_checkpoint < repl->config.base_checkpoint)
         repl->base_checkpoint = repl->config.base_checkpoint;
     repl->why = "waits for its configuration to be accepted";
-    register_propose(repl, sources);
+    struct config next = repl->config;
+    register_propose(repl, &next, sources);
 }
 
 static void open_cache_lost(struct repl *repl, uint8_t lossy)
@@ -167,7 +158,7 @@ void open_settle(struct repl *repl)
     if (repl->majority_ns == REPL_NEVER_NS)
         repl->majority_ns = repl->now_ns;
     uint64_t waited_ns = repl->now_ns - repl->majority_ns;
-    uint8_t in_sync = open_members_in_sync(repl);
+    uint8_t in_sync = peers_in_sync(repl, &repl->config);
     uint8_t sources = open_sources(repl, in_sync, false);
     uint8_t lossy = open_sources(repl, in_sync, true);
     bool all_there = without(in_sync, repl->up) == 0;

@@ -84,7 +84,7 @@ void op_waits(void *arg, struct repl_range *range)
         op_ready(repl, op);
 }
 
-static void op_done(struct repl *repl, struct repl_op *op, int status)
+void op_done(struct repl *repl, struct repl_op *op, int status)
 {
     ASSERT(op->phase != OP_DONE && repl->slots[op->slot] == op);
     if (op->phase != OP_LOCKING && op->phase != OP_MERGING)

@@ -3,6 +3,7 @@
 #ifndef STRAKE_REPLICATION_PARTS_H
 #define STRAKE_REPLICATION_PARTS_H
 
+#include "target/replication/register.h"
 #include "target/replication/state.h"
 
 /* control.c */
@@ -20,9 +21,12 @@ void say(struct repl *repl, bool warn, const char *format, ...)
 bool op_asks(const struct repl_op *op);
 bool op_reads(const struct repl_op *op);
 bool op_locks(const struct repl_op *op);
+/* These are away: what only they could answer is not answered. */
+void questions_lost(struct repl *repl, uint8_t peers);
 void op_frame(struct repl *repl, const struct repl_op *op, struct repl_effect *effect);
 
 /* ops.c */
+void op_done(struct repl *repl, struct repl_op *op, int status);
 void op_submit(struct repl *repl, struct repl_op *op);
 void op_merged(struct repl *repl, struct repl_op *op, bool write);
 void op_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
@@ -84,40 +88,6 @@ void install_lost(struct repl *repl, uint8_t peers);
 void install_end(struct repl *repl);
 uint8_t install_slow(const struct repl *repl);
 
-/* peers.c */
-uint8_t peer_find(struct repl *repl, const struct uuid *member);
-void peer_up(struct repl *repl, uint8_t peer);
-void peer_opened(struct repl *repl, uint8_t peer, const struct frame *frame);
-/* The session is over; `close`: by our decision. */
-void peer_lose(struct repl *repl, uint8_t peer, bool close, const char *why);
-/* A target failed: it may try again later. */
-void peer_back_off(struct repl *repl, uint8_t peer, const char *why);
-void peers_open(struct repl *repl);
-void peers_join(struct repl *repl);
-/* Why a member in sync by the register does not hold what it should; NULL: it does. */
-const char *peer_unfit(const struct repl *repl, uint8_t peer);
-/* What a reply that fences says: 0 nothing, else the promised epoch that is above us. */
-uint64_t peer_promise(const struct repl *repl, const struct frame *frame);
-
-/* register.c */
-void register_adopt(struct repl *repl, const struct config *config);
-void register_propose(struct repl *repl, uint8_t in_sync);
-/* True when a proposal was committed by this. */
-MUST_USE bool register_accepted(struct repl *repl, uint8_t peer, const struct frame *frame);
-/* Drops and adds members as far as the rules allow. */
-void register_settle(struct repl *repl);
-/* Nobody who is there holds everything, or writes that wait for who is away keep a target from
- * being brought in sync: only opening the volume anew can help. */
-bool register_stuck(const struct repl *repl);
-uint64_t register_deadline_ns(const struct repl *repl);
-
-/* open.c */
-void open_begin(struct repl *repl);
-void open_settle(struct repl *repl);
-/* A higher promise is in the way; the epoch is raised after a moment. */
-void open_outbid(struct repl *repl, uint64_t promised_epoch);
-uint64_t open_deadline_ns(const struct repl *repl);
-
 /* pace.c */
 /* The peer answered a write: what is usual for it. Before it is noted in the operation. */
 void pace_learn(struct repl *repl, uint8_t peer, struct repl_op *op);
@@ -128,15 +98,6 @@ void pace_demote(struct repl *repl, uint8_t peer);
 void pace_reads_elsewhere(struct repl *repl);
 /* When to look for slow peers again. */
 uint64_t pace_scan_ns(const struct repl *repl);
-
-/* lease.c */
-/* Whether no other target can have served up to now. */
-bool leases_hold(const struct repl *repl);
-/* A read needs them: asks, or renews in time. */
-void leases_want(struct repl *repl);
-/* Asks these peers, whoever was asked before. */
-void leases_ask(struct repl *repl, uint8_t peers);
-void lease_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
 
 /* doubt.c */
 /* A write was dispatched. */

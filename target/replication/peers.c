@@ -2,18 +2,84 @@
 /* Sessions with the members: begun, lost, and when one takes part in I/O. */
 #include "target/replication/parts.h"
 
-uint8_t peer_find(struct repl *repl, const struct uuid *member)
+int peer_find(const struct repl *repl, const struct uuid *member)
 {
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
         if (uuid_equal(&repl->peers[peer].member, member))
             return peer;
     }
-    ASSERT(repl->peer_count < MEMBERS_MAX);
-    struct peer_record *record = &repl->peers[repl->peer_count];
+    return -1;
+}
+
+int peer_place(struct repl *repl, const struct uuid *member)
+{
+    uint8_t peer = 0;
+    while (peer < repl->peer_count && !uuid_is_zero(&repl->peers[peer].member))
+        peer++;
+    if (peer == MEMBERS_MAX)
+        return -1;
+    if (peer == repl->peer_count)
+        repl->peer_count++;
+    struct peer_record *record = &repl->peers[peer];
     *record = (struct peer_record){.member = *member, .why = "it was not found yet"};
     uuid_format(member, record->name);
     record->name[8] = 0;
-    return (uint8_t)repl->peer_count++;
+    return peer;
+}
+
+/* One that is no member makes room; rather one that is away than one that promised. */
+static uint8_t peer_stranger(const struct repl *repl, const struct config *config)
+{
+    int found = -1;
+    for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
+        if (config_member_idx(config, &repl->peers[peer].member) >= 0)
+            continue;
+        if (found < 0 || !(repl->up & bit_of(peer)))
+            found = peer;
+    }
+    ASSERT(found >= 0);
+    return (uint8_t)found;
+}
+
+void peers_place(struct repl *repl, const struct config *config)
+{
+    for (uint8_t i = 0; i < config->member_count; i++) {
+        const struct uuid *member = &config->members[i].uuid;
+        if (peer_find(repl, member) >= 0 || peer_place(repl, member) >= 0)
+            continue;
+        peer_release(repl, peer_stranger(repl, config));
+        (void)peer_place(repl, member);
+    }
+}
+
+uint8_t peers_voting(const struct repl *repl, const struct config *config)
+{
+    uint8_t voters = 0;
+    for (uint8_t i = 0; i < config->member_count; i++)
+        voters |= bit_of((uint8_t)peer_find(repl, &config->members[i].uuid));
+    return voters;
+}
+
+uint8_t peers_in_sync(const struct repl *repl, const struct config *config)
+{
+    uint8_t in_sync = 0;
+    for (uint8_t i = 0; i < config->member_count; i++) {
+        if (config->members[i].in_sync)
+            in_sync |= bit_of((uint8_t)peer_find(repl, &config->members[i].uuid));
+    }
+    return in_sync;
+}
+
+void peer_release(struct repl *repl, uint8_t peer)
+{
+    uint8_t bit = bit_of(peer);
+    ASSERT(!(required(repl) & bit));
+    peer_lose(repl, peer, true, "it is not a member any more");
+    repl->lost |= bit;
+    repl->unsettled = true;
+    ops_forget(repl, peer);
+    repl->peers[peer].member = (struct uuid){{0}};
+    control_push(repl, REPL_DO_RELEASE, bit);
 }
 
 static void peer_state_set(struct repl *repl, uint8_t peer, enum peer_state state)
@@ -128,7 +194,8 @@ static void peer_catch_up(struct repl *repl, uint8_t peer)
     bool knows_all = config_compare(&record->opened.config, &repl->config) >= 0;
     bool wrong =
         (in_sync & bit) && !(proposal->active && (proposal->lossy & bit)) && peer_unfit(repl, peer);
-    if (wrong || (!proposal->active && (repl->phase == PHASE_GATHER || knows_all)))
+    if (!(electors(repl) & bit) || wrong ||
+        (!proposal->active && (repl->phase == PHASE_GATHER || knows_all)))
         return;
     record->accept_ns = repl->now_ns;
     control_send(repl, bit, FRAME_ACCEPT);
@@ -205,7 +272,7 @@ void peers_join(struct repl *repl)
         uint8_t peer = first_of(waiting);
         if (required(repl) & bit_of(peer))
             peer_join_in_sync(repl, peer);
-        else if (repl->phase == PHASE_SERVE && !repl->stopping &&
+        else if (repl->phase == PHASE_SERVE && !repl->stopping && !(repl->leaving & bit_of(peer)) &&
                  repl->peers[peer].retry_ns <= repl->now_ns && !install_is_needed(repl, peer))
             peer_join(repl, peer);
     }

@@ -24,7 +24,7 @@ enum peer_state {
 };
 
 struct peer_record {
-    struct uuid member;
+    struct uuid member;         /* zero: the place is free */
     char name[UUID_TEXT_BYTES]; /* the first characters of it, for texts */
     enum peer_state state;
     struct message_opened opened; /* as of the present session */
@@ -55,6 +55,7 @@ enum phase {
 
 struct proposal {
     bool active;
+    uint8_t voters; /* of its list */
     uint8_t in_sync;
     uint8_t lossy; /* of them, taken although they lost their memory, for want of better */
     uint8_t accepted;

@@ -9,40 +9,48 @@
 void register_adopt(struct repl *repl, const struct config *config)
 {
     repl->config = *config;
-    repl->voters = repl->data = 0;
+    peers_place(repl, config);
+    repl->voters = peers_voting(repl, config);
+    repl->data = repl->leaving = 0;
     for (uint8_t i = 0; i < config->member_count; i++) {
-        uint8_t bit = bit_of(peer_find(repl, &config->members[i].uuid));
-        repl->voters |= bit;
-        if (config->members[i].kind == MEMBER_DATA)
+        const struct member *member = &config->members[i];
+        uint8_t bit = bit_of((uint8_t)peer_find(repl, &member->uuid));
+        if (member->kind == MEMBER_DATA)
             repl->data |= bit;
+        if (member->leaving)
+            repl->leaving |= bit;
     }
 }
 
-void register_propose(struct repl *repl, uint8_t in_sync)
+void register_propose(struct repl *repl, const struct config *next, uint8_t in_sync)
 {
     struct proposal *proposal = &repl->proposal;
-    ASSERT(in_sync && without(in_sync, repl->data) == 0);
+    struct config *config = &proposal->config;
+    ASSERT(in_sync);
     if (repl->version < repl->config.version)
         repl->version = repl->config.version;
+    peers_place(repl, next);
     proposal->active = true;
     repl->claimed = true;
+    proposal->voters = peers_voting(repl, next);
     proposal->in_sync = in_sync;
     proposal->accepted = proposal->lossy = 0;
-    proposal->config = repl->config;
-    proposal->config.epoch = repl->epoch;
-    proposal->config.version = ++repl->version;
-    proposal->config.controller = repl->controller;
-    proposal->config.base_checkpoint = repl->base_checkpoint;
-    for (uint8_t i = 0; i < proposal->config.member_count; i++) {
-        struct member *member = &proposal->config.members[i];
-        member->in_sync = in_sync & bit_of(peer_find(repl, &member->uuid));
+    *config = *next;
+    config->epoch = repl->epoch;
+    config->version = ++repl->version;
+    config->controller = repl->controller;
+    config->base_checkpoint = repl->base_checkpoint;
+    for (uint8_t i = 0; i < config->member_count; i++) {
+        struct member *member = &config->members[i];
+        member->in_sync = in_sync & bit_of((uint8_t)peer_find(repl, &member->uuid));
     }
+    ASSERT(!config_invalid(config) && peers_in_sync(repl, config) == in_sync);
     repl->undecided |= in_sync; /* C2 */
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
-        if (repl->up & repl->voters & bit_of(peer))
+        if (repl->up & electors(repl) & bit_of(peer))
             repl->peers[peer].accept_ns = repl->now_ns;
     }
-    control_send(repl, repl->up & repl->voters, FRAME_ACCEPT);
+    control_send(repl, repl->up & electors(repl), FRAME_ACCEPT);
     checkpoint_void(repl);
     repl->unsettled = true;
 }
@@ -51,16 +59,24 @@ static void register_commit(struct repl *repl)
 {
     struct proposal *proposal = &repl->proposal;
     uint8_t before = required(repl);
-    repl->config = proposal->config;
+    uint8_t voters = repl->voters;
     repl->in_sync = proposal->in_sync;
     repl->undecided = 0;
     proposal->active = false;
+    register_adopt(repl, &proposal->config);
     uint8_t dropped = without(before, repl->in_sync);
     repl->doomed = without(repl->doomed, dropped);
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
         if (dropped & repl->attached & bit_of(peer))
             peer_back_off(repl, peer, repl->peers[peer].why);
     }
+    for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
+        if (!(repl->voters & bit_of(peer)) && !uuid_is_zero(&repl->peers[peer].member))
+            peer_release(repl, peer);
+    }
+    /* What members that are away may lack is kept for fewer, or none. */
+    if (voters != repl->voters)
+        checkpoint_dirty(repl);
     control_push(repl, REPL_DO_CONFIG, 0);
     say(repl, false, "%d of %d replicas in sync (epoch %llu, version %llu)",
         count_of(repl->in_sync), count_of(repl->data), (unsigned long long)repl->config.epoch,
@@ -130,18 +146,26 @@ void register_settle(struct repl *repl)
     int least = repl->phase == PHASE_RECOVER ? 1 : repl->config.min_in_sync;
     if (count_of(staying & repl->attached) >= least)
         wanted = staying;
-    /* Who was to be dropped may turn out to be the one that still holds everything. */
-    if ((wanted & repl->attached) == 0)
+    const struct config *next = repl->proposal.active ? &repl->proposal.config : &repl->config;
+    /* Who was to be dropped, or removed, may turn out to be the one that still holds everything. */
+    if ((wanted & repl->attached) == 0) {
         wanted = without(repl->in_sync & repl->attached, repl->doomed);
+        next = without(wanted, voters_next(repl)) ? &repl->config : next;
+    }
     /* The last one that does is never dropped. */
-    if (wanted == base || (wanted & repl->attached) == 0)
+    if ((wanted & repl->attached) == 0)
         return;
+    if (wanted == base) {
+        membership_settle(repl);
+        return;
+    }
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
         if (without(base, wanted) & bit_of(peer))
             say(repl, true, "replica %s is dropped from those in sync: %s", repl->peers[peer].name,
                 repl->peers[peer].why);
     }
-    register_propose(repl, wanted);
+    struct config copy = *next;
+    register_propose(repl, &copy, wanted);
 }
 
 bool register_stuck(const struct repl *repl)

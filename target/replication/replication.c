@@ -64,7 +64,11 @@ void repl_free(struct repl *repl)
 
 uint8_t repl_peer_add(struct repl *repl, const struct uuid *member)
 {
-    return peer_find(repl, member);
+    int peer = peer_find(repl, member);
+    bool known = repl->phase == PHASE_GATHER && !uuid_is_zero(member);
+    if (peer < 0 && known)
+        peer = peer_place(repl, member);
+    return peer < 0 ? REPL_NO_PEER : (uint8_t)peer;
 }
 
 /* C9 */
@@ -280,6 +284,7 @@ static void settle_lost(struct repl *repl)
     if (!lost)
         return;
     ops_lost(repl, lost);
+    questions_lost(repl, lost);
     copies_lost(repl, lost);
     sweep_lost(repl, lost);
     install_lost(repl, lost);
@@ -367,7 +372,7 @@ void repl_step(struct repl *repl, const struct repl_event *event)
     repl->now_ns = event->now_ns;
     switch (event->kind) {
     case REPL_EV_UP:
-        if (repl->phase < PHASE_FENCED)
+        if (repl->phase < PHASE_FENCED && !uuid_is_zero(&repl->peers[event->peer].member))
             peer_up(repl, event->peer);
         break;
     case REPL_EV_DOWN:
@@ -388,6 +393,9 @@ void repl_step(struct repl *repl, const struct repl_event *event)
         break;
     case REPL_EV_STOP:
         on_stop(repl);
+        break;
+    case REPL_EV_CHANGE:
+        membership_change(repl, event->change);
         break;
     }
     settle(repl);

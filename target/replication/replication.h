@@ -36,6 +36,12 @@
  *      may lack.
  *   C16 With each EQUAL all that was written before the last one was answered by all of I, and
  *      nothing that failed in part waits to be repeated.
+ *   C17 A change of the members is one more or one less. None is proposed before a configuration of
+ *      the own epoch is committed, nor before the change before it is. A configuration is committed
+ *      when a majority by the committed list and a majority by its own have accepted it. Later ones
+ *      of the epoch keep its list, unless only whom it removes holds everything.
+ *   C18 A member in sync is removed only when all data members that stay are in sync, and there are
+ *      enough of them. No member has an identity that an earlier one had.
  *
  * States, and what may be trusted in each: OPENING: nothing yet. RECOVERING: I is committed in our
  * epoch, its members may differ where they are in doubt. SERVING, FROZEN: all of I hold every
@@ -53,6 +59,7 @@
 
 enum {
     REPL_OPS_MAX = 1024, /* outstanding client operations a volume; more wait with the volume */
+    REPL_NO_PEER = 255,
 };
 
 enum repl_event_kind {
@@ -62,7 +69,16 @@ enum repl_event_kind {
     REPL_EV_SUBMIT, /* op */
     REPL_EV_MERGED, /* op: of an UPDATE; `write` false ends it without writing, with op->status */
     REPL_EV_TICK,   /* repl_deadline_ns() has come */
+    REPL_EV_CHANGE, /* change: proposes it, only when repl_change_invalid() says nothing */
     REPL_EV_STOP,   /* finish what is outstanding, checkpoint, close: REPL_DO_STOPPED follows */
+};
+
+/* Of the members. A member has an identity that no other one ever had. */
+struct repl_change {
+    bool add;             /* else member.uuid is marked as leaving */
+    struct member member; /* add: uuid and kind */
+    struct uuid leaves;   /* add: who is marked as leaving by the same change; zero: nobody */
+    uint8_t min_in_sync;  /* 0: stays */
 };
 
 struct repl_event {
@@ -71,12 +87,14 @@ struct repl_event {
     uint8_t peer;    /* UP, DOWN, FRAME: index of the peer, see repl_peer_add */
     const struct frame *frame;
     struct repl_op *op;
+    const struct repl_change *change; /* lent for the call */
     bool write;
 };
 
 enum repl_effect_kind {
     REPL_DO_SEND,  /* frame to every peer in `peers`; body and payload lent until the next call */
     REPL_DO_CLOSE, /* end the sessions with `peers`; UP when a new one can be had. No DOWN needed */
+    REPL_DO_RELEASE, /* `peers`: these indices stand for nobody any more, after REPL_DO_CLOSE */
     REPL_DO_MERGE, /* op: an UPDATE's range was read; answer with REPL_EV_MERGED in a later call */
     REPL_DO_COMPLETE,   /* op: done, it is the owner's again */
     REPL_DO_SAY,        /* `text`: one line for the log and the volume's event list */
@@ -115,7 +133,11 @@ struct repl *repl_new(const struct config *config, const struct uuid *controller
 /* What is still outstanding is forgotten, not completed. */
 void repl_free(struct repl *repl);
 
-/* The index under which the shell speaks of this member from now on. */
+/*
+ * The index under which the shell speaks of this member, until REPL_DO_RELEASE. REPL_NO_PEER: the
+ * volume has nothing to say to it; it may have once REPL_DO_CONFIG or REPL_DO_RELEASE came, or it
+ * was added.
+ */
 uint8_t repl_peer_add(struct repl *repl, const struct uuid *member);
 
 void repl_step(struct repl *repl, const struct repl_event *event);
@@ -124,12 +146,20 @@ MUST_USE bool repl_next(struct repl *repl, struct repl_effect *effect);
 /* When REPL_EV_TICK is wanted; UINT64_MAX: not at all (an idle volume). */
 uint64_t repl_deadline_ns(const struct repl *repl);
 
+/*
+ * NULL when the change may be asked for now, else why not. An added member was made before, at its
+ * replica; it enters out of sync and is brought in sync as one that returns is. One that leaves is
+ * removed as soon as the others hold everything without it. REPL_DO_CONFIG tells of each step.
+ */
+const char *repl_change_invalid(const struct repl *repl, const struct repl_change *change);
+
 struct repl_member_status { /* for people */
     struct uuid member;
     enum member_kind kind;
     bool attached;
     bool in_sync;
     bool resyncing;
+    bool leaving;
     uint64_t resync_done_bytes;
     uint64_t resync_total_bytes;
     const char *why; /* not in sync: the reason, a literal or "" */

@@ -8,7 +8,7 @@
 
 static uint8_t resync_targets(const struct repl *repl)
 {
-    return without(repl->attached, required(repl));
+    return without(repl->attached, required(repl) | repl->leaving);
 }
 
 bool resync_is_full(const struct repl *repl, uint8_t peer)
@@ -49,5 +49,5 @@ uint8_t resync_ready(const struct repl *repl)
     /* C14 */
     bool ready = sweep->phase == SWEEP_READY && sweep->purpose == COPY_RESYNC &&
                  !sweep_is_stale(repl) && !command_is_moving(repl);
-    return ready ? sweep->dest & repl->attached : 0;
+    return ready ? without(sweep->dest & repl->attached, repl->leaving) : 0;
 }

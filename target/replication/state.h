@@ -56,8 +56,9 @@ struct repl {
 
     uint32_t peer_count;
     struct peer_record peers[MEMBERS_MAX];
-    uint8_t voters;
+    uint8_t voters;    /* all members */
     uint8_t data;      /* members that hold data */
+    uint8_t leaving;   /* members that are to go */
     uint8_t up;        /* sessions */
     uint8_t attached;  /* A */
     uint8_t in_sync;   /* I */
@@ -135,9 +136,32 @@ static inline uint8_t required(const struct repl *repl)
     return repl->in_sync | repl->undecided;
 }
 
+static inline uint8_t voters_next(const struct repl *repl)
+{
+    return repl->proposal.active ? repl->proposal.voters : repl->voters;
+}
+
+/* Whoever may have a say: by the committed list, or the proposed one. */
+static inline uint8_t electors(const struct repl *repl)
+{
+    return repl->voters | voters_next(repl);
+}
+
+static inline bool majority_of(uint8_t voters, uint8_t set)
+{
+    return 2 * count_of(set & voters) > count_of(voters);
+}
+
+/* C17 */
 static inline bool majority(const struct repl *repl, uint8_t set)
 {
-    return 2 * count_of(set & repl->voters) > count_of(repl->voters);
+    return majority_of(repl->voters, set) && majority_of(voters_next(repl), set);
+}
+
+/* Who could be brought in sync, and is not being: there, but not part of writes. */
+static inline uint8_t outsiders(const struct repl *repl)
+{
+    return without(repl->up & repl->data, repl->attached | required(repl) | repl->leaving);
 }
 
 static inline uint64_t request_of(uint64_t serial, uint32_t slot)

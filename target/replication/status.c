@@ -72,6 +72,7 @@ void repl_status(const struct repl *repl, struct repl_status *status)
         struct repl_member_status *member = &status->members[i];
         member->member = repl->config.members[i].uuid;
         member->kind = repl->config.members[i].kind;
+        member->leaving = repl->config.members[i].leaving;
         member->why = "";
         for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
             if (uuid_equal(&repl->peers[peer].member, &member->member))
@@ -117,7 +118,7 @@ uint64_t repl_deadline_ns(const struct repl *repl)
         deadline_ns = earlier(deadline_ns, repl->frozen_ns + repl->settings.io_timeout_ns);
     if (repl->phase == PHASE_RECOVER && repl->recover_ns > repl->now_ns)
         deadline_ns = earlier(deadline_ns, repl->recover_ns);
-    uint8_t waiting = without(repl->up & repl->data, repl->attached | required(repl));
+    uint8_t waiting = outsiders(repl);
     for (; repl->phase == PHASE_SERVE && waiting; waiting &= (uint8_t)(waiting - 1)) {
         uint64_t retry_ns = repl->peers[first_of(waiting)].retry_ns;
         if (retry_ns > repl->now_ns)

@@ -104,9 +104,10 @@ void volume_ask(struct volume *volume, struct volume_question *question)
                                .generation = question->generation,
                                .verify = question->verify,
                                .peer = peer_of(volume, &question->member)};
+    bool nobody = vop->op.peer == REPL_NO_PEER && !uuid_is_zero(&question->member);
     list_append(&volume->ops, &vop->node);
-    if (volume->stopping) {
-        vop->op.status = -ESHUTDOWN;
+    if (volume->stopping || nobody) {
+        vop->op.status = nobody ? -ENOTCONN : -ESHUTDOWN;
         list_append(&volume->finished, &vop->op.node);
         loop_defer(volume->env.loop, &volume->answer);
     } else {

@@ -21,11 +21,14 @@ struct volume_op {
     uint32_t skip_bytes;              /* of the operation's range, before the part begins */
 };
 
+/* As many as there can be, and as many that are not members any more, or not yet. */
+enum { VOLUME_MEMBERS_MAX = 2 * MEMBERS_MAX };
+
 struct volume_member {
     struct volume *volume;
     struct peer *peer; /* who keeps it, as last heard; NULL when not found yet */
     struct uuid uuid;
-    uint8_t idx; /* the replication core's index */
+    uint8_t idx; /* the replication core's index, or REPL_NO_PEER */
     struct channel channel;
     struct loop_timer retry;
 };
@@ -33,8 +36,9 @@ struct volume_member {
 struct volume {
     struct volume_env env;
     struct repl *repl; /* owned */
-    struct volume_member members[MEMBERS_MAX];
+    struct volume_member members[VOLUME_MEMBERS_MAX];
     uint32_t member_count;
+    bool placing;         /* who has no index may get one now */
     struct list ops;      /* volume_op.node: every request that is not answered */
     struct list waiting;  /* volume_op.op.node: the core has REPL_OPS_MAX already */
     struct list merging;  /* volume_op.op.node: read, to be merged */

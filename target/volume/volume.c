@@ -40,6 +40,10 @@ static void member_up(struct volume_member *member)
 {
     if (!member->peer || member->channel.session != 0)
         return;
+    if (member->idx == REPL_NO_PEER)
+        member->idx = repl_peer_add(member->volume->repl, &member->uuid);
+    if (member->idx == REPL_NO_PEER)
+        return;
     if (!channel_open(&member->channel, member->peer))
         return;
     loop_timer_stop(&member->retry);
@@ -64,17 +68,32 @@ static void member_on_retry(struct loop_timer *timer)
     member_up(CONTAINER_OF(timer, struct volume_member, retry));
 }
 
+static bool member_is_of(const struct volume_member *member, uint8_t peers)
+{
+    return member->idx != REPL_NO_PEER && (peers & 1u << member->idx);
+}
+
+/* A place for one more, of one that the core has nothing to say to if need be; or NULL. */
+static struct volume_member *member_place(struct volume *volume)
+{
+    if (volume->member_count < VOLUME_MEMBERS_MAX)
+        return &volume->members[volume->member_count++];
+    for (uint32_t i = 0; i < VOLUME_MEMBERS_MAX; i++) {
+        if (volume->members[i].idx == REPL_NO_PEER)
+            return &volume->members[i];
+    }
+    return NULL;
+}
+
 static struct volume_member *member_find(struct volume *volume, const struct uuid *uuid)
 {
     for (uint32_t i = 0; i < volume->member_count; i++) {
         if (uuid_equal(&volume->members[i].uuid, uuid))
             return &volume->members[i];
     }
-    if (volume->member_count == MEMBERS_MAX)
-        return NULL;
-    struct volume_member *member = &volume->members[volume->member_count++];
-    *member = (struct volume_member){
-        .volume = volume, .uuid = *uuid, .idx = repl_peer_add(volume->repl, uuid)};
+    struct volume_member *member = member_place(volume);
+    ASSERT(member);
+    *member = (struct volume_member){.volume = volume, .uuid = *uuid, .idx = REPL_NO_PEER};
     member->channel.on_frame = member_on_frame;
     member->channel.on_down = member_on_down;
     member->channel.owner = member;
@@ -85,13 +104,34 @@ static struct volume_member *member_find(struct volume *volume, const struct uui
 void volume_member_at(struct volume *volume, const struct uuid *uuid, struct peer *peer)
 {
     struct volume_member *member = member_find(volume, uuid);
-    if (!member) {
-        log_warn("volume %s: a replica beyond the %d it can have is left alone",
-                 volume_config(volume)->name, MEMBERS_MAX);
-        return;
-    }
     member->peer = peer;
     member_up(member);
+}
+
+/* It is not a member any more. */
+static void volume_release(struct volume *volume, uint8_t peers)
+{
+    for (uint32_t i = 0; i < volume->member_count; i++) {
+        struct volume_member *member = &volume->members[i];
+        if (!member_is_of(member, peers))
+            continue;
+        loop_timer_stop(&member->retry);
+        channel_close(&member->channel, false);
+        member->idx = REPL_NO_PEER;
+    }
+    volume->placing = true;
+}
+
+/* After a change of the members. */
+static void volume_place(struct volume *volume)
+{
+    while (volume->placing) {
+        volume->placing = false;
+        for (uint32_t i = 0; i < volume->member_count; i++) {
+            if (volume->members[i].idx == REPL_NO_PEER)
+                member_up(&volume->members[i]);
+        }
+    }
 }
 
 /* ---- effects ---- */
@@ -99,7 +139,7 @@ void volume_member_at(struct volume *volume, const struct uuid *uuid, struct pee
 static void volume_send(struct volume *volume, struct repl_effect *effect)
 {
     for (uint32_t i = 0; i < volume->member_count; i++) {
-        if (effect->peers & 1u << volume->members[i].idx)
+        if (member_is_of(&volume->members[i], effect->peers))
             channel_send(&volume->members[i].channel, &effect->frame);
     }
 }
@@ -108,7 +148,7 @@ static void volume_close(struct volume *volume, uint8_t peers)
 {
     for (uint32_t i = 0; i < volume->member_count; i++) {
         struct volume_member *member = &volume->members[i];
-        if (!(peers & 1u << member->idx))
+        if (!member_is_of(member, peers))
             continue;
         channel_close(&member->channel, true);
         loop_timer_start(&member->retry, MEMBER_RETRY_NS);
@@ -152,7 +192,11 @@ static void volume_perform(struct volume *volume, struct repl_effect *effect)
     case REPL_DO_SAY:
         volume_say(volume, effect);
         break;
+    case REPL_DO_RELEASE:
+        volume_release(volume, effect->peers);
+        break;
     case REPL_DO_CONFIG:
+        volume->placing = true;
         if (volume->env.on_config)
             volume->env.on_config(volume->env.owner, volume);
         break;
@@ -204,6 +248,8 @@ static void volume_run(struct volume *volume, const struct repl_event *event)
                     &(struct repl_event){.kind = REPL_EV_MERGED, .op = &vop->op, .write = write});
     }
     volume_set_timer(volume);
+    if (volume->placing)
+        volume_place(volume);
 }
 
 static void volume_on_timer(struct loop_timer *timer)
@@ -214,6 +260,16 @@ static void volume_on_timer(struct loop_timer *timer)
         volume_run(volume, &(struct repl_event){.kind = REPL_EV_TICK});
     else
         volume_set_timer(volume);
+}
+
+const char *volume_change(struct volume *volume, const struct repl_change *change)
+{
+    const char *why = repl_change_invalid(volume->repl, change);
+    if (why)
+        return why;
+    volume->placing = true;
+    volume_run(volume, &(struct repl_event){.kind = REPL_EV_CHANGE, .change = change});
+    return NULL;
 }
 
 /* ---- requests ---- */

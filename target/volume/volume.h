@@ -29,7 +29,7 @@ struct volume_env {
      * One line about a volume, for the event list; the log has it already. May be NULL.
      */
     void (*on_event)(void *owner, struct volume *volume, bool warn, const char *text);
-    /* A configuration was committed (members in sync, size). May be NULL. */
+    /* A configuration was committed (members, who is in sync, size). May be NULL. */
     void (*on_config)(void *owner, struct volume *volume);
     /* Another target took the volume over: it will never serve here again. */
     void (*on_fenced)(void *owner, struct volume *volume);
@@ -48,6 +48,11 @@ uint32_t volume_op_bytes(void);
 struct volume *volume_new(const struct volume_env *env, const struct config *config);
 /* This peer keeps that member of the volume; said again each time the peer comes up. */
 void volume_member_at(struct volume *volume, const struct uuid *member, struct peer *peer);
+/*
+ * Changes the members: NULL, or why it cannot be now (repl_change_invalid). Where the added one is
+ * kept may be said before or after.
+ */
+const char *volume_change(struct volume *volume, const struct repl_change *change);
 /*
  * Takes a request; `done` follows in a later turn, once the volume serves. Requests before that
  * wait. Ordering: overlapping requests take effect in the order of their submission.

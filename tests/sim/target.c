@@ -109,6 +109,7 @@ static void target_effect(struct sim *sim, uint8_t idx, struct repl_effect *effe
         sim_trace(sim, "target %u: %s", idx, effect->text);
         break;
     case REPL_DO_CONFIG:
+    case REPL_DO_RELEASE:
         break;
     case REPL_DO_FENCED:
         target->fenced = true;

@@ -95,7 +95,7 @@ START_TEST(header_is_as_the_table_says)
 {
     static const uint8_t golden[] = {
         'S',  'T',  'R',  'K',                          /* magic */
-        2,    34,   0,    0,                            /* version, ACCEPT, no flag */
+        3,    34,   0,    0,                            /* version, ACCEPT, no flag */
         0,    0,    0,    7,                            /* session */
         0,    0,    0,    5,                            /* body length */
         0,    0,    0,    0,                            /* payload length */

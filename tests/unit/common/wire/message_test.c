@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { CONFIG_2_BYTES = 143 + 2 * 18 };
+enum { CONFIG_2_BYTES = 143 + 2 * 19 };
 
 static uint8_t wire[MESSAGE_BYTES_MAX];
 
@@ -31,7 +31,7 @@ static struct config config_of_two(void)
         .min_in_sync = 1,
         .member_count = 2,
         .members = {{.uuid = uuid_of(0xb1), .kind = MEMBER_DATA, .in_sync = true},
-                    {.uuid = uuid_of(0xb2), .kind = MEMBER_WITNESS}},
+                    {.uuid = uuid_of(0xb2), .kind = MEMBER_WITNESS, .leaving = true}},
     };
 }
 
@@ -59,9 +59,9 @@ START_TEST(config_is_its_fields_in_order)
     ck_assert_uint_eq(wire[108], 0xc0);
     ck_assert_mem_eq(wire + 124, tail, sizeof(tail));
     ck_assert_uint_eq(wire[143], 0xb1);
-    ck_assert_mem_eq(wire + 159, "\0\1", 2);
-    ck_assert_uint_eq(wire[161], 0xb2);
-    ck_assert_mem_eq(wire + 177, "\1\0", 2);
+    ck_assert_mem_eq(wire + 159, "\0\1\0", 3);
+    ck_assert_uint_eq(wire[162], 0xb2);
+    ck_assert_mem_eq(wire + 178, "\1\0\1", 3);
 }
 END_TEST
 

@@ -36,6 +36,7 @@ struct story {
     bool fenced;
     bool stopped;
     uint8_t closed;
+    uint8_t released;
     uint8_t map;            /* what members answer to GETMAP: bits of the first 128 KiB */
     bool zeros;             /* what members answer to READ */
     bool equal;             /* what HASH shows of them */
@@ -87,6 +88,9 @@ static inline void story_drain(struct story *story)
             break;
         case REPL_DO_CLOSE:
             story->closed |= effect.peers;
+            break;
+        case REPL_DO_RELEASE:
+            story->released |= effect.peers;
             break;
         case REPL_DO_MERGE:
         case REPL_DO_SAY:

@@ -25,6 +25,8 @@ static struct repl_effect effects[EFFECTS_MAX];
 static int effect_head, effect_tail;
 static uint64_t deadline_ns = UINT64_MAX;
 static uint8_t peer_count;
+static bool peers_refused;
+static const char *change_why;
 
 struct repl *repl_new(const struct config *c, const struct uuid *controller,
                       const struct repl_settings *settings, struct buf_pool *pool, uint64_t seed)
@@ -32,6 +34,12 @@ struct repl *repl_new(const struct config *c, const struct uuid *controller,
     (void)c, (void)controller, (void)settings, (void)pool, (void)seed;
     static char core;
     return (struct repl *)(void *)&core;
+}
+
+const char *repl_change_invalid(const struct repl *repl, const struct repl_change *change)
+{
+    (void)repl, (void)change;
+    return change_why;
 }
 
 void repl_free(struct repl *repl)
@@ -42,7 +50,7 @@ void repl_free(struct repl *repl)
 uint8_t repl_peer_add(struct repl *repl, const struct uuid *member)
 {
     (void)repl, (void)member;
-    return peer_count++;
+    return peers_refused ? REPL_NO_PEER : peer_count++;
 }
 
 static inline void tell(struct repl_effect effect)

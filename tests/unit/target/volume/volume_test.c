@@ -20,6 +20,55 @@ START_TEST(member_found_again_keeps_its_session_and_index)
 }
 END_TEST
 
+START_TEST(member_the_core_does_not_know_gets_a_session_after_a_change)
+{
+    struct repl_change change = {.add = true};
+    peers_refused = true;
+    member(1);
+    ck_assert_int_eq(open_count, 0);
+    peers_refused = false;
+    ck_assert_ptr_null(volume_change(volume, &change));
+    ck_assert_int_eq(events[0].kind, REPL_EV_CHANGE);
+    ck_assert_int_eq(open_count, 1);
+    ck_assert_int_eq(events[1].kind, REPL_EV_UP);
+}
+END_TEST
+
+START_TEST(change_that_cannot_be_never_reaches_the_core)
+{
+    struct repl_change change = {0};
+    change_why = "no";
+    ck_assert_str_eq(volume_change(volume, &change), "no");
+    ck_assert_int_eq(event_count, 0);
+}
+END_TEST
+
+START_TEST(released_member_loses_its_session)
+{
+    member(1);
+    peers_refused = true;
+    tell((struct repl_effect){.kind = REPL_DO_RELEASE, .peers = 1});
+    submit(BLOCK_FLUSH, 0, 0);
+    ck_assert_int_eq(close_count, 1);
+    member(1);
+    ck_assert_int_eq(open_count, 1);
+    peers_refused = false;
+    complete_last(0);
+    turn();
+}
+END_TEST
+
+START_TEST(members_that_came_and_went_make_room_for_others)
+{
+    peers_refused = true;
+    for (uint8_t id = 1; id <= 100; id++)
+        member(id);
+    peers_refused = false;
+    member(101);
+    ck_assert_int_eq(open_count, 1);
+}
+END_TEST
+
 START_TEST(ended_session_is_told_to_the_core)
 {
     member(1);
@@ -241,6 +290,10 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, member_that_is_found_gets_a_session);
     tcase_add_test(tcase, member_found_again_keeps_its_session_and_index);
+    tcase_add_test(tcase, member_the_core_does_not_know_gets_a_session_after_a_change);
+    tcase_add_test(tcase, change_that_cannot_be_never_reaches_the_core);
+    tcase_add_test(tcase, released_member_loses_its_session);
+    tcase_add_test(tcase, members_that_came_and_went_make_room_for_others);
     tcase_add_test(tcase, ended_session_is_told_to_the_core);
     tcase_add_test(tcase, request_goes_to_the_core_and_is_answered_in_a_later_turn);
     tcase_add_test(tcase, error_of_the_core_is_the_requests);
