@@ -42,12 +42,14 @@ struct target_config {
     uint64_t grace_ms;
     uint64_t io_timeout_ms;
     uint64_t resync_mib_s;
+    uint64_t replace_after_s;
     uint64_t memory_mib;
     uint64_t connections;
     uint64_t requests;
     char user[CONFIG_TEXT_BYTES]; /* to become when all is open; "": stay who we are */
     bool no_seccomp;
     bool list_snapshots;
+    bool no_heal;
     bool insecure;
     bool debug;
     bool help;

@@ -216,6 +216,8 @@ static int control_build(struct error *error)
         .socket_path = config->control,
         .repl = repl_settings_default(),
         .list_snapshots = config->list_snapshots,
+        .no_heal = config->no_heal,
+        .replace_after_ns = config->replace_after_s * 1000 * ns_per_ms,
         .ops_max = 2 * (uint32_t)config->requests, /* of both protocols */
         .share = {.names = config->volumes,
                   .number = config->share_number,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What tools are told: the catalogue, its volumes and the target's status as JSON, and errors. */
-#include "target/control/answer.h"
+#include "target/control/member.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,20 +8,19 @@
 #include <time.h>
 #include <unistd.h>
 
-static json_t *json_uuid(const struct uuid *uuid)
+json_t *json_uuid(const struct uuid *uuid)
 {
     char text[UUID_TEXT_BYTES];
     uuid_format(uuid, text);
     return json_string(text);
 }
 
-static json_t *json_u64(uint64_t value)
+json_t *json_u64(uint64_t value)
 {
     return json_integer((json_int_t)value);
 }
 
-/* Replicas and clients may send any bytes; what is no UTF-8 is not told. */
-static json_t *json_text(const char *text)
+json_t *json_text(const char *text)
 {
     json_t *json = json_string(text ? text : "");
     return json ? json : json_string("?");
@@ -78,46 +77,6 @@ static const char *record_why(const struct record *record, const struct repl_sta
     if (!record->volume)
         return "no replica of it is up";
     return status->why ? status->why : "";
-}
-
-static const struct repl_member_status *member_status(const struct repl_status *status,
-                                                      const struct uuid *member)
-{
-    for (uint8_t i = 0; i < status->member_count; i++) {
-        if (uuid_equal(&status->members[i].member, member))
-            return &status->members[i];
-    }
-    return NULL;
-}
-
-static json_t *json_member(const struct record *record, const struct member *member,
-                           const struct repl_status *status)
-{
-    const struct placement *placement = record_placement(record, &member->uuid);
-    const struct repl_member_status *now = member_status(status, &member->uuid);
-    struct peer_status peer = {.address = NULL};
-    if (placement)
-        peer_status(placement->peer, &peer);
-    const char *why = now && now->why ? now->why : "";
-    if (!placement)
-        why = "no replica process that is up keeps it";
-    else if (!peer.up)
-        why = "its replica process is not reached";
-    json_t *json = json_object();
-    json_object_set_new(json, "id", json_uuid(&member->uuid));
-    json_object_set_new(json, "kind",
-                        json_string(member->kind == MEMBER_WITNESS ? "witness" : "data"));
-    json_object_set_new(json, "replica", peer.address ? json_text(peer.address) : json_null());
-    json_object_set_new(json, "attached", json_boolean(now && now->attached));
-    json_object_set_new(json, "in_sync", json_boolean(now ? now->in_sync : member->in_sync));
-    if (now && now->resyncing) {
-        json_t *resync = json_object();
-        json_object_set_new(resync, "done_bytes", json_u64(now->resync_done_bytes));
-        json_object_set_new(resync, "total_bytes", json_u64(now->resync_total_bytes));
-        json_object_set_new(json, "resync", resync);
-    }
-    json_object_set_new(json, "why", json_text(why));
-    return json;
 }
 
 /* "ADDR:PORT" or "unix:PATH" -> the URI by which NBD clients reach the export. */
@@ -191,10 +150,7 @@ json_t *answer_volume(const struct record *record)
     json_object_set_new(json, "created_s", json_u64(config->created_s));
     json_object_set_new(json, "epoch", json_u64(config->epoch));
     json_object_set_new(json, "min_in_sync", json_integer(config->min_in_sync));
-    json_t *members = json_array();
-    for (uint8_t i = 0; i < config->member_count && record->state != RECORD_DELETED; i++)
-        json_array_append_new(members, json_member(record, &config->members[i], &status));
-    json_object_set_new(json, "members", members);
+    json_object_set_new(json, "members", json_members(record));
     if (record->export && !record->export->gone) {
         answer_attach(json, record->control, config->name);
         json_object_set_new(json, "sessions", json_integer(record->export->session_count));
@@ -307,6 +263,8 @@ json_t *answer_status(const struct control *control)
                                   (int)counters.nbd_connections));
     json_object_set_new(json, "replicas", json_replicas(control));
     json_object_set_new(json, "volumes", json_volume_counts(control));
+    json_object_set_new(json, "resync_limit_bytes_per_s",
+                        json_u64(control->env.settings.resync_bytes_per_s));
     json_object_set_new(json, "events", json_events(control));
     return json;
 }

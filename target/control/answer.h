@@ -5,6 +5,11 @@
 
 #include "target/control/state.h"
 
+json_t *json_uuid(const struct uuid *uuid);
+json_t *json_u64(uint64_t value);
+/* Replicas and clients may send any bytes; what is no UTF-8 is not told. */
+json_t *json_text(const char *text);
+
 json_t *answer_records(const struct control *control, bool deleted);
 json_t *answer_status(const struct control *control);
 json_t *answer_sessions(const struct control *control);

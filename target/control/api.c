@@ -87,6 +87,8 @@ static bool api_wish(struct http_request *request, json_t *body, json_t *fields,
                 answer_error(request, 400, "replicas: must be at least 1");
                 return false;
             }
+        } else if (strcmp(key, "witness") == 0 && json_is_boolean(value)) {
+            wish->witness = json_is_true(value);
         } else if (strcmp(key, "block_bytes") == 0) {
             if (!api_integer(request, key, value, UINT32_MAX, &number))
                 return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The routes of one volume's snapshots, and of changes of the volume: who does what is asked for.
  */
+#include "target/control/member.h"
 #include "target/control/question.h"
 
 #include <stdio.h>
@@ -28,10 +29,9 @@ static enum change_next later_step(struct change *change)
 static bool record_ready(struct record *record, struct http_request *request, const char *rest)
 {
     const char *name = record->config.name;
-    if (record->state != RECORD_LIVE) {
-        answer_error(request, 409, "volume %s: is being created, or was deleted", name);
-    } else if (record->fenced) {
-        answer_error(request, 409, "volume %s: another target serves it", name);
+    const char *unusable = record_unusable(record);
+    if (unusable) {
+        answer_error(request, 409, "volume %s: %s", name, unusable);
     } else if (!record->volume) {
         answer_error(request, 503, "volume %s: its snapshots are not known yet (%s)", name,
                      record->why ? record->why : "no replica of it is up");
@@ -135,6 +135,10 @@ void api_volume_rest(struct record *record, struct http_request *request, const 
     int count = sscanf(rest, "%255[^/]/%255[^/]/%255[^/]", words[0], words[1], words[2]);
     bool snapshots = strcmp(words[0], "snapshots") == 0;
     bool diff = strcmp(words[0], "diff") == 0 && count == 1;
+    if (strcmp(words[0], "members") == 0) {
+        api_members(record, request, rest[7] ? rest + 8 : "");
+        return;
+    }
     if ((!snapshots && !diff) || rest[strlen(rest) - 1] == '/')
         answer_error(request, 404, "%.80s: there is nothing here", request->path);
     else if (!record_ready(record, request, rest))

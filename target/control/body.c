@@ -31,7 +31,9 @@ static const char *field_invalid(const char *key, json_t *value)
         return text_invalid(value, OWNER_BYTES_MAX);
     if (strcmp(key, "clone_of") == 0)
         return text_invalid(value, SNAPSHOT_EXPORT_BYTES);
-    if (strcmp(key, "verify") == 0)
+    if (strcmp(key, "replica") == 0 || strcmp(key, "replaces") == 0)
+        return text_invalid(value, ADDRESS_TEXT_BYTES);
+    if (strcmp(key, "verify") == 0 || strcmp(key, "witness") == 0)
         return json_is_boolean(value) ? NULL : "must be true or false";
     if (strcmp(key, "labels") == 0) {
         json_t *labels = json_object();

@@ -5,7 +5,7 @@
  * them. A record of a deleted volume wins over any living one: who comes back with data of it is
  * told to delete it.
  */
-#include "target/control/state.h"
+#include "target/control/member.h"
 
 #include "common/base/log.h"
 
@@ -34,7 +34,7 @@ struct record *catalogue_find_name(struct control *control, const char *name)
     return NULL;
 }
 
-static struct record *catalogue_find_id(struct control *control, const struct uuid *id)
+struct record *catalogue_find_id(struct control *control, const struct uuid *id)
 {
     LIST_FOR_EACH (node, &control->records) {
         struct record *record = CONTAINER_OF(node, struct record, node);
@@ -86,249 +86,6 @@ void catalogue_drop(struct record *record)
     free(record);
 }
 
-/* ---- where the members are ---- */
-
-bool peer_is_up(const struct peer *peer)
-{
-    struct peer_status status;
-    peer_status(peer, &status);
-    return status.up;
-}
-
-const struct placement *record_placement(const struct record *record, const struct uuid *member)
-{
-    for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
-        if (record->placements[i].peer && uuid_equal(&record->placements[i].member, member))
-            return &record->placements[i];
-    }
-    return NULL;
-}
-
-/* The slot of the member, else one that is free or holds what is no member any more. */
-static struct placement *record_slot(struct record *record, const struct uuid *member)
-{
-    struct placement *unused = NULL;
-    for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
-        struct placement *placement = &record->placements[i];
-        if (placement->peer && uuid_equal(&placement->member, member))
-            return placement;
-        if (!placement->peer || config_member_idx(&record->config, &placement->member) < 0)
-            unused = placement;
-    }
-    return unused;
-}
-
-void record_place(struct record *record, const struct uuid *member, struct peer *peer, bool deleted)
-{
-    struct placement *placement = record_slot(record, member);
-    if (placement)
-        *placement =
-            (struct placement){.member = *member, .peer = peer, .here = true, .deleted = deleted};
-}
-
-uint32_t record_members_up(const struct record *record)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < record->config.member_count; i++) {
-        const struct placement *placement =
-            record_placement(record, &record->config.members[i].uuid);
-        count += placement && placement->here && peer_is_up(placement->peer);
-    }
-    return count;
-}
-
-static bool peer_taken(const struct peer_status *status, struct peer *const *taken,
-                       uint32_t taken_count)
-{
-    for (uint32_t i = 0; i < taken_count; i++) {
-        struct peer_status other;
-        peer_status(taken[i], &other);
-        if (uuid_equal(&other.pool, &status->pool))
-            return true;
-    }
-    return false;
-}
-
-struct peer *catalogue_choose(struct control *control, const struct record *record,
-                              struct peer *const *taken, uint32_t taken_count)
-{
-    struct peer *best = NULL;
-    uint64_t best_bytes = 0;
-    for (uint32_t i = 0; i < peers_count(control->peers); i++) {
-        struct peer *peer = peers_at(control->peers, i);
-        struct peer_status status;
-        peer_status(peer, &status);
-        bool keeps = false;
-        for (uint32_t k = 0; record && k < MEMBERS_MAX; k++)
-            keeps = keeps || record->placements[k].peer == peer;
-        if (!status.up || keeps || peer_taken(&status, taken, taken_count))
-            continue;
-        if (!best || status.free_bytes > best_bytes) {
-            best = peer;
-            best_bytes = status.free_bytes;
-        }
-    }
-    return best;
-}
-
-/* ---- frames to one replica ---- */
-
-struct config record_tombstone(const struct record *record)
-{
-    struct config config = record->volume ? *volume_config(record->volume) : record->config;
-    config.deleted = true;
-    config.version++;
-    return config;
-}
-
-void record_send_delete(const struct config *tombstone, struct peer *peer, peer_reply_fn *done,
-                        void *arg)
-{
-    uint8_t body[CONFIG_BYTES_MAX];
-    struct writer w = writer_of(body, sizeof(body));
-    message_delete_encode(&w, &(struct message_delete){.config = *tombstone});
-    ASSERT(!w.bad && tombstone->deleted);
-    peer_call(peer,
-              &(struct frame){
-                  .type = FRAME_DELETE, .body = body, .body_bytes = (uint32_t)writer_length(&w)},
-              done, arg);
-}
-
-void record_send_create(const struct config *config, const struct uuid *member,
-                        const struct origin *origin, struct peer *peer, peer_reply_fn *done,
-                        void *arg)
-{
-    uint8_t body[MESSAGE_BYTES_MAX];
-    struct writer w = writer_of(body, sizeof(body));
-    message_create_encode(&w, &(struct message_create){.member = *member,
-                                                       .config = *config,
-                                                       .origin = origin->volume,
-                                                       .origin_generation = origin->generation});
-    ASSERT(!w.bad && config_member_idx(config, member) >= 0);
-    peer_call(peer,
-              &(struct frame){
-                  .type = FRAME_CREATE, .body = body, .body_bytes = (uint32_t)writer_length(&w)},
-              done, arg);
-}
-
-/* ---- open and close ---- */
-
-static void record_on_hidden(void *arg)
-{
-    struct record *record = arg;
-    record->export = NULL;
-    record->hiding = false;
-    loop_defer(record->control->loop, &record->control->reap);
-}
-
-void record_turn(struct record *record)
-{
-    if (!record->control->stopping)
-        loop_defer(record->control->loop, &record->turn);
-}
-
-void record_hide(struct record *record)
-{
-    if (!record->export || record->hiding)
-        return;
-    record->hiding = true;
-    front_export_remove(record->control->front, record->export, record_on_hidden, record);
-}
-
-static void record_on_stopped(void *arg)
-{
-    struct record *record = arg;
-    record->stopped = true;
-    loop_defer(record->control->loop, &record->control->reap);
-}
-
-void record_stop(struct record *record)
-{
-    if (!record->volume || record->stopping)
-        return;
-    record->stopping = true;
-    if (record->fenced)
-        record_on_stopped(record);
-    else
-        volume_stop(record->volume, record_on_stopped, record);
-}
-
-void record_close(struct record *record)
-{
-    ASSERT(record->volume && (record->stopped || record->fenced));
-    record->config = *volume_config(record->volume);
-    volume_free(record->volume);
-    record->volume = NULL;
-    record->stopping = false;
-    record->stopped = false;
-}
-
-static void record_show(struct record *record)
-{
-    struct control *control = record->control;
-    const char *name = record->config.name;
-    if (record->export)
-        return;
-    record->why = export_name_invalid(name);
-    if (record->why)
-        return;
-    if (exports_find(front_exports(control->front), name, strlen(name))) {
-        record->why = "another volume has its name: clients cannot reach this one";
-        log_warn("volume %s: %s", name, record->why);
-        return;
-    }
-    record->export = front_export_add(control->front, record->volume);
-    if (!record->export) {
-        record->why = "out of memory";
-        return;
-    }
-    record->export->snapshots = &record->told;
-    front_export_hold(record->export);
-    if (volume_book_known(record->volume))
-        record_reserve(record);
-}
-
-void record_reserve(struct record *record)
-{
-    struct volume_row row = {0};
-    if (!record->export || record->hiding)
-        return;
-    (void)volume_row(record->volume, FRONT_RESERVATIONS_ROW, &row);
-    front_export_reservations(record->control->front, record->export, row.value, row.value_bytes);
-}
-
-/* Tells the volume of its members at this peer; NULL: at every peer that is up. */
-static void record_attach(struct record *record, const struct peer *peer)
-{
-    for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
-        const struct placement *placement = &record->placements[i];
-        if (!placement->peer || !placement->here || placement->deleted)
-            continue;
-        if ((!peer || placement->peer == peer) && peer_is_up(placement->peer))
-            volume_member_at(record->volume, &placement->member, placement->peer);
-    }
-}
-
-const char *record_lacks(const struct record *record)
-{
-    return share_lacks(&record->control->share, record->config.name, &record->config.volume);
-}
-
-void record_open(struct record *record, const struct peer *peer)
-{
-    struct control *control = record->control;
-    if (record->state != RECORD_LIVE || record->fenced || control->stopping)
-        return;
-    bool is_new = !record->volume;
-    record->why = record_lacks(record);
-    if (record->why)
-        return;
-    if (is_new)
-        record->volume = volume_new(&control->env, &record->config);
-    record_attach(record, is_new ? NULL : peer);
-    record_show(record);
-}
-
 /* ---- what replicas tell ---- */
 
 /* Deleted elsewhere, or by us while this replica's peer was away. */
@@ -347,7 +104,7 @@ static void record_learn_deleted(struct record *record, const struct config *tom
  */
 static void record_learn_newer(struct record *record, const struct config *config)
 {
-    if (record->state == RECORD_LIVE) {
+    if (record->state == RECORD_LIVE && !record->known) {
         record->config = *config;
     } else if (record->state == RECORD_DELETED) {
         record->config.epoch = config->epoch;
@@ -384,13 +141,6 @@ void catalogue_heard(struct control *control, struct peer *peer, const struct me
         record->unopened = false;
 }
 
-static void peer_refused(struct peer *peer, const struct frame *reply, const char *what)
-{
-    struct peer_status status;
-    peer_status(peer, &status);
-    log_warn("replica %s: %s (%s)", status.address, what, frame_status_text(reply->status));
-}
-
 static void on_straggler_deleted(void *arg, const struct frame *reply)
 {
     if (reply && reply->status != FRAME_OK && reply->status != FRAME_NO_VOLUME)
@@ -407,48 +157,6 @@ void record_delete_stragglers(struct record *record)
         placement->deleted = true;
         record_send_delete(&record->config, placement->peer, on_straggler_deleted, placement->peer);
     }
-}
-
-/* A member that is being made after all. */
-struct late {
-    struct control *control;
-    struct uuid volume;
-    struct uuid member;
-    struct peer *peer;
-};
-
-static void on_late_created(void *arg, const struct frame *reply)
-{
-    struct late *late = arg;
-    struct record *record = NULL;
-    if (reply && reply->status != FRAME_OK)
-        peer_refused(late->peer, reply, "a missing replica of a volume cannot be made there");
-    else if (reply)
-        record = catalogue_find_id(late->control, &late->volume);
-    if (record) {
-        record_place(record, &late->member, late->peer, false);
-        record_open(record, late->peer);
-        if (record->state == RECORD_DELETED)
-            record_delete_stragglers(record);
-    }
-    free(late);
-}
-
-static void record_make_late(struct record *record, const struct uuid *member, struct peer *peer)
-{
-    static const struct origin blank;
-    struct late *late = calloc(1, sizeof(*late));
-    if (!late)
-        return;
-    *late = (struct late){.control = record->control,
-                          .volume = record->config.volume,
-                          .member = *member,
-                          .peer = peer};
-    struct peer_status status;
-    peer_status(peer, &status);
-    log_info("volume %s: makes at %s the replica that its creation left out", record->config.name,
-             status.address);
-    record_send_create(&record->born, member, &blank, peer, on_late_created, late);
 }
 
 /*
@@ -480,7 +188,7 @@ static void record_complete(struct record *record)
         if (!peer)
             return;
         taken[taken_count++] = peer;
-        record_make_late(record, member, peer);
+        member_make(record, &record->born, member, peer);
     }
 }
 
@@ -494,6 +202,7 @@ void catalogue_peer_up(struct control *control, struct peer *peer)
             if (!record_lacks(record))
                 record_complete(record);
             record_open(record, peer);
+            record_look(record);
         }
     }
 }
@@ -503,8 +212,11 @@ void catalogue_peer_down(struct control *control, struct peer *peer)
     LIST_FOR_EACH (node, &control->records) {
         struct record *record = CONTAINER_OF(node, struct record, node);
         for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
-            if (record->placements[i].peer == peer)
-                record->placements[i].here = false;
+            if (record->placements[i].peer != peer || !record->placements[i].here)
+                continue;
+            record->placements[i].here = false;
+            record->placements[i].lost_ns = loop_now_ns(control->loop);
         }
+        record_look(record);
     }
 }

@@ -4,6 +4,7 @@
  * before it left. They wait until the book is known; who asked is answered after a while all the
  * same, and the change goes on.
  */
+#include "target/control/member.h"
 #include "target/control/snapshot.h"
 
 #include "common/base/log.h"
@@ -199,6 +200,7 @@ void changes_abort(struct record *record)
 void record_end(struct record *record)
 {
     changes_abort(record);
+    member_abort(record);
     LIST_FOR_EACH (node, &record->snapshots) {
         struct snapshot *snapshot = CONTAINER_OF(node, struct snapshot, node);
         /* The front ends as well, and takes its exports with it. */

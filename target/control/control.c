@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The management room's door: its parts are put together, hear the news, and end. */
+#include "target/control/member.h"
 #include "target/control/snapshot.h"
 
 #include "common/base/log.h"
@@ -60,6 +61,8 @@ static void on_config(void *owner, struct volume *volume)
     if (!record)
         return;
     record->config = *volume_config(volume);
+    record->known = true;
+    record_look(record);
     if (record->export)
         front_export_resize(record->control->front, record->export, record->config.size_bytes);
 }
@@ -109,6 +112,8 @@ static void on_fenced(void *owner, struct volume *volume)
 /* What came to its end in a callback, and could not be freed there. */
 static void control_reap_record(struct record *record)
 {
+    if (record->look)
+        members_look(record);
     if (record->fenced && record->volume && record->state == RECORD_LIVE) {
         record_conceal(record);
         if (record_concealed(record))
@@ -149,6 +154,7 @@ void control_stop(struct control *control, void (*done)(void *arg), void *arg)
     control->stopped = done;
     control->stopped_arg = arg;
     loop_timer_stop(&control->view_tick);
+    loop_timer_stop(&control->heal_tick);
     loop_defer(control->loop, &control->reap);
 }
 
@@ -207,7 +213,10 @@ struct control *control_new(const struct control_settings *settings, struct loop
     control->told =
         (struct export_snapshots){.generation = snapshot_generation, .list = snapshot_names};
     control->list_snapshots = settings->list_snapshots;
+    control->heal = !settings->no_heal;
+    control->replace_after_ns = settings->replace_after_ns;
     loop_timer_init(&control->view_tick, loop, view_tick);
+    loop_timer_init(&control->heal_tick, loop, heal_tick);
     front_exports(front)->wanted = view_wanted;
     front_exports(front)->wanted_owner = control;
     control->env = (struct volume_env){.loop = loop,

@@ -7,13 +7,18 @@
  *   GET    /v1/status               the target, its listeners, the replicas it reaches
  *   GET    /v1/volumes              all volumes; ?deleted=1 with the records of deleted ones
  *   POST   /v1/volumes              {"name", "size_bytes" or "clone_of": "VOLUME@SNAPSHOT",
- *                                   "replicas"?, "block_bytes"?, "owner"?, "message"?, "labels"?}
+ *                                   "replicas"?, "witness"?, "block_bytes"?, "owner"?, "message"?,
+ *                                   "labels"?}
  *                                   201 and the volume, once every replica has made it
  *   GET    /v1/volumes/NAME         one volume: identity, members, state and the reason for it
  *   PATCH  /v1/volumes/NAME         {"owner"?, "message"?, "labels"?}: what is given is
  *                                   changed; a label that is null is removed
  *   DELETE /v1/volumes/NAME         the data goes, the record stays; ?force=1 although clients use
  *                                   it, or fewer than a majority of its replicas are up
+ *   GET    /v1/volumes/NAME/members         who keeps it, who is in sync, and why another is not
+ *   POST   /v1/volumes/NAME/members         {"replica"?: address, "witness"?, "replaces"?: MEMBER}
+ *   DELETE /v1/volumes/NAME/members/MEMBER  it goes, once the others do without it. MEMBER is an
+ *                                   id, 8 characters of it or more, or a replica's address
  *   GET    /v1/volumes/NAME/diff    ?from=A&to=B&offset=N: ranges that changed from snapshot A
  *                                   (not given: all that is there) to B (not given: now); a piece
  *                                   of the answer, which goes on at "next_offset_bytes"
@@ -51,7 +56,9 @@ struct control_settings {
     const char *socket_path;    /* of the API's unix socket */
     struct repl_settings repl;
     bool list_snapshots; /* discovery shows them as well as volumes */
-    uint32_t ops_max;    /* replicated operations in flight, all volumes together */
+    bool no_heal;        /* members whose data is gone are not replaced unless somebody asks */
+    uint64_t replace_after_ns; /* those that are away for so long are replaced; 0: never */
+    uint32_t ops_max;          /* replicated operations in flight, all volumes together */
 };
 
 struct control *control_new(const struct control_settings *settings, struct loop *loop,

@@ -2,11 +2,6 @@
 /*
  * Making a volume: identities are drawn, every replica that shall keep it is asked to make its
  * member, and the volume exists once all have. If one does not, those that did are told to delete.
- *
- * min_in_sync, the number of members in sync below which writes wait: 2 of three and more, so that
- * no write is acknowledged by a single disk while others are to be had. Of one or two it is 1; two
- * members need each other anyway, because every change of who is in sync takes a majority of them,
- * and a majority of two is both.
  */
 #include "target/control/snapshot.h"
 
@@ -37,6 +32,7 @@ struct create {
 struct choice {
     struct peer *peers[MEMBERS_MAX];
     uint32_t count;
+    uint32_t data;    /* the first so many hold data; one after them is a witness */
     uint32_t sources; /* the first so many have the origin; all, where it begins blank */
     struct origin origin;
 };
@@ -62,9 +58,9 @@ static bool create_refused(struct control *control, const struct create_wish *wi
     else if (wish->block_bytes != 512 && wish->block_bytes != 4096)
         answer_error(request, 400, "volume %s: block_bytes %u is neither 512 nor 4096", name,
                      wish->block_bytes);
-    else if (wish->replicas > MEMBERS_MAX)
+    else if (wish->replicas + wish->witness > MEMBERS_MAX)
         answer_error(request, 400, "volume %s: replicas %u is more than %d", name, wish->replicas,
-                     MEMBERS_MAX);
+                     MEMBERS_MAX - wish->witness);
     else if (!share_has_name(&control->share, name))
         answer_error(request, 409, "volume %s: this target serves only %s (--volumes)", name,
                      control->share.names);
@@ -117,14 +113,17 @@ static void choose_sources(struct choice *choice, const struct record *origin, u
     choice->sources = choice->count;
 }
 
+/* How many replicas hold data; with a witness two are as safe as three from a single loss. */
 static uint32_t create_replicas(struct control *control, const struct create_wish *wish,
                                 const struct record *origin)
 {
     uint32_t known = peers_count(control->peers);
     if (wish->replicas)
         return wish->replicas;
+    if (wish->witness)
+        return REPLICAS_BESIDE_WITNESS;
     if (origin)
-        return origin->config.member_count;
+        return config_data_count(&origin->config, NULL);
     return known < REPLICAS_DEFAULT ? known : REPLICAS_DEFAULT;
 }
 
@@ -133,9 +132,10 @@ static bool create_choose(struct control *control, const struct create_wish *wis
                           const struct record *origin, struct choice *choice,
                           struct http_request *request)
 {
-    uint32_t count = create_replicas(control, wish, origin);
+    choice->data = create_replicas(control, wish, origin);
+    uint32_t count = choice->data + wish->witness;
     if (origin)
-        choose_sources(choice, origin, count);
+        choose_sources(choice, origin, choice->data);
     if (origin && choice->sources == 0) {
         answer_error(request, 503, "volume %s: no replica that has all of %s is up", wish->name,
                      wish->clone_of);
@@ -145,14 +145,15 @@ static bool create_choose(struct control *control, const struct create_wish *wis
         struct peer *peer = catalogue_choose(control, NULL, choice->peers, choice->count);
         if (!peer) {
             answer_error(request, 503,
-                         "volume %s: %u replicas are wanted, only %u replica processes are up",
-                         wish->name, count, choice->count);
+                         "volume %s: %u replicas are wanted%s, only %u replica processes are up",
+                         wish->name, choice->data, wish->witness ? " and a witness" : "",
+                         choice->count);
             return false;
         }
         choice->peers[choice->count] = peer;
     }
     if (!origin)
-        choice->sources = count;
+        choice->sources = choice->data;
     if (count == 0)
         answer_error(request, 503, "volume %s: the target knows no replica process", wish->name);
     return count > 0;
@@ -166,12 +167,12 @@ static bool config_new(struct config *config, const struct control_share *share,
                               .block_bytes = wish->block_bytes,
                               .version = wish->clone_of ? BORN_CLONE : BORN_BLANK,
                               .created_s = (uint64_t)time(NULL),
-                              .min_in_sync = count >= 3 ? 2 : 1,
+                              .min_in_sync = min_in_sync_of(choice->data),
                               .member_count = (uint8_t)count};
     snprintf(config->name, sizeof(config->name), "%s", wish->name);
     bool ok = share_new_id(share, &config->volume);
     for (uint32_t i = 0; ok && i < count; i++) {
-        config->members[i].kind = MEMBER_DATA;
+        config->members[i].kind = i < choice->data ? MEMBER_DATA : MEMBER_WITNESS;
         config->members[i].in_sync = i < choice->sources;
         ok = id_new(&config->members[i].uuid);
     }

@@ -152,16 +152,9 @@ static bool remove_refused(struct record *record, bool force, struct http_reques
     uint32_t count = record->config.member_count;
     uint32_t sessions = views_sessions(record);
     sessions += record->export ? record->export->session_count : 0;
-    if (record->state == RECORD_DELETED)
-        answer_error(request, 409, "volume %s: deleted already", name);
-    else if (record->state == RECORD_CREATING)
-        answer_error(request, 409, "volume %s: is being created", name);
-    else if (record->state == RECORD_REMOVING)
-        answer_error(request, 409, "volume %s: is being deleted", name);
-    else if (record_lacks(record))
-        answer_error(request, 409, "volume %s: %s", name, record_lacks(record));
-    else if (record->fenced)
-        answer_error(request, 409, "volume %s: another target serves it", name);
+    const char *unusable = record_unusable(record);
+    if (unusable)
+        answer_error(request, 409, "volume %s: %s", name, unusable);
     else if (sessions > 0 && !force)
         answer_error(request, 409, "volume %s: in use by %u client session%s", name, sessions,
                      sessions == 1 ? "" : "s");

@@ -10,6 +10,7 @@
 #include "common/base/pool.h"
 #include "target/control/control.h"
 #include "target/control/http.h"
+#include "target/control/placement.h"
 
 #include <jansson.h>
 
@@ -19,6 +20,7 @@ enum {
     CONTROL_TEXT_BYTES = 200,
     CONTROL_QUESTIONS_MAX = HTTP_CONNECTIONS_MAX * (MEMBERS_MAX + 1), /* of volumes at once */
     REPLICAS_DEFAULT = 3,
+    REPLICAS_BESIDE_WITNESS = 2,
     BORN_BLANK = 1,            /* version of a configuration that a volume is created with; */
     BORN_CLONE = 2,            /* and that a clone is */
     BLOCK_BYTES_DEFAULT = 512, /* what every client can use; 4096 is told beside it as the best */
@@ -31,20 +33,6 @@ enum record_state {
     RECORD_LIVE,     /* it exists; `volume` serves it here, unless `why` says what prevents that */
     RECORD_REMOVING, /* its sessions and the volume are ended, the replicas are told to delete */
     RECORD_DELETED,  /* the record of what was */
-};
-
-/* What a clone begins with. */
-struct origin {
-    struct uuid volume; /* zero: nothing */
-    uint64_t generation;
-};
-
-/* Where a member was seen. */
-struct placement {
-    struct uuid member;
-    struct peer *peer; /* of peers; NULL: the slot is free */
-    bool here;         /* seen since the peer last came up */
-    bool deleted;      /* the peer keeps only the record */
 };
 
 struct record {
@@ -62,8 +50,14 @@ struct record {
     bool hiding;     /* front_export_remove was called and is not done */
     const char *why; /* LIVE without a volume or an export: the reason, a literal */
     struct placement placements[MEMBERS_MAX];
-    struct remove *remove; /* REMOVING: the job, see remove.c */
-    struct list snapshots; /* struct snapshot, see snapshot.h; owned */
+    struct remove *remove;  /* REMOVING: the job, see remove.c */
+    struct member_job *job; /* a change of its members that is under way, see member.c; owned */
+    struct uuid coming;     /* the member that it adds; zero: none */
+    uint32_t making;        /* members that replicas are being asked to make */
+    bool known;             /* `config` was committed by `volume`: it is our own */
+    bool look;              /* its members are to be looked at */
+    uint64_t heal_ns;       /* nothing is replaced by itself before */
+    struct list snapshots;  /* struct snapshot, see snapshot.h; owned */
     uint32_t snapshot_count;
     struct list changes;          /* struct change; owned */
     struct change *change;        /* the one whose turn it is, not in `changes`; owned */
@@ -96,6 +90,9 @@ struct control {
     uint64_t event_count;                    /* ever */
     uint64_t started_ns;
     bool list_snapshots;                  /* discovery shows snapshots too */
+    bool heal;                            /* members whose data is gone are replaced */
+    uint64_t replace_after_ns;            /* and those that are away for so long; 0: never */
+    struct loop_timer heal_tick;          /* runs while there may be one to be replaced */
     struct loop_timer view_tick;          /* runs while clients use snapshots */
     struct export_snapshots told;         /* what the records' are made from */
     void (*turn)(struct loop_task *turn); /* run of the records' task of this name */
@@ -104,6 +101,17 @@ struct control {
     void (*stopped)(void *arg);
     void *stopped_arg;
 };
+
+/*
+ * Members in sync below which writes wait: 2 of three and more that hold data, so that no write is
+ * acknowledged by a single disk while others are to be had. Of one or two it is 1; two members need
+ * each other anyway, unless there is a witness, because every change of who is in sync takes a
+ * majority of them, and a majority of two is both.
+ */
+static inline uint8_t min_in_sync_of(uint32_t data_count)
+{
+    return data_count >= 3 ? 2 : 1;
+}
 
 /* share.c */
 /* Why this target must not open the volume; NULL: it may. */
@@ -118,6 +126,7 @@ bool share_new_id(const struct control_share *share, struct uuid *id);
 /* By name among those not deleted, else by id. NULL: none. */
 struct record *catalogue_find(struct control *control, const char *name);
 struct record *catalogue_find_name(struct control *control, const char *name);
+struct record *catalogue_find_id(struct control *control, const struct uuid *id);
 /* NULL: the catalogue is full, or no memory. */
 struct record *catalogue_add(struct control *control, const struct config *config,
                              enum record_state state);
@@ -128,12 +137,10 @@ void catalogue_heard(struct control *control, struct peer *peer,
 /* All its volumes were told: members are attached, volumes opened, deletions caught up with. */
 void catalogue_peer_up(struct control *control, struct peer *peer);
 void catalogue_peer_down(struct control *control, struct peer *peer);
-/* This peer keeps that member now, or (`deleted`) the record of it. */
-void record_place(struct record *record, const struct uuid *member, struct peer *peer,
-                  bool deleted);
-const struct placement *record_placement(const struct record *record, const struct uuid *member);
 /* Why it is not this target's business; NULL: it is. */
 const char *record_lacks(const struct record *record);
+/* Why nothing can be done with it here; NULL: it is alive, and ours. */
+const char *record_unusable(const struct record *record);
 /*
  * Opens the volume if it is not open, tells it of its members at this peer (NULL: at all), shows it
  * to clients.
@@ -149,27 +156,10 @@ void record_stop(struct record *record);
 void record_close(struct record *record);
 /* DELETED: replicas that are up and still have data of it are told. */
 void record_delete_stragglers(struct record *record);
+/* Something about its members may be different: they are looked at in a later turn. */
+void record_look(struct record *record);
 /* Something that the record's changes may wait for is different now. */
 void record_turn(struct record *record);
-/* Tells the peer to delete its member; `done` as in peer_call. */
-void record_send_delete(const struct config *tombstone, struct peer *peer, peer_reply_fn *done,
-                        void *arg);
-/* `origin`: the identity of a volume whose generation the member begins with; zero: blank. */
-void record_send_create(const struct config *config, const struct uuid *member,
-                        const struct origin *origin, struct peer *peer, peer_reply_fn *done,
-                        void *arg);
-/* The configuration that says "deleted" and wins over `config`. */
-struct config record_tombstone(const struct record *record);
-bool peer_is_up(const struct peer *peer);
-/* How many of the record's members are at peers that are up. */
-uint32_t record_members_up(const struct record *record);
-/*
- * The up peer with the most free space that keeps no member of the record and is not among
- * `taken`, by pool. NULL: none.
- */
-struct peer *catalogue_choose(struct control *control, const struct record *record,
-                              struct peer *const *taken, uint32_t taken_count);
-
 /* Remembers what happened, for the status; the log is the caller's business. */
 void catalogue_event(struct control *control, bool warn, const char *subject, const char *text);
 
@@ -178,7 +168,8 @@ struct create_wish {
     const char *name;
     uint64_t size_bytes;
     uint32_t block_bytes;
-    uint32_t replicas;    /* 0: the default */
+    uint32_t replicas;    /* that hold data; 0: the default */
+    bool witness;         /* and one that only votes */
     const char *clone_of; /* "VOLUME@SNAPSHOT"; NULL: it begins empty */
     json_t *fields;       /* lent: "owner", "message" and "labels" for its book */
 };

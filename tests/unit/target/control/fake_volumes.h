@@ -3,6 +3,7 @@
 #ifndef STRAKE_TESTS_CONTROL_FAKE_VOLUMES_H
 #define STRAKE_TESTS_CONTROL_FAKE_VOLUMES_H
 
+#include "target/control/member.h"
 #include "target/control/snapshot.h"
 #include "target/volume/book.h"
 #include "tests/unit/target/control/fake_replicas.h"
@@ -52,6 +53,28 @@ void volume_stop(struct volume *volume, void (*done)(void *arg), void *arg)
 {
     volume->stopped = done;
     volume->stopped_arg = arg;
+}
+
+/* The last change that was asked for; `change_why` refuses all. */
+static struct repl_change change_asked;
+static uint32_t changes_asked;
+static const char *change_why;
+
+const char *volume_change(struct volume *volume, const struct repl_change *change)
+{
+    (void)volume;
+    if (!change_why) {
+        change_asked = *change;
+        changes_asked++;
+    }
+    return change_why;
+}
+
+/* A configuration is committed, as our own. */
+static inline void config_comes(struct volume *volume, const struct config *config)
+{
+    volume->config = *config;
+    volume->env.on_config(volume->env.owner, volume);
 }
 
 static int volumes_aborted;
