@@ -150,7 +150,10 @@ cluster_start() {
 
 volume_create() { strake volume create "$@"; }
 volume_json() { strake --json volume show "$1"; }
-volume_in_sync() { volume_json "$1" | jq -e '.state == "serving" and all(.members[]; .in_sync)'; }
+volume_in_sync() {
+  volume_json "$1" | jq -e '.state == "serving" and
+    all(.members[]; .attached and (.in_sync or .kind == "witness"))'
+}
 members_in_sync() { volume_json "$1" | jq '[.members[] | select(.in_sync)] | length'; }
 wait_in_sync() { wait_for "${2:-60}" "all members of $1 to be in sync" volume_in_sync "$1"; }
 wait_serving() {

@@ -60,18 +60,22 @@ const struct ctl_command ctl_commands[] = {
      .args = {"NAME", "SIZE"},
      .options = {{.name = "replicas", .value = "N"},
                  {.name = "block-size", .value = "512|4096"},
+                 {.name = "witness"},
                  {.name = "wait"},
                  {.name = "no-wait"},
                  {.name = "owner", .value = "NAME"},
                  {.name = "message", .value = "TEXT", .letter = 'm'},
                  {.name = "label", .value = "KEY=VALUE", .many = true}},
      .summary = "make a volume, and say how to attach it",
-     .help = "NAME: lower-case letters, digits, '.' and '-'. SIZE: a whole number with K, M, G, T\n"
-             "or P (of 1024). Without --replicas there are three, or as many as there are replica\n"
-             "processes if those are fewer. --block-size is the block that clients see, 512 if\n"
-             "it is not given. The command ends when the volume serves, with --no-wait before.\n\n"
-             "--owner, --message (-m) and --label are kept with the volume and shown with it.\n\n"
-             "Example: strake volume create scratch 10G --label team=vision -m 'run 7'",
+     .help =
+         "NAME: lower-case letters, digits, '.' and '-'. SIZE: a whole number with K, M, G, T\n"
+         "or P (of 1024). Without --replicas there are three, or as many as there are replica\n"
+         "processes if those are fewer. --witness: two (or --replicas) with data, and one more\n"
+         "that keeps none and only votes, so that any one may be lost. --block-size is the block "
+         "that clients see, 512 if\n"
+         "it is not given. The command ends when the volume serves, with --no-wait before.\n\n"
+         "--owner, --message (-m) and --label are kept with the volume and shown with it.\n\n"
+         "Example: strake volume create scratch 10G --label team=vision -m 'run 7'",
      .run = volume_create_run},
     {.name = "volume list",
      .options = {{.name = "deleted"}},
@@ -150,6 +154,38 @@ const struct ctl_command ctl_commands[] = {
      .summary = "set labels (KEY=VALUE) or remove them (KEY-), the owner, the message",
      .help = "Example: strake volume label scratch team=vision draft- --owner ann",
      .run = volume_label_run},
+    {.name = "member list",
+     .args = {"VOLUME"},
+     .summary = "the replicas that keep a volume, how far each is, and why one is not in sync",
+     .help = "Example: strake member list scratch",
+     .run = member_list_run},
+    {.name = "member add",
+     .args = {"VOLUME"},
+     .options = {{.name = "replica", .value = "ADDR"}, {.name = "witness"}},
+     .summary = "keep a volume at one replica more; it is filled in the background",
+     .help =
+         "--replica: the address of one that the target knows (strake status); without, the one\n"
+         "with the most space. --witness: it keeps no data and only votes. Writes are answered\n"
+         "by at least two replicas once there are three with data.\n\n"
+         "Example: strake member add scratch --replica 10.0.0.4:10900",
+     .run = member_add_run},
+    {.name = "member remove",
+     .args = {"VOLUME", "MEMBER"},
+     .summary = "keep a volume at one replica less; it goes when the others have everything",
+     .help =
+         "MEMBER: a replica's address, or an id of member list, its first 8 characters or more.\n"
+         "Its data is deleted, also of a replica that is away, once that comes back.\n\n"
+         "Example: strake member remove scratch 10.0.0.4:10900",
+     .run = member_remove_run},
+    {.name = "member replace",
+     .args = {"VOLUME", "MEMBER"},
+     .options = {{.name = "replica", .value = "ADDR"}},
+     .summary =
+         "another replica takes a member's place; the old one goes when the new one is filled",
+     .help = "MEMBER is as for member remove, --replica as for member add. One whose replica came\n"
+             "back without its data is replaced by itself, unless the target has --no-heal.\n\n"
+             "Example: strake member replace scratch 10.0.0.3:10900 --replica 10.0.0.4:10900",
+     .run = member_replace_run},
     {.name = "snapshot create",
      .args = {"VOLUME", "NAME"},
      .args_optional = 1,

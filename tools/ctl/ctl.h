@@ -95,6 +95,8 @@ MUST_USE int ask_volume(const struct ctl *ctl, const char *method, const char *n
  */
 MUST_USE int path_volume(char path[CTL_URL_BYTES], const char *volume, const char *tail);
 MUST_USE int path_snapshot(char path[CTL_URL_BYTES], const char *snapshot, const char *tail);
+/* "/v1/volumes/VOLUME/members" and "/MEMBER", unless that is NULL. */
+MUST_USE int path_member(char path[CTL_URL_BYTES], const char *volume, const char *member);
 /* Appends "?KEY=VALUE", or "&KEY=VALUE" to what has a query. */
 MUST_USE int path_query(char path[CTL_URL_BYTES], const char *key, const char *value);
 
@@ -113,6 +115,8 @@ void print_status(const json_t *status);
 void print_events(const json_t *status);
 void print_volumes(const json_t *volumes);
 void print_volume(const json_t *volume);
+/* The members of a volume, or of an answer about them. */
+void print_members(const json_t *members);
 /* Fields of an answer; "" and 0 when they are not there. */
 const char *json_text_of(const json_t *object, const char *key);
 uint64_t json_u64_of(const json_t *object, const char *key);
@@ -149,6 +153,12 @@ int snapshot_verify_run(struct ctl *ctl);
 /* session.c */
 int session_list_run(struct ctl *ctl);
 int session_drop_run(struct ctl *ctl);
+
+/* member.c */
+int member_list_run(struct ctl *ctl);
+int member_add_run(struct ctl *ctl);
+int member_remove_run(struct ctl *ctl);
+int member_replace_run(struct ctl *ctl);
 
 /* volume.c */
 /* A count given as an option: a whole number, small. CTL_OK, or it was said why not. */

@@ -50,6 +50,16 @@ int path_snapshot(char path[CTL_URL_BYTES], const char *snapshot, const char *ta
     return CTL_OK;
 }
 
+int path_member(char path[CTL_URL_BYTES], const char *volume, const char *member)
+{
+    int status = path_volume(path, volume, "/members");
+    if (status || !member)
+        return status;
+    if (!path_append(path, "/") || !path_escape(path, member, strlen(member)))
+        return ctl_say(CTL_USAGE, "replica \"%.40s...\": too long", member);
+    return CTL_OK;
+}
+
 int path_query(char path[CTL_URL_BYTES], const char *key, const char *value)
 {
     if (!path_append(path, strchr(path, '?') ? "&" : "?") || !path_append(path, key) ||

@@ -91,6 +91,11 @@ void print_status(const json_t *status)
            (unsigned long long)json_u64_of(volumes, "total"),
            (unsigned long long)json_u64_of(volumes, "serving"),
            (unsigned long long)json_u64_of(volumes, "deleted"));
+    uint64_t limit = json_u64_of(status, "resync_limit_bytes_per_s");
+    char limit_text[CTL_SIZE_TEXT_BYTES];
+    size_format(limit, limit_text);
+    printf("resync:    %s%s\n", limit ? "at most a second " : "as fast as it goes",
+           limit ? limit_text : "");
     printf("replicas:\n");
     json_array_foreach(json_object_get(status, "replicas"), i, replica) print_replica(replica);
 }
@@ -155,26 +160,6 @@ void print_volumes(const json_t *volumes)
     }
 }
 
-static void print_member(const json_t *member)
-{
-    const char *address = json_text_of(member, "replica");
-    const char *why = json_text_of(member, "why");
-    const json_t *resync = json_object_get(member, "resync");
-    printf("  %-24s ", address[0] ? address : "(unknown)");
-    if (resync) {
-        char done[CTL_SIZE_TEXT_BYTES];
-        char total[CTL_SIZE_TEXT_BYTES];
-        size_format(json_u64_of(resync, "done_bytes"), done);
-        size_format(json_u64_of(resync, "total_bytes"), total);
-        printf("resyncing, %s of %s", done, total);
-    } else if (json_flag_of(member, "in_sync")) {
-        printf("in sync%s", json_flag_of(member, "attached") ? "" : ", not connected");
-    } else {
-        printf("behind");
-    }
-    printf(why[0] ? " (%s)\n" : "%s\n", why);
-}
-
 void print_volume(const json_t *volume)
 {
     char size[CTL_SIZE_TEXT_BYTES];
@@ -201,9 +186,7 @@ void print_volume(const json_t *volume)
         print_texts("nbd:       ", uris);
     if (iscsi)
         printf("clients:   %llu\n", (unsigned long long)json_u64_of(volume, "sessions"));
-    size_t i;
-    const json_t *member;
     if (json_array_size(members) > 0)
         printf("replicas:\n");
-    json_array_foreach(members, i, member) print_member(member);
+    print_members(members);
 }

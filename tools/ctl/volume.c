@@ -12,6 +12,7 @@
 enum {
     CREATE_REPLICAS,
     CREATE_BLOCK_SIZE,
+    CREATE_WITNESS,
     CREATE_WAIT,
     CREATE_NO_WAIT,
     CREATE_OWNER,
@@ -105,6 +106,8 @@ static int create_body(const struct ctl *ctl, json_t *body)
         status = count_put(body, "replicas", "replicas", ctl->options[CREATE_REPLICAS]);
     if (!status)
         status = count_put(body, "block_bytes", "block-size", ctl->options[CREATE_BLOCK_SIZE]);
+    if (ctl->options[CREATE_WITNESS])
+        json_object_set_new(body, "witness", json_true());
     if (!status)
         status = description_put(body, ctl->options[CREATE_OWNER], ctl->options[CREATE_MESSAGE],
                                  &ctl->many);

@@ -106,6 +106,32 @@ START_TEST(clone_names_its_origin)
 }
 END_TEST
 
+START_TEST(create_with_a_witness_says_so)
+{
+    ck_assert_int_eq(run("volume create v1 1M --witness"), CTL_OK);
+    ck_assert_str_eq(asked,
+                     "POST /v1/volumes {\"name\":\"v1\",\"size_bytes\":1048576,\"witness\":true}");
+}
+END_TEST
+
+START_TEST(members_are_listed_added_removed_and_replaced)
+{
+    ck_assert_int_eq(run("member list v1"), CTL_OK);
+    ck_assert_str_eq(asked, "GET /v1/volumes/v1/members -");
+    ck_assert_int_eq(run("member add v1"), CTL_OK);
+    ck_assert_str_eq(asked, "POST /v1/volumes/v1/members {}");
+    ck_assert_int_eq(run("member add v1 --replica 10.0.0.4:1 --witness"), CTL_OK);
+    ck_assert_str_eq(asked, "POST /v1/volumes/v1/members "
+                            "{\"replica\":\"10.0.0.4:1\",\"witness\":true}");
+    ck_assert_int_eq(run("member remove v1 unix:/run/r"), CTL_OK);
+    ck_assert_str_eq(asked, "DELETE /v1/volumes/v1/members/unix%3A%2Frun%2Fr -");
+    ck_assert_int_eq(run("member replace v1 0123abcd --replica 10.0.0.4:1"), CTL_OK);
+    ck_assert_str_eq(asked, "POST /v1/volumes/v1/members "
+                            "{\"replica\":\"10.0.0.4:1\",\"replaces\":\"0123abcd\"}");
+    ck_assert_int_eq(run("member remove v1"), CTL_USAGE);
+}
+END_TEST
+
 START_TEST(label_changes_the_volume)
 {
     ck_assert_int_eq(run("volume label v1 a=1 b- --owner ann"), CTL_OK);
@@ -299,6 +325,8 @@ int main(void)
     tcase_add_test(tcase, create_waits_until_the_volume_serves);
     tcase_add_test(tcase, create_sends_owner_message_and_labels);
     tcase_add_test(tcase, clone_names_its_origin);
+    tcase_add_test(tcase, create_with_a_witness_says_so);
+    tcase_add_test(tcase, members_are_listed_added_removed_and_replaced);
     tcase_add_test(tcase, label_changes_the_volume);
     tcase_add_test(tcase, snapshot_is_made_with_a_name_or_without);
     tcase_add_test(tcase, snapshots_are_listed_by_labels);
