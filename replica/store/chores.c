@@ -25,7 +25,7 @@ static void chores_rest(struct chores *chores, int status)
     /* Nothing has changed: asking again would change nothing. */
     if (status == 0 && !chores->progress)
         status = -ENOSPC;
-    store_wake(chores->store, status);
+    store_resume_later(chores->store, &chores->store->map_waits, status);
 }
 
 static void piece_end(struct chores *chores)
@@ -37,7 +37,7 @@ static void piece_end(struct chores *chores)
         chores_rest(chores, chores->status);
         return;
     }
-    store_wake(chores->store, 0);
+    store_resume_later(chores->store, &chores->store->map_waits, 0);
     chores_next(chores);
 }
 
@@ -101,7 +101,7 @@ static void on_punched(struct work *work)
         return;
     }
     map_punched(chores->store->map);
-    store_wake(chores->store, 0);
+    store_resume_later(chores->store, &chores->store->map_waits, 0);
     chores_next(chores);
 }
 

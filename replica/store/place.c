@@ -174,6 +174,14 @@ static int place_reply(struct store_req *req, int length)
     return 0;
 }
 
+bool place_seals(const struct store_req *req)
+{
+    struct message_command command;
+    struct reader r = reader_of(req->data.bytes, req->data.length_bytes);
+    message_command_decode(&r, &command);
+    return !r.bad && command.kind == COMMAND_SEAL;
+}
+
 /* What is sealed is complete if the head is. */
 static int place_order(struct store_req *req)
 {

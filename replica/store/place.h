@@ -20,6 +20,8 @@ MUST_USE int place_zeroed(struct store_req *req);
 void place_cancel(struct store_req *req);
 /* So much of the present run is done. */
 void place_consume(struct store_req *req, uint64_t length_bytes);
+/* A command that makes the head a sealed generation. */
+MUST_USE bool place_seals(const struct store_req *req);
 /* COMMAND to SPACE: 0, -EAGAIN, or another -errno. */
 MUST_USE int place_command(struct store_req *req);
 void place_lineage(struct map_volume *volume, struct lineage *lineage);

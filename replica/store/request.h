@@ -89,7 +89,7 @@ struct store_req {
     struct zeroing *zeroing; /* ZERO: more runs */
     uint64_t mark;           /* of the map, when a sync began */
     int resume_status;
-    uint32_t rounds; /* ZERO: made without leaving the loop */
+    uint32_t rounds; /* ZERO: made without leaving the loop; COMMAND: of settling, waited for */
     uint8_t side;    /* of a read: chores.h */
     bool reading;
     bool placed;             /* `write` is there and must be ended */

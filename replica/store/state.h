@@ -54,8 +54,8 @@ struct store {
 
 /* What the request waited for in some list is there, or failed with `status`. */
 void store_resume(struct store *store, struct store_req *req, int status);
-/* Who waits for the map tries again in a later turn, or fails with `status`. */
-void store_wake(struct store *store, int status);
+/* All of the list's requests try again in a later turn, or fail with `status`. */
+void store_resume_later(struct store *store, struct list *waiting, int status);
 /* What is on disk of this family can no longer be known; NULL: of any. */
 void store_sync_failed(struct store *store, struct family *family);
 /* Whether so much more may be stored: the last of the space is for what must go on. */

@@ -262,6 +262,9 @@ static enum step_next plan(struct store_req *req)
     case STORE_DRL:
         return req->progress_bytes < req->length_bytes ? plan_page(req) : done(req, 0);
     case STORE_COMMAND:
+        if (place_seals(req) && volume_settles_first(req->volume, req))
+            return STEP_WAIT;
+        /* fall through */
     case STORE_LAST_COMMAND:
     case STORE_BOOK:
     case STORE_INSTALL:

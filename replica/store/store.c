@@ -106,9 +106,9 @@ static void on_kick(struct loop_task *task)
     chores_kick(&store->chores, !list_empty(&store->map_waits));
 }
 
-void store_wake(struct store *store, int status)
+void store_resume_later(struct store *store, struct list *waiting, int status)
 {
-    for (struct list *node; (node = list_pop(&store->map_waits));) {
+    for (struct list *node; (node = list_pop(waiting));) {
         CONTAINER_OF(node, struct store_req, node)->resume_status = status;
         list_append(&store->later, node);
     }

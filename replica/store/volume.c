@@ -305,6 +305,7 @@ void store_volume_open(struct store *store, const struct uuid *uuid,
                                     .opened = done,
                                     .arg = arg};
     loop_task_init(&volume->tell, on_closed);
+    list_init(&volume->seals);
     volume->images = calloc(1, 2 * STORE_META_BYTES + extent->drl_bytes);
     ASSERT(volume->images);
     worker_add(&store->worker, &volume->work);
@@ -362,6 +363,7 @@ static void settle_next(struct store_volume *volume)
     if (!doubt_next(&volume->doubt, volume->settle_from, SETTLE_BYTES, &offset_bytes,
                     &length_bytes)) {
         volume->settle_from = 0;
+        store_resume_later(volume->store, &volume->seals, 0);
         return;
     }
     volume->settling = true;
@@ -396,6 +398,17 @@ void store_volume_settle(struct store_volume *volume)
 {
     if (!volume->settling && !volume->closing)
         settle_next(volume);
+}
+
+/* What was written to meanwhile is settled by a second pass; what still is not cannot be read. */
+bool volume_settles_first(struct store_volume *volume, struct store_req *req)
+{
+    enum { PASSES = 2 };
+    if (volume->doubt.blocks == 0 || req->rounds++ == PASSES)
+        return false;
+    list_append(&volume->seals, &req->node);
+    store_volume_settle(volume);
+    return true;
 }
 
 bool volume_is_unclean(const struct store *store, const struct uuid *uuid, int dir_fd)

@@ -55,7 +55,8 @@ struct store_volume {
     struct store_req own;
     uint64_t settle_from;
     bool settling;
-    bool disturbed; /* what is being settled was written to meanwhile */
+    bool disturbed;    /* what is being settled was written to meanwhile */
+    struct list seals; /* struct store_req: they wait until all is settled */
     bool closing;
     struct store_found found;
     struct work work; /* opens the files */
@@ -79,6 +80,8 @@ void volume_sync_begins(struct store_volume *volume);
 void volume_sync_ended(struct store_volume *volume);
 /* Whether a process of this boot left the volume without closing it. */
 bool volume_is_unclean(const struct store *store, const struct uuid *uuid, int dir_fd);
+/* Doubt is about the head: before it is sealed it is settled. True: the request waits for that. */
+MUST_USE bool volume_settles_first(struct store_volume *volume, struct store_req *req);
 /* A write is about to begin: what was in doubt there is not any more. */
 void volume_undoubt(struct store_volume *volume, uint64_t offset_bytes, uint64_t length_bytes);
 /* Remembers, also in the mapping, that what is on disk is no longer known. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* S3: what is read is what was written, or it is said; and what an unclean end leaves in doubt. */
+#include "common/wire/generation.h"
 #include "replica/store/family.h"
 #include "replica/store/volume.h"
 #include "tests/unit/replica/store/requests.h"
@@ -213,6 +214,36 @@ START_TEST(write_while_its_block_is_settled_is_not_mistaken_for_rot)
 }
 END_TEST
 
+/* Seals the first generation. */
+static int seal(void)
+{
+    struct message_command command = {.number = 1, .kind = COMMAND_SEAL, .generation = 1};
+    struct store_req req = {.op = STORE_COMMAND, .data = slice_get(&fixture_bufs, 4096)};
+    command.identity.bytes[0] = 1;
+    struct writer w = writer_of(req.data.bytes, req.data.length_bytes);
+    message_command_encode(&w, &command);
+    req.data.length_bytes = (uint32_t)writer_length(&w);
+    int status = fixture_do(&req);
+    slice_release(&req.data);
+    return status;
+}
+
+/* It could not be repaired afterwards. */
+START_TEST(s4_snapshot_soon_after_a_crash_is_readable)
+{
+    put(5000, "torn", 4);
+    store_volume_doubt(fixture_volume, 0, LENGTH);
+    ck_assert_int_eq(seal(), 0);
+    struct store_req req = {.op = STORE_READ,
+                            .generation = 1,
+                            .length_bytes = LENGTH,
+                            .data = slice_get(&fixture_bufs, LENGTH)};
+    ck_assert_int_eq(fixture_do(&req), 0);
+    ck_assert_mem_eq(req.data.bytes + 5000, "torn", 4);
+    slice_release(&req.data);
+}
+END_TEST
+
 START_TEST(close_waits_for_the_settling)
 {
     store_volume_stamp(fixture_volume);
@@ -241,6 +272,7 @@ static void add_tests(Suite *suite, const char *name, void (*begin)(void))
     tcase_add_test(tcase, settled_block_has_its_checksum_again);
     tcase_add_test(tcase, written_block_is_in_doubt_no_more);
     tcase_add_test(tcase, write_while_its_block_is_settled_is_not_mistaken_for_rot);
+    tcase_add_test(tcase, s4_snapshot_soon_after_a_crash_is_readable);
     tcase_add_test(tcase, close_waits_for_the_settling);
     suite_add_tcase(suite, tcase);
 }
