@@ -202,6 +202,7 @@ static void update_kept(struct map_volume *volume, const struct install *install
                 continue;
             if (item && item->branch == branch && item->step == g->step) {
                 g->row.complete = item->complete;
+                g->row.digested = g->row.digested && item->complete;
                 g->row.identity = item->identity;
             } else {
                 g->row.dropped = true;

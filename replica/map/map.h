@@ -33,6 +33,7 @@
 #include "common/base/error.h"
 #include "common/base/uuid.h"
 #include "common/wire/generation.h"
+#include "replica/map/digest.h"
 
 #include <stdbool.h>
 #include <stdint.h>

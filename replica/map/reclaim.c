@@ -187,37 +187,6 @@ static int forget_punches(struct map *map, struct stored *stored)
     return 0;
 }
 
-/* Deletes rows that begin with a number, up to ROWS_OF_BATCH of them; `ended` when none is left. */
-static int delete_rows(struct stored *stored, enum table table, uint32_t number, uint32_t keep,
-                       bool *ended)
-{
-    struct key from = key_family(number);
-    *ended = false;
-    for (uint32_t count = 0; count < ROWS_OF_BATCH;) {
-        struct reader k, v;
-        int rc = stored_seek(stored, table, &from, &k, &v);
-        if (rc < 0)
-            return rc;
-        struct key key = {.length = (uint32_t)reader_left(&k)};
-        *ended = rc == 0 || key.length > sizeof(key.bytes);
-        if (*ended)
-            return 0;
-        memcpy(key.bytes, k.next, key.length);
-        *ended = read_u32(&k) != number;
-        if (*ended)
-            return 0;
-        if (keep && read_u32(&k) == keep) {
-            from = key_book(number, keep + 1, "");
-            continue;
-        }
-        rc = stored_delete(stored, table, &key);
-        if (rc)
-            return rc;
-        count++;
-    }
-    return 0;
-}
-
 static int end_generation(struct map *map, struct stored *stored)
 {
     struct reclaim *reclaim = &map->reclaim;
@@ -234,7 +203,7 @@ static int end_generation(struct map *map, struct stored *stored)
         return 0;
     if (reclaim->last_branch) {
         bool none_left;
-        rc = delete_rows(stored, TABLE_FREE, reclaim->family, 0, &none_left);
+        rc = stored_delete_some(stored, TABLE_FREE, reclaim->family, 0, &none_left);
         if (rc || !none_left)
             return rc;
     }
@@ -274,6 +243,17 @@ static int work_on_generation(struct map *map, struct stored *stored)
     return rc ? rc : end_generation(map, stored);
 }
 
+/* A deleted volume's hashes go with its book. */
+static int work_on_book(struct reclaim *reclaim, struct stored *stored)
+{
+    const struct map_volume *volume = reclaim->volume;
+    uint32_t keep = volume->deleted ? 0 : volume->row.book;
+    int rc = stored_delete_some(stored, TABLE_BOOK, volume->row.id, keep, &reclaim->ended);
+    if (rc || !reclaim->ended || !volume->deleted)
+        return rc;
+    return stored_delete_some(stored, TABLE_DIGESTS, volume->row.id, 0, &reclaim->ended);
+}
+
 static int work(struct map *map, struct stored *stored)
 {
     struct reclaim *reclaim = &map->reclaim;
@@ -281,9 +261,7 @@ static int work(struct map *map, struct stored *stored)
     case RECLAIM_FORGET:
         return forget_punches(map, stored);
     case RECLAIM_BOOK:
-        return delete_rows(stored, TABLE_BOOK, reclaim->volume->row.id,
-                           reclaim->volume->deleted ? 0 : reclaim->volume->row.book,
-                           &reclaim->ended);
+        return work_on_book(reclaim, stored);
     case RECLAIM_GENERATION:
         return work_on_generation(map, stored);
     }

@@ -6,7 +6,9 @@ enum {
     ROW_HAS_OWN_SLOT = 1,
     GENERATION_SEALED = 1,
     GENERATION_COMPLETE = 2,
-    GENERATION_DROPPED = 4
+    GENERATION_DROPPED = 4,
+    GENERATION_DIGESTED = 8, /* the digest follows */
+    GENERATION_FLAGS = 15,
 };
 
 const char *const table_names[TABLE_COUNT] = {
@@ -16,6 +18,7 @@ const char *const table_names[TABLE_COUNT] = {
     [TABLE_STATS] = "stats",       [TABLE_EXTENTS] = "extents",
     [TABLE_CHANGES] = "changes",   [TABLE_FREE] = "free",
     [TABLE_PUNCHES] = "punches",   [TABLE_BOOK] = "book",
+    [TABLE_DIGESTS] = "digests",
 };
 
 uint16_t extent_row_data(const struct extent_row *row)
@@ -179,7 +182,10 @@ void generation_row_encode(struct writer *w, const struct generation_row *row)
     write_bytes(w, row->identity.bytes, UUID_BYTES);
     write_u8(w, (uint8_t)((row->sealed ? GENERATION_SEALED : 0) |
                           (row->complete ? GENERATION_COMPLETE : 0) |
-                          (row->dropped ? GENERATION_DROPPED : 0)));
+                          (row->dropped ? GENERATION_DROPPED : 0) |
+                          (row->digested ? GENERATION_DIGESTED : 0)));
+    if (row->digested)
+        write_bytes(w, row->digest, DIGEST_BYTES);
 }
 
 void generation_row_decode(struct reader *r, struct generation_row *row)
@@ -190,7 +196,10 @@ void generation_row_decode(struct reader *r, struct generation_row *row)
     row->sealed = flags & GENERATION_SEALED;
     row->complete = flags & GENERATION_COMPLETE;
     row->dropped = flags & GENERATION_DROPPED;
-    r->bad = r->bad || flags > 7 || reader_left(r) > 0;
+    row->digested = flags & GENERATION_DIGESTED;
+    if (row->digested)
+        read_copy(r, row->digest, DIGEST_BYTES);
+    r->bad = r->bad || flags > GENERATION_FLAGS || reader_left(r) > 0;
 }
 
 void stats_row_encode(struct writer *w, const struct stats_row *row)
@@ -251,4 +260,37 @@ void extent_row_decode(struct reader *r, struct extent_row *row)
     }
     r->bad = r->bad || flags > ROW_HAS_OWN_SLOT || row->own_data & ~data || row->own_zero & data ||
              row->foreign & ~data || row->foreign & row->own_data;
+}
+
+void hashes_row_encode(struct writer *w, const struct hashes_row *row,
+                       const struct digest_group *group)
+{
+    write_bytes(w, row->hash, DIGEST_BYTES);
+    for (uint32_t i = 0; i < DIGEST_GROUP_PIECES; i += 8) {
+        uint32_t bits = 0;
+        for (uint32_t j = 0; j < 8; j++)
+            bits |= (uint32_t)group->some[i + j] << j;
+        write_u8(w, (uint8_t)bits);
+    }
+    for (uint32_t i = 0; i < DIGEST_GROUP_PIECES; i++) {
+        if (group->some[i])
+            write_bytes(w, group->hashes[i], DIGEST_BYTES);
+    }
+}
+
+void hashes_row_decode(struct reader *r, struct hashes_row *row, struct digest_group *group)
+{
+    digest_group_clear(group);
+    read_copy(r, row->hash, DIGEST_BYTES);
+    for (uint32_t i = 0; i < DIGEST_GROUP_PIECES; i += 8) {
+        uint8_t bits = read_u8(r);
+        for (uint32_t j = 0; j < 8; j++)
+            group->some[i + j] = bits >> j & 1;
+    }
+    for (uint32_t i = 0; i < DIGEST_GROUP_PIECES; i++) {
+        if (group->some[i])
+            read_copy(r, group->hashes[i], DIGEST_BYTES);
+        group->count = (uint16_t)(group->count + group->some[i]);
+    }
+    r->bad = r->bad || reader_left(r) > 0;
 }

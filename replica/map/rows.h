@@ -18,6 +18,7 @@
  *   free         family, slot -> nothing: may be given out again
  *   punches      family, slot -> u16 blocks to be punched, u8 1 when the slot is free afterwards
  *   book         volume, version, key -> value; versions other than the volume's are left-overs
+ *   digests      volume, group -> struct hashes_row; volume, 2^48 - 1 -> struct map_hashes
  *
  * A slot belongs to the one extent row that has blocks of it in own_data, or it as its own_slot.
  * Slots below SLOT_FIRST are the root branch's: each only ever holds the extent of its number.
@@ -27,6 +28,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/uuid.h"
+#include "common/digest/digest.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,7 +40,8 @@ enum {
     GROUP_EXTENTS = 256, /* 16 MiB */
     GROUP_BYTES = GROUP_EXTENTS / 8,
     KEY_BYTES_MAX = 96,
-    VALUE_BYTES_MAX = 192, /* of the rows with a struct below */
+    VALUE_BYTES_MAX = 192, /* of the rows with a struct below, but hashes_row */
+    HASHES_ROW_BYTES_MAX = (1 + DIGEST_GROUP_PIECES) * DIGEST_BYTES + DIGEST_GROUP_PIECES / 8,
 };
 
 #define SLOT_NONE    (((uint64_t)1 << 48) - 1)
@@ -58,6 +61,7 @@ enum table {
     TABLE_FREE,
     TABLE_PUNCHES,
     TABLE_BOOK,
+    TABLE_DIGESTS,
     TABLE_COUNT,
 };
 
@@ -94,6 +98,13 @@ struct generation_row {
     bool sealed;
     bool complete;
     bool dropped;
+    bool digested;
+    uint8_t digest[DIGEST_BYTES]; /* of its content, where digested */
+};
+
+/* Then come a bit for each piece that is not zeros, and their hashes. */
+struct hashes_row {
+    uint8_t hash[DIGEST_BYTES]; /* of the group */
 };
 
 /* Visible and foreign count from the step before on: their sums along the line are the numbers. */
@@ -137,5 +148,8 @@ void stats_row_encode(struct writer *w, const struct stats_row *row);
 void stats_row_decode(struct reader *r, struct stats_row *row);
 void extent_row_encode(struct writer *w, const struct extent_row *row);
 void extent_row_decode(struct reader *r, struct extent_row *row);
+void hashes_row_encode(struct writer *w, const struct hashes_row *row,
+                       const struct digest_group *group);
+void hashes_row_decode(struct reader *r, struct hashes_row *row, struct digest_group *group);
 
 #endif

@@ -87,6 +87,36 @@ int stored_seek(struct stored *stored, enum table table, const struct key *key,
     return 1;
 }
 
+int stored_delete_some(struct stored *stored, enum table table, uint32_t number, uint32_t keep,
+                       bool *ended)
+{
+    struct key from = key_family(number);
+    *ended = false;
+    for (uint32_t count = 0; count < ROWS_OF_BATCH;) {
+        struct reader k, v;
+        int rc = stored_seek(stored, table, &from, &k, &v);
+        if (rc < 0)
+            return rc;
+        struct key key = {.length = (uint32_t)reader_left(&k)};
+        *ended = rc == 0 || key.length > sizeof(key.bytes);
+        if (*ended)
+            return 0;
+        memcpy(key.bytes, k.next, key.length);
+        *ended = read_u32(&k) != number;
+        if (*ended)
+            return 0;
+        if (keep && read_u32(&k) == keep) {
+            from = key_book(number, keep + 1, "");
+            continue;
+        }
+        rc = stored_delete(stored, table, &key);
+        if (rc)
+            return rc;
+        count++;
+    }
+    return 0;
+}
+
 int stored_change(struct stored *stored, uint32_t branch, uint64_t step, uint64_t extent,
                   bool present)
 {

@@ -25,6 +25,10 @@ MUST_USE int stored_put(struct stored *stored, enum table table, const struct ke
                         const void *value, size_t value_bytes);
 /* Harmless when it is not there. */
 MUST_USE int stored_delete(struct stored *stored, enum table table, const struct key *key);
+/* Rows that begin with a number, but those that then begin with `keep`, up to ROWS_OF_BATCH of
+ * them; `ended` when none is left. */
+MUST_USE int stored_delete_some(struct stored *stored, enum table table, uint32_t number,
+                                uint32_t keep, bool *ended);
 /* The first row at or after a key: 1, 0 or -errno. */
 MUST_USE int stored_seek(struct stored *stored, enum table table, const struct key *key,
                          struct reader *found_key, struct reader *value);

@@ -8,7 +8,7 @@
 enum {
     VOLUME_PUT_BYTES = CHANGE_PUT_BYTES + UUID_BYTES + 80,
     BRANCH_PUT_BYTES = CHANGE_PUT_BYTES + 4 + 32,
-    GENERATION_PUT_BYTES = CHANGE_PUT_BYTES + 10 + 25,
+    GENERATION_PUT_BYTES = CHANGE_PUT_BYTES + 10 + 25 + DIGEST_BYTES,
 };
 
 /* At opening: all volumes, branches and families. */

@@ -3,6 +3,7 @@
 #include "replica/store/place.h"
 
 #include "common/wire/generation.h"
+#include "replica/store/digester.h"
 #include "replica/store/state.h"
 #include "replica/store/volume.h"
 
@@ -218,7 +219,7 @@ static int place_perform(struct store_req *req)
     case STORE_SPACE:
         return place_space(req);
     case STORE_DIGEST:
-        return -EINVAL; /* not computed here */
+        return digester_ask(req);
     case STORE_READ:
     case STORE_WRITE:
     case STORE_ZERO:

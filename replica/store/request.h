@@ -36,7 +36,7 @@ enum store_op {
                            all_incomplete: nothing that is here counts as complete; lineage */
     STORE_SETTLE,       /* generation, 0: the head: complete from now on; lineage */
     STORE_DIFF,         /* generation, from_generation, range; reply: runs; length_bytes: covered */
-    STORE_DIGEST,       /* generation, verify; reply */
+    STORE_DIGEST,       /* generation, verify; reply: digester.h */
     STORE_SPACE,        /* reply */
 };
 

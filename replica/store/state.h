@@ -5,6 +5,7 @@
 
 #include "replica/map/map.h"
 #include "replica/store/chores.h"
+#include "replica/store/digester.h"
 #include "replica/store/directory.h"
 #include "replica/store/engine.h"
 #include "replica/store/store.h"
@@ -35,6 +36,7 @@ struct store {
     struct worker worker; /* opens, makes and removes files */
     struct map *map;      /* owned */
     struct chores chores;
+    struct digester digester;
     uint32_t journal_syncs; /* under way */
     struct list map_waits;  /* struct store_req: the map had no room for them */
     struct loop_task kick;  /* looks after them */

@@ -208,6 +208,7 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
     ASSERT(store);
     store->loop = loop;
     store->bufs = settings->bufs;
+    digester_init(&store->digester, store);
     list_init(&store->answered);
     list_init(&store->volumes);
     list_init(&store->families);
@@ -239,6 +240,7 @@ void store_close(struct store *store)
 {
     ASSERT(list_empty(&store->volumes));
     ASSERT(store->in_flight == 0 && store->slow_steps == 0);
+    digester_release(&store->digester);
     chores_close(&store->chores);
     ASSERT(list_empty(&store->families));
     worker_close(&store->worker);

@@ -327,14 +327,23 @@ static void close_begin(struct store_volume *volume)
     store_submit(volume->store, &volume->own);
 }
 
+void volume_go_on_closing(struct store_volume *volume)
+{
+    if (volume->closing && !volume->settling &&
+        !digester_is_busy_with(&volume->store->digester, volume))
+        close_begin(volume);
+}
+
 void store_volume_close(struct store_volume *volume, store_job_fn *done, void *arg)
 {
-    ASSERT(!volume->closing && volume->in_flight == (volume->settling ? 1 : 0));
+    const struct digester *digester = &volume->store->digester;
+    bool digesting = digester_is_busy_with(digester, volume) && digester->reading;
+    ASSERT(!volume->closing &&
+           volume->in_flight == (uint32_t)volume->settling + (uint32_t)digesting);
     volume->closing = true;
     volume->closed = done;
     volume->arg = arg;
-    if (!volume->settling)
-        close_begin(volume);
+    volume_go_on_closing(volume);
 }
 
 void store_volume_doubt(struct store_volume *volume, uint64_t offset_bytes, uint64_t length_bytes)
@@ -389,7 +398,7 @@ static void on_settled(struct store_req *req)
     else
         volume->settle_from = req->offset_bytes + req->length_bytes;
     if (volume->closing)
-        close_begin(volume);
+        volume_go_on_closing(volume);
     else
         settle_next(volume);
 }

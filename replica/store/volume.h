@@ -29,6 +29,7 @@
 #ifndef STRAKE_STORE_VOLUME_H
 #define STRAKE_STORE_VOLUME_H
 
+#include "replica/store/digester.h"
 #include "replica/store/doubt.h"
 #include "replica/store/store.h"
 #include "replica/store/worker.h"
@@ -51,6 +52,7 @@ struct store_volume {
     uint32_t syncs; /* under way: what is durable at its end */
     uint32_t in_flight;
     struct doubt doubt;
+    struct digest_task digests[DIGEST_TASKS];
     /* The background's own request: settling, and the sync before the end. */
     struct store_req own;
     uint64_t settle_from;
@@ -84,6 +86,8 @@ bool volume_is_unclean(const struct store *store, const struct uuid *uuid, int d
 MUST_USE bool volume_settles_first(struct store_volume *volume, struct store_req *req);
 /* A write is about to begin: what was in doubt there is not any more. */
 void volume_undoubt(struct store_volume *volume, uint64_t offset_bytes, uint64_t length_bytes);
+/* What is closing and waited for the background goes on. */
+void volume_go_on_closing(struct store_volume *volume);
 /* Remembers, also in the mapping, that what is on disk is no longer known. */
 void volume_sync_failed(struct store_volume *volume);
 
