@@ -137,14 +137,17 @@ static json_t *json_counters(const struct volume_counters *counters)
 json_t *answer_volume(const struct record *record)
 {
     const struct config *config = record->volume ? volume_config(record->volume) : &record->config;
-    struct repl_status status = {.state = REPL_OPENING};
+    struct repl_status status = {.state = REPL_OPENING, .since_ns = UINT64_MAX};
     if (record->volume)
         volume_status(record->volume, &status);
     json_t *json = json_object();
+    uint64_t now_ns = loop_now_ns(record->control->loop);
     json_object_set_new(json, "name", json_text(config->name));
     json_object_set_new(json, "id", json_uuid(&config->volume));
     json_object_set_new(json, "state", json_string(record_state_name(record, &status)));
     json_object_set_new(json, "why", json_text(record_why(record, &status)));
+    if (status.since_ns <= now_ns)
+        json_object_set_new(json, "waits_ms", json_u64((now_ns - status.since_ns) / 1000000));
     json_object_set_new(json, "size_bytes", json_u64(config->size_bytes));
     json_object_set_new(json, "block_bytes", json_integer(config->block_bytes));
     json_object_set_new(json, "created_s", json_u64(config->created_s));

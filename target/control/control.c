@@ -97,6 +97,15 @@ static void on_row(void *owner, struct volume *volume, const char *key)
     views_show(record);
 }
 
+/* Initiators are told by a unit attention. A client of NBD can only be told by an error: of the
+ * next flush, which the core sees to. */
+static void on_cache_lost(void *owner, struct volume *volume)
+{
+    struct record *record = control_record_of(owner, volume);
+    if (record && record->export)
+        front_export_news(record->export, FRONT_CACHE_LOST);
+}
+
 static void on_fenced(void *owner, struct volume *volume)
 {
     struct control *control = owner;
@@ -226,6 +235,7 @@ struct control *control_new(const struct control_settings *settings, struct loop
                                        .settings = settings->repl,
                                        .on_event = on_event,
                                        .on_config = on_config,
+                                       .on_cache_lost = on_cache_lost,
                                        .on_fenced = on_fenced,
                                        .on_bookless = on_bookless,
                                        .on_book = on_book,

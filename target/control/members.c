@@ -39,6 +39,7 @@ static json_t *json_member(const struct record *record, const struct member *mem
                         json_string(member->kind == MEMBER_WITNESS ? "witness" : "data"));
     json_object_set_new(json, "replica", peer.address ? json_text(peer.address) : json_null());
     json_object_set_new(json, "attached", json_boolean(now && now->attached));
+    json_object_set_new(json, "waited_for", json_boolean(now && now->waited_for));
     json_object_set_new(json, "in_sync", json_boolean(now ? now->in_sync : member->in_sync));
     json_object_set_new(json, "leaving", json_boolean(member->leaving));
     if (now && now->resyncing) {

@@ -148,9 +148,9 @@ static void copy_write(struct repl *repl, struct copy *copy, const struct slice 
         checkpoint_dirty(repl);
 }
 
-static void copy_refused(struct repl *repl, struct copy *copy, uint8_t peer)
+static void copy_refused(struct repl *repl, struct copy *copy, uint8_t peer, uint32_t status)
 {
-    const char *why = "it refused a copy";
+    const char *why = peer_refusal(status);
     if (copy->purpose == COPY_RESYNC) {
         if (repl->attached & bit_of(peer))
             peer_back_off(repl, peer, why);
@@ -253,7 +253,7 @@ static void copy_answer_dest(struct repl *repl, uint8_t peer, struct copy *copy,
     else if (copy->phase == COPY_COMPARING)
         copy_compare(copy, frame);
     else if (frame->status != FRAME_OK)
-        copy_refused(repl, copy, peer);
+        copy_refused(repl, copy, peer, frame->status);
     copy_review(repl, copy);
 }
 

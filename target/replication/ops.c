@@ -352,10 +352,6 @@ static void op_review(struct repl *repl, struct repl_op *op)
         op_failed_by_all(repl, op);
         return;
     }
-    for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
-        if (failed & bit_of(peer))
-            repl->peers[peer].why = "it refused a write";
-    }
     repl->unsettled = repl->unsettled || without(failed, repl->doomed);
     repl->doomed |= failed;
 }
@@ -441,8 +437,9 @@ void op_answer(struct repl *repl, uint8_t peer, const struct frame *frame)
     if (frame->status != FRAME_OK) {
         op->failed |= bit;
         op->error = errno_of(frame->status);
+        repl->peers[peer].why = peer_refusal(frame->status);
         if (!(required(repl) & bit))
-            peer_back_off(repl, peer, "it refused a write");
+            peer_back_off(repl, peer, peer_refusal(frame->status));
     }
     op_review(repl, op);
 }

@@ -130,6 +130,13 @@ void peer_lose(struct repl *repl, uint8_t peer, bool close, const char *why)
     repl->unsettled = true;
 }
 
+const char *peer_refusal(uint32_t status)
+{
+    if (status == FRAME_NO_SPACE)
+        return "no space is left there";
+    return status == FRAME_IO ? "its disk refuses" : frame_status_text(status);
+}
+
 void peer_back_off(struct repl *repl, uint8_t peer, const char *why)
 {
     struct peer_record *record = &repl->peers[peer];
@@ -223,7 +230,9 @@ void peer_opened(struct repl *repl, uint8_t peer, const struct frame *frame)
     record->lossy = record->opened.lossy;
     record->failed = record->opened.failed;
     record->installed = false;
-    record->why = "";
+    /* Who failed as a target waits for its next try. */
+    if (record->failures == 0)
+        record->why = "";
     peer_state_set(repl, peer, PEER_OPEN);
     repl->up |= bit_of(peer);
     if (idx >= 0 && record->opened.config.members[idx].in_sync)

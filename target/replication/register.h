@@ -21,6 +21,8 @@ void peer_up(struct repl *repl, uint8_t peer);
 void peer_opened(struct repl *repl, uint8_t peer, const struct frame *frame);
 /* The session is over; `close`: by our decision. */
 void peer_lose(struct repl *repl, uint8_t peer, bool close, const char *why);
+/* Why it did not do what it was asked: by the status of its answer. */
+const char *peer_refusal(uint32_t status);
 /* A target failed: it may try again later. */
 void peer_back_off(struct repl *repl, uint8_t peer, const char *why);
 void peers_open(struct repl *repl);

@@ -158,6 +158,7 @@ struct repl_member_status { /* for people */
     enum member_kind kind;
     bool attached;
     bool in_sync;
+    bool waited_for; /* operations wait for it */
     bool resyncing;
     bool leaving;
     uint64_t resync_done_bytes;
@@ -166,7 +167,8 @@ struct repl_member_status { /* for people */
 };
 struct repl_status {
     enum repl_state state;
-    const char *why; /* FROZEN, OPENING: what is waited for */
+    const char *why;   /* what is waited for, or "" */
+    uint64_t since_ns; /* writes wait since then; UINT64_MAX: they do not */
     uint64_t epoch;
     uint32_t outstanding_ops;
     uint8_t member_count;

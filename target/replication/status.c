@@ -36,6 +36,8 @@ static const char *status_why(const struct repl *repl, enum repl_state state)
         return "another target took over";
     if (state == REPL_OPENING || state == REPL_RECOVERING)
         return repl->why;
+    if (state == REPL_SERVING && !list_empty(&repl->retries))
+        return "every replica in sync refuses writes";
     if (state != REPL_FROZEN)
         return "";
     if (repl->proposal.active)
@@ -53,16 +55,24 @@ static void status_member(const struct repl *repl, uint8_t peer, struct repl_mem
     member->in_sync = repl->phase == PHASE_GATHER ? false : (repl->in_sync & bit) != 0;
     member->resyncing = repl->sweep.phase != SWEEP_NONE && (repl->sweep.dest & bit);
     if (member->resyncing) {
-        member->resync_done_bytes = repl->sweep.pos_bytes;
+        member->resync_done_bytes = repl->sweep.pos_bytes + repl->sweep.grain * REPL_GRAIN_BYTES;
+        if (member->resync_done_bytes > repl->config.size_bytes)
+            member->resync_done_bytes = repl->config.size_bytes;
         member->resync_total_bytes = repl->config.size_bytes;
     }
+    bool behind = repl->phase == PHASE_SERVE && !(required(repl) & bit);
+    member->waited_for = (repl->phase == PHASE_SERVE || repl->phase == PHASE_RECOVER) &&
+                         (required(repl) & bit) && !(repl->attached & bit);
     member->why = member->in_sync && member->attached ? "" : record->why;
+    if (behind && (repl->attached & bit) && !member->resyncing)
+        member->why = "it waits for its turn to be brought in sync";
 }
 
 void repl_status(const struct repl *repl, struct repl_status *status)
 {
     *status = (struct repl_status){
         .state = status_state(repl),
+        .since_ns = repl->frozen_ns,
         .epoch = repl->epoch,
         .outstanding_ops = ops_outstanding(repl),
         .member_count = repl->config.member_count,

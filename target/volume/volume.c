@@ -204,7 +204,9 @@ static void volume_perform(struct volume *volume, struct repl_effect *effect)
         if (volume->env.on_fenced)
             volume->env.on_fenced(volume->env.owner, volume);
         break;
-    case REPL_DO_CACHE_LOST: /* said in words as well */
+    case REPL_DO_CACHE_LOST:
+        if (volume->env.on_cache_lost)
+            volume->env.on_cache_lost(volume->env.owner, volume);
         break;
     case REPL_DO_STOPPED:
         volume->core_stopped = true;

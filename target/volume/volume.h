@@ -31,6 +31,8 @@ struct volume_env {
     void (*on_event)(void *owner, struct volume *volume, bool warn, const char *text);
     /* A configuration was committed (members, who is in sync, size). May be NULL. */
     void (*on_config)(void *owner, struct volume *volume);
+    /* What was answered to clients and not flushed may be gone. May be NULL. */
+    void (*on_cache_lost)(void *owner, struct volume *volume);
     /* Another target took the volume over: it will never serve here again. */
     void (*on_fenced)(void *owner, struct volume *volume);
     /* The replicas keep no book, so there will be no rows. May be NULL. */

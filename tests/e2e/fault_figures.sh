@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib/faults.sh" 8 "$@"
 need ss
 cluster_start 3
-volume_create v1 256M >/dev/null
+volume_create v1 64M >/dev/null
 
 # Waits at the socket for the first block.
 first_answer() {
@@ -25,7 +25,7 @@ PY
 }
 for round in 1 2; do
   fio --name=load --ioengine=nbd --uri="$(load_uri)" --rw=randwrite --bs=16k --iodepth=16 \
-    --size=256M --time_based --runtime=20 --output=/dev/null >/dev/null 2>&1 &
+    --size=64M --time_based --runtime=20 --output=/dev/null >/dev/null 2>&1 &
   fio=$!
   sleep 2
   killed=$(now_ms)
@@ -36,19 +36,19 @@ for round in 1 2; do
   wait "$answer" "$fio" || true
   took=$(($(cat "$DIR/answered") - killed))
   echo "FIGURE takeover_ms $took"
-  wait_in_sync v1
+  wait_in_sync v1 120
 done
 
 say "one replica is stopped"
 fio --name=load --ioengine=nbd --uri="$(load_uri)" --rw=randwrite --bs=16k --iodepth=16 \
-  --size=256M --time_based --runtime=9 --output-format=json --output="$DIR/fio.json" &
+  --size=64M --time_based --runtime=9 --output-format=json --output="$DIR/fio.json" &
 fio=$!
 sleep 2
 kill -STOP "${REPLICA_PID[3]}"
 wait "$fio" || fail "fio saw an error"
 kill -CONT "${REPLICA_PID[3]}"
 echo "FIGURE longest_write_ms $(jq '.jobs[0].write.lat_ns.max / 1e6 | floor' "$DIR/fio.json")"
-wait_in_sync v1
+wait_in_sync v1 120
 
 say "one replica is away for $FAULT_SECONDS s"
 # Two checkpoints: nothing is in doubt any more.
@@ -61,12 +61,12 @@ received() {
 replica_kill 3
 wait_for 20 "replica 3 to be left behind" member_is_out 3
 fio --name=load --ioengine=nbd --uri="$(load_uri)" --rw=randwrite --bs=16k \
-  --rate=4m --size=256M --time_based --runtime="$FAULT_SECONDS" --output-format=json \
+  --rate=4m --size=64M --time_based --runtime="$FAULT_SECONDS" --output-format=json \
   --output="$DIR/fio.json"
 written=$(jq '.jobs[0].write.io_bytes' "$DIR/fio.json")
 began=$(now_ms)
 replica_start 3
-wait_in_sync v1
+wait_in_sync v1 120
 copied=$(received)
 echo "FIGURE absence_written_bytes $written"
 echo "FIGURE absence_received_bytes $copied (in $(($(now_ms) - began)) ms, with the start)"

@@ -22,7 +22,8 @@ static const char *member_state(const json_t *member, char *text, size_t size)
         snprintf(text, size, "resyncing, %.0f%%, %s of %s",
                  total_bytes ? 100.0 * (double)done_bytes / (double)total_bytes : 0, done, total);
     } else if (json_flag_of(member, "in_sync")) {
-        snprintf(text, size, "in sync%s", attached ? "" : ", not connected");
+        snprintf(text, size, "in sync%s%s", attached ? "" : ", not connected",
+                 json_flag_of(member, "waited_for") ? ", waited for" : "");
     } else {
         snprintf(text, size, "%s",
                  strcmp(json_text_of(member, "kind"), "witness") == 0 ? "witness" : "behind");

@@ -169,8 +169,12 @@ void print_volume(const json_t *volume)
     size_format(json_u64_of(volume, "size_bytes"), size);
     printf("name:      %s\n", json_text_of(volume, "name"));
     printf("id:        %s\n", json_text_of(volume, "id"));
-    printf("state:     %s%s%s%s\n", json_text_of(volume, "state"), why[0] ? " (" : "", why,
-           why[0] ? ")" : "");
+    printf("state:     %s", json_text_of(volume, "state"));
+    if (why[0])
+        printf(" (%s)", why);
+    if (json_object_get(volume, "waits_ms"))
+        printf(", writes wait for %.1f s", (double)json_u64_of(volume, "waits_ms") / 1000);
+    printf("\n");
     printf("size:      %s, in blocks of %llu bytes\n", size,
            (unsigned long long)json_u64_of(volume, "block_bytes"));
     print_time("created:   ", json_u64_of(volume, "created_s"));

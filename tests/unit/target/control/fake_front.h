@@ -61,6 +61,12 @@ void front_export_resize(struct front *front, struct export *export, uint64_t si
     export->size_bytes = size_bytes;
 }
 
+void front_export_news(struct export *export, enum front_news news)
+{
+    (void)export;
+    (void)news;
+}
+
 void front_export_remove(struct front *front, struct export *export, void (*done)(void *arg),
                          void *arg)
 {

@@ -16,6 +16,28 @@ START_TEST(frozen_says_why)
     ck_assert_str_eq(status.why, "a replica in sync is away");
     ck_assert(status.members[0].attached && !status.members[1].attached);
     ck_assert_str_eq(status.members[1].why, "its connection broke");
+    ck_assert(!status.members[0].waited_for && status.members[1].waited_for);
+    ck_assert_uint_eq(status.since_ns, 1000 * STORY_MS);
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(who_was_full_is_said_to_be_so)
+{
+    struct story story;
+    struct repl_op op;
+    struct repl_status status;
+    story_serve(&story);
+    story_submit(&story, &op, REPL_WRITE, 0);
+    story_answer(&story, FRAME_WRITE, 0, FRAME_OK);
+    story_answer(&story, FRAME_WRITE, 1, FRAME_OK);
+    story_answer(&story, FRAME_WRITE, 2, FRAME_NO_SPACE);
+    story_answer(&story, FRAME_ACCEPT, 0, FRAME_OK);
+    story_answer(&story, FRAME_ACCEPT, 1, FRAME_OK);
+    repl_status(story.repl, &status);
+    ck_assert(!status.members[2].in_sync);
+    ck_assert_str_eq(status.members[2].why, "no space is left there");
+    slice_release(&op.data);
     story_end(&story);
 }
 END_TEST
@@ -31,6 +53,7 @@ int main(void)
 {
     TCase *tcase = tcase_create("status");
     tcase_add_test(tcase, frozen_says_why);
+    tcase_add_test(tcase, who_was_full_is_said_to_be_so);
     tcase_add_test(tcase, every_state_has_a_name);
     Suite *suite = suite_create("status");
     suite_add_tcase(suite, tcase);
