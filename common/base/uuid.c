@@ -2,6 +2,8 @@
 /* 128-bit identities and their text form. */
 #include "common/base/uuid.h"
 
+#include "common/base/hex.h"
+
 struct uuid uuid_from_random(const uint8_t random[UUID_BYTES])
 {
     struct uuid uuid;
@@ -30,25 +32,13 @@ void uuid_format(const struct uuid *uuid, char text[UUID_TEXT_BYTES])
     ASSERT(next == text + UUID_TEXT_BYTES - 1);
 }
 
-static int uuid_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 bool uuid_parse(const char *text, struct uuid *uuid)
 {
     for (int i = 0; i < UUID_BYTES; i++) {
-        int high = uuid_digit(text[0]);
-        int low = high < 0 ? -1 : uuid_digit(text[1]);
-        if (low < 0)
+        int byte = hex_byte(text);
+        if (byte < 0)
             return false;
-        uuid->bytes[i] = (uint8_t)(high << 4 | low);
+        uuid->bytes[i] = (uint8_t)byte;
         text += 2;
         if (uuid_dash_after(i) && *text++ != '-')
             return false;

@@ -2,6 +2,7 @@
 /* What a process shows and whom it believes, read from a directory. */
 #include "common/net/tls_context.h"
 
+#include "common/base/hex.h"
 #include "common/base/log.h"
 
 #include <errno.h>
@@ -35,17 +36,6 @@ static const char *openssl_why(void)
 
 /* ---- shared keys ---- */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The key's length; 0 when the text is not the hex of a key as long as it must be. */
 static uint32_t key_parse(const char *hex, uint8_t key[TLS_PSK_KEY_BYTES_MAX])
 {
@@ -53,11 +43,10 @@ static uint32_t key_parse(const char *hex, uint8_t key[TLS_PSK_KEY_BYTES_MAX])
     if (digits % 2 || digits / 2 < TLS_PSK_KEY_BYTES_MIN || digits / 2 > TLS_PSK_KEY_BYTES_MAX)
         return 0;
     for (size_t i = 0; i < digits / 2; i++) {
-        int high = hex_digit(hex[2 * i]);
-        int low = hex_digit(hex[2 * i + 1]);
-        if (high < 0 || low < 0)
+        int byte = hex_byte(hex + 2 * i);
+        if (byte < 0)
             return 0;
-        key[i] = (uint8_t)(high << 4 | low);
+        key[i] = (uint8_t)byte;
     }
     return (uint32_t)(digits / 2);
 }

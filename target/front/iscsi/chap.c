@@ -2,6 +2,8 @@
 /* CHAP's digests, by OpenSSL, and its binary values. */
 #include "target/front/iscsi/chap.h"
 
+#include "common/base/hex.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
@@ -63,17 +65,6 @@ uint32_t chap_response(enum chap_algorithm algorithm, uint8_t identifier, const 
 bool chap_equal(const uint8_t *a, const uint8_t *b, uint32_t length)
 {
     return CRYPTO_memcmp(a, b, length) == 0;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 static int base64_digit(char c)

@@ -2,6 +2,8 @@
 /* The text of iSCSI TransportIDs. */
 #include "target/front/scsi/port.h"
 
+#include "common/base/hex.h"
+
 #include <stdio.h>
 
 enum {
@@ -30,17 +32,6 @@ void scsi_port_encode(const struct scsi_port *port, struct writer *w)
     write_u8(w, 0);
     write_u16(w, (uint16_t)padded);
     write_bytes(w, text, padded);
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 /* Exactly as many digits as an ISID has. */
