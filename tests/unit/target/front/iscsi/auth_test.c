@@ -92,11 +92,11 @@ static struct pdu_login_response prove(enum chap_algorithm algorithm, const char
 }
 
 /* The same with a challenge of the initiator's behind it. */
-static struct pdu_login_response prove_asking(const char *secret, const char *identifier,
-                                              const char *challenge)
+static struct pdu_login_response prove_asking(enum chap_algorithm algorithm, const char *secret,
+                                              const char *identifier, const char *challenge)
 {
     char text[4096];
-    uint32_t length = response_write(text, sizeof(text), CHAP_MD5, "alice", secret);
+    uint32_t length = response_write(text, sizeof(text), algorithm, "alice", secret);
     length += (uint32_t)snprintf(text + length, sizeof(text) - length, "CHAP_I=%s%cCHAP_C=%s",
                                  identifier, 0, challenge) +
               1;
@@ -111,12 +111,14 @@ static void full_feature(void)
     ck_assert_uint_ne(response.tsih, 0);
 }
 
+/* MD5, SHA-1, SHA-256 and SHA3-256, as CHAP_A says them. */
+static const char *const algorithm_names[] = {"5", "6", "7", "8"};
+
 START_TEST(who_knows_the_secret_is_let_in)
 {
-    static const char *const names[] = {"5", "6", "7", "8"};
     rules(ALICE);
     peer_open(&one);
-    challenge_get(names[_i]);
+    challenge_get(algorithm_names[_i]);
     struct pdu_login_response response =
         prove((enum chap_algorithm)(CHAP_MD5 + _i), "alice", "secret of alice");
     ck_assert_uint_eq(response.status, 0);
@@ -176,17 +178,19 @@ END_TEST
 
 START_TEST(target_proves_itself_to_who_asks)
 {
+    const enum chap_algorithm algorithm = CHAP_MD5 + (enum chap_algorithm)_i;
     uint8_t want[CHAP_DIGEST_BYTES_MAX];
     char hex[CHAP_TEXT_BYTES];
     char pair[128];
     rules(MUTUAL);
     peer_open(&one);
-    challenge_get("5");
-    struct pdu_login_response response = prove_asking("secret of alice", "0x21", "0bYWJj");
+    challenge_get(algorithm_names[_i]);
+    struct pdu_login_response response =
+        prove_asking(algorithm, "secret of alice", "0x21", "0bYWJj");
     ck_assert_uint_eq(response.status, 0);
     ck_assert_uint_eq(response.head.flags, SECURITY_TO_OPERATIONAL);
     ck_assert(peer_told(&one, "CHAP_N=strake"));
-    uint32_t length = chap_response(CHAP_MD5, 0x21, (const uint8_t *)"secret of ours", 14,
+    uint32_t length = chap_response(algorithm, 0x21, (const uint8_t *)"secret of ours", 14,
                                     (const uint8_t *)"abc", 3, want);
     chap_binary_encode(want, length, hex);
     snprintf(pair, sizeof(pair), "CHAP_R=%s", hex);
@@ -202,7 +206,7 @@ START_TEST(our_challenge_sent_back_is_0201)
     peer_open(&one);
     challenge_get("5");
     chap_binary_encode(one.conn->random + ISCSI_RANDOM_CHALLENGE, CHAP_CHALLENGE_BYTES, hex);
-    refused_with(prove_asking("secret of alice", "1", hex), 0x0201, "our own challenge");
+    refused_with(prove_asking(CHAP_MD5, "secret of alice", "1", hex), 0x0201, "our own challenge");
     ck_assert_uint_eq(one.data_bytes, 0);
 }
 END_TEST
@@ -212,7 +216,8 @@ START_TEST(initiator_without_proof_hears_nothing_of_ours)
     rules(MUTUAL);
     peer_open(&one);
     challenge_get("5");
-    refused_with(prove_asking("secret of malice", "1", "0x616263"), 0x0201, "wrong secret");
+    refused_with(prove_asking(CHAP_MD5, "secret of malice", "1", "0x616263"), 0x0201,
+                 "wrong secret");
     ck_assert_uint_eq(one.data_bytes, 0);
 }
 END_TEST
@@ -222,7 +227,7 @@ START_TEST(mutual_chap_without_a_mutual_user_is_0201)
     rules(ALICE);
     peer_open(&one);
     challenge_get("5");
-    refused_with(prove_asking("secret of alice", "1", "0x616263"), 0x0201, "mutual-user");
+    refused_with(prove_asking(CHAP_MD5, "secret of alice", "1", "0x616263"), 0x0201, "mutual-user");
 }
 END_TEST
 
@@ -235,8 +240,9 @@ START_TEST(challenge_that_is_none_is_0201)
     rules(MUTUAL);
     peer_open(&one);
     challenge_get("5");
-    refused_with(prove_asking("secret of alice", bad_challenges[_i][0], bad_challenges[_i][1]),
-                 0x0201, "CHAP_I or CHAP_C");
+    refused_with(
+        prove_asking(CHAP_MD5, "secret of alice", bad_challenges[_i][0], bad_challenges[_i][1]),
+        0x0201, "CHAP_I or CHAP_C");
 }
 END_TEST
 
@@ -247,7 +253,7 @@ START_TEST(challenge_of_1024_bytes_is_answered)
     rules(MUTUAL);
     peer_open(&one);
     challenge_get("5");
-    ck_assert_uint_eq(prove_asking("secret of alice", "1", hex).status, 0);
+    ck_assert_uint_eq(prove_asking(CHAP_MD5, "secret of alice", "1", hex).status, 0);
 }
 END_TEST
 
@@ -422,7 +428,7 @@ int main(void)
     tcase_add_test(tcase, unknown_user_is_0201);
     tcase_add_test(tcase, user_that_would_spoil_the_log_is_0201);
     tcase_add_test(tcase, old_and_new_secret_of_a_user_are_both_good);
-    tcase_add_test(tcase, target_proves_itself_to_who_asks);
+    tcase_add_loop_test(tcase, target_proves_itself_to_who_asks, 0, 4);
     tcase_add_test(tcase, our_challenge_sent_back_is_0201);
     tcase_add_test(tcase, initiator_without_proof_hears_nothing_of_ours);
     tcase_add_test(tcase, mutual_chap_without_a_mutual_user_is_0201);
