@@ -123,7 +123,7 @@ static const char *create_invalid(const struct message_create *create)
 
 static uint64_t files_bytes(uint64_t size_bytes)
 {
-    return service_drl_bytes(size_bytes) + STORE_PLANE_COUNT * service_plane_bytes(size_bytes) +
+    return DRL_BYTES + STORE_PLANE_COUNT * service_plane_bytes(size_bytes) +
            4 * (uint64_t)STORE_META_BYTES;
 }
 
@@ -160,7 +160,7 @@ static void create_begin(struct connection *connection, const struct answer *to,
     replica->job_count++;
     struct store_create what = {.volume = volume->uuid,
                                 .size_bytes = size_bytes,
-                                .drl_bytes = service_drl_bytes(size_bytes),
+                                .drl_bytes = DRL_BYTES,
                                 .plane_bytes = service_plane_bytes(size_bytes),
                                 .origin = create->origin,
                                 .origin_generation = create->origin_generation};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The service's disk operations become the store's requests, and come back. */
+#include "common/base/log.h"
 #include "replica/front/state.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@ static const enum store_op ops[] = {
     [SERVICE_BOOK] = STORE_BOOK,       [SERVICE_INSTALL] = STORE_INSTALL,
     [SERVICE_SETTLE] = STORE_SETTLE,   [SERVICE_DIFF] = STORE_DIFF,
     [SERVICE_DIGEST] = STORE_DIGEST,   [SERVICE_SPACE] = STORE_SPACE,
+    [SERVICE_GROW] = STORE_GROW,
 };
 
 /* What the service tells apart; all else is an error of the disk. */
@@ -41,6 +43,8 @@ static void disk_done(struct store_req *req)
     disk->io.length_bytes = req->length_bytes;
     disk->io.reply = req->reply;
     disk->io.lineage = req->lineage;
+    if (req->op == STORE_GROW)
+        disk->io.planes = replica_planes_of(store_volume_found(volume->store));
     ASSERT(volume->io_count > 0 && replica->io_count > 0);
     volume->io_count--;
     replica->io_count--;
@@ -57,6 +61,9 @@ void disk_start(struct volume *volume, struct service_io *io)
     }
     if (has_reply(io->kind) && !io->reply.buf)
         io->reply = slice_get(volume->replica->bufs, FRAME_BODY_BYTES_MAX);
+    if (io->kind == SERVICE_GROW)
+        log_info("volume %s: grows to %llu bytes", replica_volume_name(volume),
+                 (unsigned long long)io->length_bytes);
     disk->volume = volume;
     disk->req = (struct store_req){
         .op = ops[io->kind],
@@ -70,6 +77,7 @@ void disk_start(struct volume *volume, struct service_io *io)
         .length_bytes = io->length_bytes,
         .generation = io->generation,
         .from_generation = io->from_generation,
+        .plane_bytes = io->kind == SERVICE_GROW ? service_plane_bytes(io->length_bytes) : 0,
         .reply = io->reply,
         .data = io->data,
         .bytes = io->bytes,

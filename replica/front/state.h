@@ -162,6 +162,7 @@ void replica_volume_forget(struct volume *volume, uint64_t connection);
 void replica_volume_frame(struct volume *volume, uint64_t connection, const struct frame *frame);
 void replica_volume_disconnect(struct volume *volume, uint64_t connection);
 void replica_volume_io_done(struct volume *volume, struct service_io *io);
+struct service_planes replica_planes_of(const struct store_found *found);
 const char *replica_volume_name(const struct volume *volume);
 
 /* catalogue.c: the end of a deletion */

@@ -130,21 +130,25 @@ void replica_volume_io_done(struct volume *volume, struct service_io *io)
     step(volume, &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = io});
 }
 
+struct service_planes replica_planes_of(const struct store_found *found)
+{
+    return (struct service_planes){.current = found->planes[0],
+                                   .old = found->planes[1],
+                                   .away = found->planes[2],
+                                   .bytes = found->plane_bytes,
+                                   .failed = found->failed,
+                                   .recent = found->recent};
+}
+
 static struct service_found service_found_of(const struct store_found *found,
                                              uint64_t lease_until_ns)
 {
     return (struct service_found){
         .meta = {found->meta[0], found->meta[1]},
         .drl = found->drl,
-        .drl_bytes = found->drl_bytes,
         .lease_until_ns = lease_until_ns,
         .lease_ns = SERVICE_LEASE_NS,
-        .planes = {.current = found->planes,
-                   .old = found->planes + found->plane_bytes,
-                   .away = found->planes + 2 * found->plane_bytes,
-                   .bytes = found->plane_bytes,
-                   .failed = found->failed,
-                   .recent = found->recent},
+        .planes = replica_planes_of(found),
         .lineage = found->lineage,
         .doubtful = found->doubtful,
         .same_boot = found->same_boot,
@@ -305,7 +309,7 @@ void replica_volume_open(struct volume *volume)
     uint64_t size_bytes = volume->entry.config.size_bytes;
     ASSERT(volume->known && volume->state == VOLUME_CLOSED);
     const struct store_extent extent = {.size_bytes = size_bytes,
-                                        .drl_bytes = service_drl_bytes(size_bytes),
+                                        .drl_bytes = DRL_BYTES,
                                         .plane_bytes = service_plane_bytes(size_bytes)};
     volume->state = VOLUME_OPENING;
     replica->open_count++;

@@ -15,7 +15,7 @@ static bool is_write(const struct service_io *io)
 
 bool data_range_ok(const struct service *service, const struct service_io *io)
 {
-    uint64_t size = service->dirty.size_bytes;
+    uint64_t size = service->meta.config.size_bytes;
     return io->offset_bytes % BLOCK_BYTES == 0 && io->length_bytes % BLOCK_BYTES == 0 &&
            io->length_bytes > 0 && io->offset_bytes < size &&
            io->length_bytes <= size - io->offset_bytes;
@@ -268,6 +268,9 @@ void data_done(struct service *service, struct service_io *io)
         else
             dirty_page_done(&service->dirty);
         io_put(service, io);
+        break;
+    case SERVICE_GROW:
+        session_grown(service, io);
         break;
     case SERVICE_COMMAND:
     case SERVICE_LAST_COMMAND:

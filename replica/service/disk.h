@@ -26,9 +26,21 @@ enum service_io_kind {
                              all_incomplete. `more` unset: the book and the generations are
                              replaced in one step; lineage */
     SERVICE_SETTLE, /* the generation (0: the head) is complete; lineage. Durable as a COMMAND is */
+    SERVICE_GROW,   /* length_bytes: what is kept of the volume becomes that large; planes */
     SERVICE_DIFF,   /* generation, from_generation; reply; length_bytes becomes what it covers */
     SERVICE_DIGEST, /* verify; reply */
     SERVICE_SPACE,  /* reply */
+};
+
+/* The memory of a volume's dirty bits, one bit per 16 KiB each, kept by the store in a shared
+ * mapping that outlives the process, not the kernel. */
+struct service_planes {
+    uint8_t *current; /* since the last checkpoint marker */
+    uint8_t *old;     /* before it, not yet committed */
+    uint8_t *away;    /* may differ at members that are not in sync */
+    uint64_t bytes;   /* of each plane */
+    uint8_t *failed;  /* one byte of the same mapping, or NULL: not 0 once a sync failed */
+    void *recent;     /* SERVICE_RECENT_BYTES of it, aligned for anything: zeros at first */
 };
 
 /*
@@ -54,7 +66,9 @@ struct service_io {
     struct slice reply; /* a buffer of FRAME_BODY_BYTES_MAX of the shell, then the service's;
                            filled, its length set */
     struct lineage lineage; /* COMMAND, INSTALL, SETTLE: what the volume has become */
-    const uint8_t *bytes;   /* META, DRL: valid until it is done */
+    struct service_planes
+        planes;           /* GROW: where they are from now on; what is new of them is zeros */
+    const uint8_t *bytes; /* META, DRL: valid until it is done */
     uint32_t index;
     /*
      * 0, -EIO, -ENOSPC (what writes), -EILSEQ (READ: checksum), -ENOENT (no such generation, or

@@ -84,6 +84,7 @@ static void service_stop(struct service *service, const char *text)
     service->wanted_epoch = 0;
     service->session_state = SESSION_NONE;
     service_checkpoint_void(service);
+    session_drop(service);
     data_drop(service);
     generations_drop(service);
 }

@@ -11,29 +11,29 @@
 enum {
     DRL_PAGE_HEADER_BYTES = 8,
     DRL_PAGE_BITS = (DRL_PAGE_BYTES - DRL_PAGE_HEADER_BYTES) * 8,
-    DRL_PAGES_MAX = 32,
+    DRL_PLANE_PAGES = 3,
+    DRL_PAGES = 2 * DRL_PLANE_PAGES,
 };
 
 /* The log's planes. */
-enum drl_plane { DRL_HOT, DRL_AWAY, DRL_PLANES };
+enum drl_plane { DRL_HOT, DRL_AWAY };
 
 struct dirty {
     struct service_planes planes; /* memory of the store */
     struct recent recent;
     uint64_t size_bytes;
-    uint64_t region_bytes; /* what one bit of the log covers */
+    uint32_t shift; /* log2 of the bytes that one bit of the log covers */
     uint32_t region_count;
-    uint32_t page_count;    /* of both log planes */
-    uint8_t *image;         /* of the store: the log as it should be */
-    uint8_t *durable;       /* owned: bits that are on disk and that no write under way clears */
-    uint8_t *rested;        /* owned: bit per region: clean at the last commit */
+    uint8_t *image;   /* of the store: the log as it should be */
+    uint8_t *durable; /* owned: bits that are on disk and that no write under way clears */
+    uint8_t rested[DRL_PLANE_PAGES * DRL_PAGE_BYTES]; /* bit per region: clean at the last commit */
     uint32_t pages_changed; /* bit per page: image differs from the disk */
     uint32_t page_writing;  /* page under way; valid while staging_busy */
     bool staging_busy;
+    bool staging_stale; /* what is being written is of smaller regions */
     uint8_t staging[DRL_PAGE_BYTES];
 };
 
-uint64_t dirty_region_bytes(uint64_t size_bytes);
 /*
  * Takes over what the store found. Unless `same_boot`, the planes are rebuilt from the log. A log
  * page that is not whole reads as all ones. -ENOMEM, or -EINVAL when the sizes do not fit.
@@ -41,6 +41,8 @@ uint64_t dirty_region_bytes(uint64_t size_bytes);
 MUST_USE int dirty_init(struct dirty *dirty, const struct service_found *found,
                         uint64_t size_bytes);
 void dirty_release(struct dirty *dirty);
+/* The planes may have moved; what is new of them is zeros. Never smaller. */
+void dirty_grow(struct dirty *dirty, const struct service_planes *planes, uint64_t size_bytes);
 bool dirty_any_hot(const struct dirty *dirty);
 
 /* Sets the log's hot bits of the range. True when all are durable: data may be submitted. */

@@ -44,6 +44,7 @@ static void service_lists_init(struct service *service)
     list_init(&service->sync_waits);
     list_init(&service->sync_batch);
     list_init(&service->change_waits);
+    list_init(&service->accept_waits);
 }
 
 /* R6; and what the kernel still holds of an earlier process is found out about now. */

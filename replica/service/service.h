@@ -33,6 +33,8 @@
  *   R14 What a member out of sync seals is incomplete there, as its head was.
  *   R15 A write to the head is among the recent ones before its data is submitted, until the
  *      target said EQUAL, twice after it; or they are too many, and the planes stand in.
+ *   R16 A configuration with a larger size is accepted when what is kept is that large, and not
+ *       before. What is kept never shrinks: a smaller size is that of a growth nobody committed.
  */
 #ifndef STRAKE_SERVICE_SERVICE_H
 #define STRAKE_SERVICE_SERVICE_H
@@ -50,30 +52,19 @@
 enum {
     META_BYTES = 4096, /* one metadata record; two copies, written one after the other */
     META_COPIES = 2,
-    DRL_PAGE_BYTES = 4096,         /* one page of the dirty-region log */
-    PLANE_GRAIN_BYTES = 16u << 10, /* what one bit of a plane covers */
+    DRL_PAGE_BYTES = 4096,          /* one page of the dirty-region log */
+    DRL_BYTES = 6 * DRL_PAGE_BYTES, /* all of it, whatever the volume's size */
+    PLANE_GRAIN_BYTES = 16u << 10,  /* what one bit of a plane covers */
     SERVICE_RECENT_BYTES = 32u << 10,
 };
 
 /* The longest lease, but in tests. */
 #define SERVICE_LEASE_NS ((uint64_t)1000 * 1000 * 1000)
 
-/* The memory of a volume's dirty bits, one bit per 16 KiB each, kept by the store in a shared
- * mapping that outlives the process, not the kernel. */
-struct service_planes {
-    uint8_t *current; /* since the last checkpoint marker */
-    uint8_t *old;     /* before it, not yet committed */
-    uint8_t *away;    /* may differ at members that are not in sync */
-    uint64_t bytes;   /* of each plane */
-    uint8_t *failed;  /* one byte of the same mapping, or NULL: not 0 once a sync failed */
-    void *recent;     /* SERVICE_RECENT_BYTES of it, aligned for anything: zeros at first */
-};
-
 /* What the store found when it opened the volume. */
 struct service_found {
     const uint8_t *meta[META_COPIES]; /* META_BYTES each, lent for the call */
-    uint8_t *drl; /* whole log image, drl_bytes; the service works on it in place */
-    uint64_t drl_bytes;
+    uint8_t *drl;            /* whole log image, DRL_BYTES; the service works on it in place */
     uint64_t lease_ns;       /* the longest lease that is granted */
     uint64_t lease_until_ns; /* an earlier service, or process, may have granted one until then */
     struct service_planes planes;
@@ -81,7 +72,8 @@ struct service_found {
     /* NULL, or how much of what the planes name the store still has to put right: until that is 0
      * no checkpoint begins, for its commit would clear them. */
     const uint64_t *doubtful;
-    bool same_boot; /* the planes are of this boot and process lineage: true to the last store */
+    /* The planes are of this boot and process lineage: true to the last store. Else all zeros. */
+    bool same_boot;
 };
 
 enum service_event_kind {
@@ -117,8 +109,7 @@ struct service_effect {
 
 struct service;
 
-/* Bytes of the dirty-region log and of one plane for a volume of this size. */
-uint64_t service_drl_bytes(uint64_t size_bytes);
+/* Bytes of one plane for a volume of this size. */
 uint64_t service_plane_bytes(uint64_t size_bytes);
 /* The metadata record of a replica that was just made: what `strake-replica` writes for CREATE. */
 void service_meta_format(uint8_t record[META_BYTES], const struct message_create *create,

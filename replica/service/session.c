@@ -54,6 +54,7 @@ void session_end(struct service *service)
     service->session_serial++;
     service_checkpoint_void(service);
     recent_unmark(&service->dirty.recent);
+    session_drop(service);
     data_drop(service);
     generations_drop(service);
 }
@@ -158,36 +159,95 @@ static const char *accept_invalid(const struct meta *meta, const struct config *
         return "the configuration is another volume's";
     if (config->epoch != meta->promised_epoch)
         return "the configuration is of another epoch than the session";
-    if (config->size_bytes != meta->config.size_bytes)
-        return "the size differs";
     return order < 0 ? "a newer configuration was accepted" : NULL;
 }
 
-void session_accept(struct service *service, struct service_io *io, const struct frame *frame)
+/* R16: ACCEPT waits until there is room for it. */
+static void accept_grow(struct service *service, struct service_io *io, uint64_t size_bytes)
+{
+    list_append(&service->accept_waits, &io->node);
+    if (service->grow_io)
+        return;
+    service->grow_io = io_get(service, NULL, 0);
+    service->grow_io->kind = SERVICE_GROW;
+    service->grow_io->length_bytes = size_bytes;
+    io_submit(service, service->grow_io);
+}
+
+static void accept_take(struct service *service, const struct config *config)
+{
+    struct meta *meta = &service->meta;
+    meta->config = *config;
+    if (session_in_sync(service)) {
+        meta->lossy = false;
+        meta->failed = false;
+        if (service->dirty.planes.failed)
+            *service->dirty.planes.failed = 0;
+        if (meta->done_checkpoint < config->base_checkpoint)
+            meta->done_checkpoint = config->base_checkpoint;
+    }
+    meta_change(service);
+}
+
+static void accept_try(struct service *service, struct service_io *io)
 {
     struct config config;
     struct meta *meta = &service->meta;
-    struct reader r = reader_of(frame->body, frame->body_bytes);
+    struct reader r = reader_of(io->data.bytes, io->data.length_bytes);
     config_decode(&r, &config);
     if (r.bad || reader_left(&r) != 0 || accept_invalid(meta, &config)) {
         io_reply(service, io, FRAME_INVALID);
         return;
     }
-    if (config_compare(&config, &meta->config) > 0) {
-        meta->config = config;
-        if (session_in_sync(service)) {
-            meta->lossy = false;
-            meta->failed = false;
-            if (service->dirty.planes.failed)
-                *service->dirty.planes.failed = 0;
-            if (meta->done_checkpoint < config.base_checkpoint)
-                meta->done_checkpoint = config.base_checkpoint;
-        }
-        meta_change(service);
+    if (config.size_bytes > service->dirty.size_bytes) {
+        accept_grow(service, io, config.size_bytes);
+        return;
     }
+    if (config_compare(&config, &meta->config) > 0)
+        accept_take(service, &config);
     io->waits_for = meta->seq;
     if (service->meta_durable >= meta->seq)
         io_reply(service, io, FRAME_OK);
     else
         list_append(&service->meta_waits, &io->node);
+}
+
+void session_accept(struct service *service, struct service_io *io, const struct frame *frame)
+{
+    if (frame->body_bytes == 0 || frame->body_bytes > CONFIG_BYTES_MAX) {
+        io_reply(service, io, FRAME_INVALID);
+        return;
+    }
+    io->data = slice_get(service->bufs, frame->body_bytes);
+    memcpy(io->data.bytes, frame->body, frame->body_bytes);
+    accept_try(service, io);
+}
+
+void session_grown(struct service *service, struct service_io *io)
+{
+    int status = io->status;
+    struct list waiting;
+    struct list *node;
+    ASSERT(io == service->grow_io);
+    service->grow_io = NULL;
+    if (status == 0)
+        dirty_grow(&service->dirty, &io->planes, io->length_bytes);
+    io_put(service, io);
+    list_init(&waiting);
+    while ((node = list_pop(&service->accept_waits)) != NULL)
+        list_append(&waiting, node);
+    while ((node = list_pop(&waiting)) != NULL) {
+        struct service_io *accept = CONTAINER_OF(node, struct service_io, node);
+        if (status == 0)
+            accept_try(service, accept);
+        else
+            io_reply(service, accept, data_status(status));
+    }
+}
+
+void session_drop(struct service *service)
+{
+    struct list *node;
+    while ((node = list_pop(&service->accept_waits)) != NULL)
+        io_reply(service, CONTAINER_OF(node, struct service_io, node), FRAME_FAILED);
 }

@@ -54,6 +54,8 @@ struct service {
     uint32_t meta_first;        /* the copy to be written first */
     uint8_t meta_record[META_BYTES];
     struct list meta_waits;     /* service_io.node: ACCEPT, CHECKPOINT, COMMIT */
+    struct service_io *grow_io; /* under way, or NULL */
+    struct list accept_waits;   /* service_io.node: ACCEPT of a larger size, behind it */
     struct list region_waits;   /* service_io.node: data and GETMAP behind the log, FIFO */
     struct service_io *drl_io;  /* page under way, or NULL */
     struct list sync_waits;     /* service_io.node: for the next sync */
@@ -108,6 +110,9 @@ void sync_kick(struct service *service);
 void session_open(struct service *service, struct service_io *io, const struct frame *frame);
 void session_end(struct service *service);
 void session_accept(struct service *service, struct service_io *io, const struct frame *frame);
+void session_grown(struct service *service, struct service_io *io);
+/* The session ended: what waits to be accepted never will be. */
+void session_drop(struct service *service);
 void session_lease(struct service *service, struct service_io *io);
 /* Answers the OPEN that waits, once everything earlier has ended. */
 void session_advance(struct service *service);

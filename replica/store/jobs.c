@@ -19,17 +19,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A file of zeros whose space is reserved. */
-static int make_reserved(int dir_fd, const char *name, uint64_t size_bytes)
+static int make_map(int dir_fd, uint64_t plane_bytes)
 {
-    if (size_bytes > INT64_MAX)
-        return -EFBIG;
-    int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = openat(dir_fd, "map", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    int rc = ftruncate(fd, (off_t)size_bytes) < 0 ? -errno : 0;
-    if (rc == 0 && fallocate(fd, 0, 0, (off_t)size_bytes) < 0 && errno != EOPNOTSUPP)
-        rc = -errno;
+    int rc = volume_map_reserve(fd, plane_bytes);
     if (rc == 0 && fsync(fd) < 0)
         rc = -errno;
     if (close(fd) < 0 && rc == 0)
@@ -45,7 +40,7 @@ static int make_files(int dir_fd, const struct job *job)
     if (rc == 0)
         rc = file_make(dir_fd, "drl", NULL, job->create.drl_bytes);
     if (rc == 0)
-        rc = make_reserved(dir_fd, "map", volume_map_bytes(job->create.plane_bytes));
+        rc = make_map(dir_fd, job->create.plane_bytes);
     return rc ? rc : folder_sync(dir_fd);
 }
 

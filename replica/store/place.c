@@ -226,6 +226,7 @@ static int place_perform(struct store_req *req)
     case STORE_SYNC:
     case STORE_META:
     case STORE_DRL:
+    case STORE_GROW:
         break;
     }
     UNREACHABLE();

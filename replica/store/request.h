@@ -35,6 +35,8 @@ enum store_op {
     STORE_INSTALL,      /* data: a chunk, length_bytes: its cursor (0 begins anew); more,
                            all_incomplete: nothing that is here counts as complete; lineage */
     STORE_SETTLE,       /* generation, 0: the head: complete from now on; lineage */
+    STORE_GROW,         /* length_bytes: the volume's size from now on, plane_bytes: of each plane;
+                           where these are is found anew */
     STORE_DIFF,         /* generation, from_generation, range; reply: runs; length_bytes: covered */
     STORE_DIGEST,       /* generation, verify; reply: digester.h */
     STORE_SPACE,        /* reply */
@@ -70,6 +72,7 @@ struct store_req {
     uint64_t length_bytes;
     uint64_t generation; /* READ, WRITE, ZERO, SETTLE, DIFF, DIGEST; 0: the head */
     uint64_t from_generation;
+    uint64_t plane_bytes;
     struct slice data;      /* lent until done; READ: a buffer of at least length_bytes */
     struct slice reply;     /* a buffer lent until done; filled, its length set */
     struct lineage lineage; /* COMMAND, INSTALL, SETTLE: what the volume has become */

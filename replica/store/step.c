@@ -54,6 +54,8 @@ static enum step_next done(struct store_req *req, int status)
         volume_sync_ended(req->volume);
     req->syncing = false;
     place_cancel(req);
+    if (req->op == STORE_GROW)
+        volume_grow_end(req, status);
     if (req->zeroing)
         store_zeroing_put(store, req);
     if (req->reading)
@@ -246,6 +248,17 @@ static enum step_next plan_zero(struct store_req *req)
     return req->fua ? plan_sync(req) : done(req, 0);
 }
 
+/* The files, then the map. */
+static enum step_next plan_grow(struct store_req *req)
+{
+    if (req->progress_bytes == 0) {
+        volume_grow_begin(req);
+        return STEP_WAIT;
+    }
+    int rc = map_volume_grow(req->volume->map_volume, req->length_bytes);
+    return rc == -EAGAIN ? wait_for_map(req) : done(req, rc);
+}
+
 static enum step_next plan(struct store_req *req)
 {
     int rc;
@@ -261,6 +274,8 @@ static enum step_next plan(struct store_req *req)
     case STORE_META:
     case STORE_DRL:
         return req->progress_bytes < req->length_bytes ? plan_page(req) : done(req, 0);
+    case STORE_GROW:
+        return plan_grow(req);
     case STORE_COMMAND:
         if (place_seals(req) && volume_settles_first(req->volume, req))
             return STEP_WAIT;
@@ -312,6 +327,7 @@ static void check(const struct store_req *req)
         break;
     case STORE_SYNC:
     case STORE_SETTLE:
+    case STORE_GROW:
         break;
     }
 }

@@ -34,6 +34,7 @@ enum {
     STORE_META_BYTES = 4096,
     STORE_DRL_PAGE_BYTES = 4096,
     STORE_RECENT_BYTES = 32u << 10,
+    STORE_PLANE_COUNT = 3,
 };
 
 enum store_engine { STORE_ENGINE_AUTO, STORE_ENGINE_URING, STORE_ENGINE_THREADS };
@@ -61,7 +62,7 @@ struct store_found {
     uint8_t *meta[2]; /* STORE_META_BYTES each; zeros where a copy is missing */
     uint8_t *drl;     /* image, drl_bytes */
     uint64_t drl_bytes;
-    uint8_t *planes; /* shared mapping: plane_count planes of plane_bytes each, one after another */
+    uint8_t *planes[STORE_PLANE_COUNT]; /* shared mapping, plane_bytes each; new ones after GROW */
     uint64_t plane_bytes;
     void *recent; /* in the mapping: STORE_RECENT_BYTES */
     struct lineage lineage;
@@ -74,8 +75,6 @@ struct store_found {
      * be cleared. */
     const uint64_t *doubtful;
 };
-
-enum { STORE_PLANE_COUNT = 3 };
 
 struct store_space {
     uint64_t total_bytes;

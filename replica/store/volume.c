@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,17 +20,17 @@
 #include <unistd.h>
 
 enum {
-    MAP_CRC_BYTES = 48, /* what the header's checksum covers */
-    MAP_HEADER_USED_BYTES = 52,
-    MAP_SYNC_FAILED_AT = 52,
-    MAP_SYNCING_AT = 53,
-    MAP_CLEAN_AT = 54,
+    MAP_CRC_BYTES = 40, /* what the header's checksum covers */
+    MAP_HEADER_USED_BYTES = 44,
+    MAP_SYNC_FAILED_AT = 44,
+    MAP_SYNCING_AT = 45,
+    MAP_CLEAN_AT = 46,
     /* Writes of a killed process may still be under way in the kernel for a while. */
     LOCK_WAIT_MS = 30000,
     SETTLE_BYTES = 256u << 10,
 };
 
-static const uint8_t map_magic[8] = "STRKMAP1";
+static const uint8_t map_magic[8] = "STRKMAP2";
 
 static void header_encode(const struct store_volume *volume, uint8_t header[MAP_HEADER_USED_BYTES])
 {
@@ -37,7 +38,6 @@ static void header_encode(const struct store_volume *volume, uint8_t header[MAP_
     write_bytes(&w, map_magic, sizeof(map_magic));
     write_bytes(&w, volume->store->boot.bytes, UUID_BYTES);
     write_bytes(&w, volume->uuid.bytes, UUID_BYTES);
-    write_u64(&w, volume->plane_bytes);
     ASSERT(writer_length(&w) == MAP_CRC_BYTES);
     write_u32(&w, crc32c(0, header, MAP_CRC_BYTES));
     ASSERT(!w.bad && writer_left(&w) == 0);
@@ -47,7 +47,7 @@ static bool header_is_ours(const struct store_volume *volume)
 {
     uint8_t header[MAP_HEADER_USED_BYTES];
     header_encode(volume, header);
-    return memcmp(header, volume->map, sizeof(header)) == 0;
+    return memcmp(header, volume->maps[0], sizeof(header)) == 0;
 }
 
 void store_volume_stamp(struct store_volume *volume)
@@ -56,36 +56,36 @@ void store_volume_stamp(struct store_volume *volume)
     header_encode(volume, header);
     /* The planes' stores come first, also for a process that is killed in between. */
     atomic_thread_fence(memory_order_seq_cst);
-    memcpy(volume->map, header, sizeof(header));
+    memcpy(volume->maps[0], header, sizeof(header));
 }
 
 void volume_sync_failed(struct store_volume *volume)
 {
     volume->sync_failed = true;
-    volume->map[MAP_SYNC_FAILED_AT] = 1;
+    volume->maps[0][MAP_SYNC_FAILED_AT] = 1;
 }
 
 void volume_sync_begins(struct store_volume *volume)
 {
     if (volume->syncs++ == 0)
-        volume->map[MAP_SYNCING_AT] = 1;
+        volume->maps[0][MAP_SYNCING_AT] = 1;
 }
 
 void volume_sync_ended(struct store_volume *volume)
 {
     ASSERT(volume->syncs > 0);
     if (--volume->syncs == 0)
-        volume->map[MAP_SYNCING_AT] = 0;
+        volume->maps[0][MAP_SYNCING_AT] = 0;
 }
 
 /* The predecessor was killed while it made something durable: how that ended. A failure it knew of
  * itself is asked for too, so that it is told now and not to somebody later. */
 static void ask_former_sync(struct store_volume *volume)
 {
-    uint8_t *failed = volume->map + MAP_SYNC_FAILED_AT;
-    if ((volume->map[MAP_SYNCING_AT] || *failed) && syncfs(volume->drl_fd) < 0)
+    uint8_t *failed = volume->maps[0] + MAP_SYNC_FAILED_AT;
+    if ((volume->maps[0][MAP_SYNCING_AT] || *failed) && syncfs(volume->drl_fd) < 0)
         *failed = 1;
-    volume->map[MAP_SYNCING_AT] = 0;
+    volume->maps[0][MAP_SYNCING_AT] = 0;
 }
 
 static int open_locked(int dir_fd, const char *name, int flags, int *fd, struct error *error)
@@ -122,39 +122,88 @@ static int open_drl(struct store_volume *volume, int dir_fd, struct error *error
     return rc ? error_set_errno(error, rc, "drl: cannot read") : 0;
 }
 
-/*
- * Space is reserved: a store into a mapped hole of a full file system would kill the process. The
- * mapping keeps the file, hence its lock, open.
- */
-static int map_planes(struct store_volume *volume, int fd, struct error *error)
+static uint64_t plane_offset(int plane)
 {
-    uint64_t length = volume_map_bytes(volume->plane_bytes);
+    return MAP_HEADER_BYTES + (uint64_t)plane * MAP_SPAN_BYTES;
+}
+
+/* Space is reserved: a store into a mapped hole of a full file system would kill the process. */
+int volume_map_reserve(int fd, uint64_t plane_bytes)
+{
     struct stat stat;
+    uint64_t length = plane_offset(STORE_PLANE_COUNT - 1) + plane_bytes;
     if (fstat(fd, &stat) < 0)
-        return error_set_errno(error, errno, "map");
-    bool sized = (uint64_t)stat.st_size == length;
-    if (!sized && (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)length) < 0))
-        return error_set_errno(error, errno, "map: cannot set its size");
-    if (fallocate(fd, 0, 0, (off_t)length) < 0 && errno != EOPNOTSUPP)
-        return error_set_errno(error, errno, "map: cannot reserve space");
-    void *map = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (map == MAP_FAILED)
-        return error_set_errno(error, errno, "map: cannot map");
-    volume->map = map;
+        return -errno;
+    if ((uint64_t)stat.st_size < length && ftruncate(fd, (off_t)length) < 0)
+        return -errno;
+    for (int plane = 0; plane < STORE_PLANE_COUNT; plane++) {
+        uint64_t header = plane == 0 ? MAP_HEADER_BYTES : 0;
+        if (fallocate(fd, 0, (off_t)(plane_offset(plane) - header), (off_t)(plane_bytes + header)) <
+                0 &&
+            errno != EOPNOTSUPP)
+            return -errno;
+    }
     return 0;
 }
 
-/* Worthless planes are emptied, header first, without touching the pages that are empty anyway. */
-static int clear_planes(struct store_volume *volume, int fd, struct error *error)
+/* The first mapping begins with the header. */
+static uint64_t mapping_bytes(int plane, uint64_t plane_bytes)
 {
-    memset(volume->map, 0, MAP_HEADER_BYTES);
-    uint64_t length = STORE_PLANE_COUNT * volume->plane_bytes;
-    if (fallocate(fd, FALLOC_FL_ZERO_RANGE, MAP_HEADER_BYTES, (off_t)length) == 0)
-        return 0;
-    if (errno != EOPNOTSUPP)
-        return error_set_errno(error, errno, "map: cannot clear");
-    memset(volume->map + MAP_HEADER_BYTES, 0, length);
+    return plane_bytes + (plane == 0 ? MAP_HEADER_BYTES : 0);
+}
+
+static void planes_unmap(uint8_t *maps[STORE_PLANE_COUNT], uint64_t plane_bytes)
+{
+    for (int plane = 0; plane < STORE_PLANE_COUNT; plane++) {
+        if (maps[plane])
+            munmap(maps[plane], mapping_bytes(plane, plane_bytes));
+        maps[plane] = NULL;
+    }
+}
+
+/* The mappings keep the file, hence its lock, open. */
+static int planes_map(int fd, uint8_t *maps[STORE_PLANE_COUNT], uint64_t plane_bytes)
+{
+    for (int plane = 0; plane < STORE_PLANE_COUNT; plane++) {
+        off_t from = plane == 0 ? 0 : (off_t)plane_offset(plane);
+        void *map = mmap(NULL, mapping_bytes(plane, plane_bytes), PROT_READ | PROT_WRITE,
+                         MAP_SHARED, fd, from);
+        if (map == MAP_FAILED) {
+            int rc = -errno;
+            planes_unmap(maps, plane_bytes);
+            return rc;
+        }
+        maps[plane] = map;
+    }
     return 0;
+}
+
+static void planes_found(struct store_volume *volume)
+{
+    struct store_found *found = &volume->found;
+    for (int plane = 0; plane < STORE_PLANE_COUNT; plane++)
+        found->planes[plane] = volume->maps[plane] + (plane == 0 ? MAP_HEADER_BYTES : 0);
+    found->plane_bytes = volume->plane_bytes;
+    found->failed = volume->maps[0] + MAP_SYNC_FAILED_AT;
+    found->recent = volume->maps[0] + MAP_RECENT_AT;
+}
+
+/* Worthless planes are emptied, header first, without touching the pages that are empty anyway. */
+static int clear_planes(struct store_volume *volume, int fd)
+{
+    int how[] = {FALLOC_FL_ZERO_RANGE, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE};
+    memset(volume->maps[0], 0, MAP_HEADER_BYTES);
+    for (int plane = 0; plane < STORE_PLANE_COUNT; plane++) {
+        off_t from = (off_t)plane_offset(plane);
+        off_t length = (off_t)volume->plane_bytes;
+        if (fallocate(fd, how[0], from, length) == 0 ||
+            (errno == EOPNOTSUPP && fallocate(fd, how[1], from, length) == 0))
+            continue;
+        if (errno != EOPNOTSUPP)
+            return -errno;
+        memset(volume->maps[plane] + (plane == 0 ? MAP_HEADER_BYTES : 0), 0, volume->plane_bytes);
+    }
+    return volume_map_reserve(fd, volume->plane_bytes);
 }
 
 static int open_map(struct store_volume *volume, int dir_fd)
@@ -162,19 +211,25 @@ static int open_map(struct store_volume *volume, int dir_fd)
     struct store_found *found = &volume->found;
     int fd;
     int rc = open_locked(dir_fd, "map", O_CREAT, &fd, &volume->error);
+    if (rc)
+        goto out;
+    rc = volume_map_reserve(fd, volume->plane_bytes);
     if (rc == 0)
-        rc = map_planes(volume, fd, &volume->error);
+        rc = planes_map(fd, volume->maps, volume->plane_bytes);
     found->same_boot = rc == 0 && header_is_ours(volume);
     if (rc == 0 && !found->same_boot)
-        rc = clear_planes(volume, fd, &volume->error);
+        rc = clear_planes(volume, fd);
+    if (rc)
+        rc = error_set_errno(&volume->error, rc, "map");
     if (rc == 0 && found->same_boot)
         ask_former_sync(volume);
+out:
     if (fd >= 0)
         close(fd);
     if (rc)
         return rc;
-    found->clean = found->same_boot && volume->map[MAP_CLEAN_AT];
-    volume->map[MAP_CLEAN_AT] = 0;
+    found->clean = found->same_boot && volume->maps[0][MAP_CLEAN_AT];
+    volume->maps[0][MAP_CLEAN_AT] = 0;
     return 0;
 }
 
@@ -191,11 +246,8 @@ static int open_files(struct store_volume *volume, int dir_fd)
     found->meta[1] = volume->images + STORE_META_BYTES;
     found->drl = volume->images + 2 * STORE_META_BYTES;
     found->drl_bytes = volume->drl_bytes;
-    found->planes = volume->map + MAP_HEADER_BYTES;
-    found->plane_bytes = volume->plane_bytes;
-    found->recent = volume->map + MAP_RECENT_AT;
+    planes_found(volume);
     found->lineage.head_generation = 1;
-    found->failed = volume->map + MAP_SYNC_FAILED_AT;
     found->doubtful = &volume->doubt.blocks;
     return 0;
 }
@@ -208,8 +260,7 @@ static void close_fd(int fd)
 
 static void volume_free(struct store_volume *volume)
 {
-    if (volume->map)
-        munmap(volume->map, volume_map_bytes(volume->plane_bytes));
+    planes_unmap(volume->maps, volume->plane_bytes);
     close_fd(volume->drl_fd);
     close_fd(volume->meta_fd[0]);
     close_fd(volume->meta_fd[1]);
@@ -278,7 +329,7 @@ static void on_closed(struct loop_task *task)
     int status = volume->sync_failed ? -EIO : 0;
     ASSERT(volume->in_flight == 0);
     if (status == 0 && volume->doubt.blocks == 0)
-        volume->map[MAP_CLEAN_AT] = 1;
+        volume->maps[0][MAP_CLEAN_AT] = 1;
     list_remove(&volume->node);
     family_put(volume->family);
     map_volume_close(volume->map_volume);
@@ -362,6 +413,53 @@ void volume_undoubt(struct store_volume *volume, uint64_t offset_bytes, uint64_t
         volume->disturbed = true;
     else
         doubt_remove(&volume->doubt, offset_bytes, length_bytes);
+}
+
+static void run_grow(struct work *work)
+{
+    struct store_volume *volume = CONTAINER_OF(work, struct store_volume, work);
+    char name[UUID_TEXT_BYTES], path[UUID_TEXT_BYTES + 8];
+    uuid_format(&volume->uuid, name);
+    snprintf(path, sizeof(path), "%s/map", name);
+    int fd = openat(volume->store->directory.volumes_fd, path, O_RDWR | O_CLOEXEC);
+    volume->rc = fd < 0 ? -errno : volume_map_reserve(fd, volume->growing->plane_bytes);
+    if (volume->rc == 0)
+        volume->rc = planes_map(fd, volume->grown, volume->growing->plane_bytes);
+    close_fd(fd);
+}
+
+static void on_grow_ready(struct work *work)
+{
+    struct store_volume *volume = CONTAINER_OF(work, struct store_volume, work);
+    volume->growing->progress_bytes = volume->growing->length_bytes;
+    store_resume(volume->store, volume->growing, volume->rc);
+}
+
+void volume_grow_begin(struct store_req *req)
+{
+    struct store_volume *volume = req->volume;
+    ASSERT(!volume->growing && req->length_bytes > volume->size_bytes &&
+           req->plane_bytes >= volume->plane_bytes);
+    volume->growing = req;
+    volume->work = (struct work){.run = run_grow, .done = on_grow_ready};
+    worker_add(&volume->store->worker, &volume->work);
+}
+
+void volume_grow_end(struct store_req *req, int status)
+{
+    struct store_volume *volume = req->volume;
+    ASSERT(volume->growing == req);
+    volume->growing = NULL;
+    if (status) {
+        planes_unmap(volume->grown, req->plane_bytes);
+        return;
+    }
+    planes_unmap(volume->maps, volume->plane_bytes);
+    memcpy(volume->maps, volume->grown, sizeof(volume->maps));
+    memset(volume->grown, 0, sizeof(volume->grown));
+    volume->plane_bytes = req->plane_bytes;
+    volume->size_bytes = req->length_bytes;
+    planes_found(volume);
 }
 
 static void on_settled(struct store_req *req);

@@ -3,20 +3,20 @@
  * An open volume: its descriptors and its shared mapping (private to the room). The mapped file is
  *
  *   offset bytes
- *        0     8  magic "STRKMAP1"
+ *        0     8  magic "STRKMAP2"
  *        8    16  boot id of the kernel under which the planes were stamped as true
  *       24    16  the volume
- *       40     8  bytes of one plane, big-endian
- *       48     4  CRC32C of bytes 0 to 47, big-endian
- *       52     1  1: a sync has failed under this boot id, and nobody has repaired that
- *       53     1  1: something is being made durable
- *       54     1  1: closed in order: synced, and every checksum agrees with its block
+ *       40     4  CRC32C of bytes 0 to 39, big-endian
+ *       44     1  1: a sync has failed under this boot id, and nobody has repaired that
+ *       45     1  1: something is being made durable
+ *       46     1  1: closed in order: synced, and every checksum agrees with its block
  *     4096 32768  the service's own, of recent writes
- *    36864        the planes
+ *    36864        the first plane; the others 8 GiB and 16 GiB behind it
  *
- * A header that is not whole, or of another boot or volume, makes the planes worthless.
+ * A header that is not whole, or of another boot or volume, makes the planes worthless. Where a
+ * plane lies does not depend on the volume's size, so it grows in place; the file is sparse.
  *
- * Byte 53 is for the successor of a killed process. Linux tells an error of writing back to each
+ * Byte 45 is for the successor of a killed process. Linux tells an error of writing back to each
  * open file description once. One that came before the successor opened the file it is told too,
  * but only if nobody was told before; and a sync that outlived its process was told, and found
  * nobody listening: the pages are clean since, and the successor's own sync ends well. The file
@@ -47,7 +47,10 @@ struct store_volume {
     uint64_t drl_bytes;
     uint64_t plane_bytes;
     uint8_t *images; /* owned: the metadata copies and the log as they were found */
-    uint8_t *map;    /* owned mapping: header page, then the planes */
+    /* owned mappings: header page and first plane, then one plane each */
+    uint8_t *maps[STORE_PLANE_COUNT];
+    uint8_t *grown[STORE_PLANE_COUNT]; /* GROW: what takes their place */
+    struct store_req *growing;         /* under way, or NULL */
     bool sync_failed;
     uint32_t syncs; /* under way: what is durable at its end */
     uint32_t in_flight;
@@ -61,7 +64,7 @@ struct store_volume {
     struct list seals; /* struct store_req: they wait until all is settled */
     bool closing;
     struct store_found found;
-    struct work work; /* opens the files */
+    struct work work; /* opens the files, makes them larger */
     struct error error;
     int rc;
     store_open_fn *opened;
@@ -72,10 +75,14 @@ struct store_volume {
 
 enum { MAP_RECENT_AT = 4096, MAP_HEADER_BYTES = MAP_RECENT_AT + STORE_RECENT_BYTES };
 
-static inline uint64_t volume_map_bytes(uint64_t plane_bytes)
-{
-    return MAP_HEADER_BYTES + STORE_PLANE_COUNT * plane_bytes;
-}
+/* Room in the mapped file for each plane: of a volume of 1 PiB. */
+#define MAP_SPAN_BYTES ((uint64_t)8 << 30)
+
+/* Makes the mapped file large enough, its space reserved. */
+MUST_USE int volume_map_reserve(int fd, uint64_t plane_bytes);
+/* GROW: the request is resumed when the files are ready; then it ends. */
+void volume_grow_begin(struct store_req *req);
+void volume_grow_end(struct store_req *req, int status);
 
 /* Something is being made durable, or no longer. */
 void volume_sync_begins(struct store_volume *volume);

@@ -88,7 +88,6 @@ struct sim_disk {
     uint8_t meta[META_COPIES][META_BYTES];
     uint8_t *drl;    /* durable pages */
     uint8_t *planes; /* the mapping: recent writes, three planes and the failed byte */
-    uint64_t drl_bytes;
     uint64_t plane_bytes;
     bool syncing;    /* the mapping's byte: something was being made durable */
     bool sync_error; /* the file system's own record of a failed sync, told once (syncfs) */

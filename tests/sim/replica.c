@@ -163,6 +163,39 @@ static int kio_change(struct sim *sim, struct sim_kio *kio)
     return status;
 }
 
+static struct service_planes planes_of(struct sim_disk *disk, uint8_t *memory)
+{
+    uint8_t *planes = memory + SERVICE_RECENT_BYTES;
+    return (struct service_planes){.current = planes,
+                                   .old = planes + disk->plane_bytes,
+                                   .away = planes + 2 * disk->plane_bytes,
+                                   .failed = planes + 3 * disk->plane_bytes,
+                                   .recent = memory,
+                                   .bytes = disk->plane_bytes};
+}
+
+static size_t mapping_bytes(const struct sim_disk *disk)
+{
+    return SERVICE_RECENT_BYTES + 3 * disk->plane_bytes + 1;
+}
+
+/* The planes move. */
+static int kio_grow(struct sim_kio *kio)
+{
+    struct sim_disk *disk = &kio->replica->disk;
+    if (!kio->io)
+        return 0;
+    if (kio->replica->full)
+        return -ENOSPC;
+    uint8_t *moved = malloc(mapping_bytes(disk));
+    ASSERT(moved);
+    memcpy(moved, disk->planes, mapping_bytes(disk));
+    free(disk->planes);
+    disk->planes = moved;
+    kio->io->planes = planes_of(disk, moved);
+    return 0;
+}
+
 static int kio_run(struct sim *sim, struct sim_kio *kio)
 {
     struct sim_disk *disk = &kio->replica->disk;
@@ -188,6 +221,8 @@ static int kio_run(struct sim *sim, struct sim_kio *kio)
     case SERVICE_INSTALL:
     case SERVICE_SETTLE:
         return kio_change(sim, kio);
+    case SERVICE_GROW:
+        return kio_grow(kio);
     case SERVICE_DIGEST:
     case SERVICE_SPACE:
         break;
@@ -354,22 +389,6 @@ void replica_disconnected(struct sim *sim, struct sim_replica *replica, uint64_t
                  &(struct service_event){.kind = SERVICE_EV_DISCONNECT, .link = conn_id});
 }
 
-static struct service_planes planes_of(struct sim_disk *disk, uint8_t *memory)
-{
-    uint8_t *planes = memory + SERVICE_RECENT_BYTES;
-    return (struct service_planes){.current = planes,
-                                   .old = planes + disk->plane_bytes,
-                                   .away = planes + 2 * disk->plane_bytes,
-                                   .failed = planes + 3 * disk->plane_bytes,
-                                   .recent = memory,
-                                   .bytes = disk->plane_bytes};
-}
-
-static size_t mapping_bytes(const struct sim_disk *disk)
-{
-    return SERVICE_RECENT_BYTES + 3 * disk->plane_bytes + 1;
-}
-
 void replica_init(struct sim *sim, uint8_t idx)
 {
     struct sim_replica *replica = &sim->replicas[idx];
@@ -378,10 +397,9 @@ void replica_init(struct sim *sim, uint8_t idx)
     replica->member = sim->config.members[idx].uuid;
     replica->boot = sim_uuid(sim);
     replica->clock_rate = 960 + sim_below(sim, 81);
-    disk->drl_bytes = service_drl_bytes(SIM_BYTES);
     disk->plane_bytes = service_plane_bytes(SIM_BYTES);
     disk_init(disk);
-    disk->drl = calloc(1, disk->drl_bytes);
+    disk->drl = calloc(1, DRL_BYTES);
     disk->planes = calloc(1, mapping_bytes(disk));
     ASSERT(pool_init(&replica->ios, sizeof(struct service_io), 2048) == 0);
     struct message_create create = {.member = replica->member, .config = sim->config};
@@ -396,12 +414,11 @@ void replica_start(struct sim *sim, struct sim_replica *replica)
     const char *why;
     ASSERT(!replica->service && replica->orphans == 0);
     disk_install_forget(disk);
-    replica->drl_image = malloc(disk->drl_bytes);
-    memcpy(replica->drl_image, disk->drl, disk->drl_bytes);
+    replica->drl_image = malloc(DRL_BYTES);
+    memcpy(replica->drl_image, disk->drl, DRL_BYTES);
     struct service_found found = {
         .meta = {disk->meta[0], disk->meta[1]},
         .drl = replica->drl_image,
-        .drl_bytes = disk->drl_bytes,
         .lease_until_ns = replica_clock(sim, replica) + sim->settings.lease_ns,
         .lease_ns = sim->settings.lease_ns,
         .planes = planes_of(disk, disk->planes),
@@ -494,8 +511,7 @@ void replica_power(struct sim *sim, struct sim_replica *replica)
             kio_power(sim, kio);
     }
     disk_power(sim, disk);
-    memset(disk->planes, (int)sim_below(sim, 256), mapping_bytes(disk));
-    *planes_of(disk, disk->planes).failed = 0;
+    memset(disk->planes, 0, mapping_bytes(disk));
     disk->syncing = disk->sync_error = false;
     replica->boot = sim_uuid(sim);
 }

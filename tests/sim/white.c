@@ -39,8 +39,7 @@ void white_check_reply(struct sim *sim, const struct sim_replica *replica,
 /* Whether after a power loss the region would be found in this plane of the log. */
 static bool log_covers(const struct sim_disk *disk, enum drl_plane plane, uint64_t region)
 {
-    ASSERT(disk->drl_bytes == DRL_PLANES * DRL_PAGE_BYTES);
-    const uint8_t *page = disk->drl + (size_t)plane * DRL_PAGE_BYTES;
+    const uint8_t *page = disk->drl + (size_t)plane * DRL_PLANE_PAGES * DRL_PAGE_BYTES;
     if (page[DRL_PAGE_HEADER_BYTES + region / 8] >> (region % 8) & 1)
         return true;
     struct reader r = reader_of(page, sizeof(uint32_t));
@@ -54,14 +53,14 @@ static bool log_covers(const struct sim_disk *disk, enum drl_plane plane, uint64
 void white_check_log(struct sim *sim, const struct sim_replica *replica)
 {
     const struct dirty *dirty = &replica->service->dirty;
-    uint64_t bytes = dirty->region_bytes / PLANE_GRAIN_BYTES / 8;
+    uint64_t bytes = ((uint64_t)1 << dirty->shift) / PLANE_GRAIN_BYTES / 8;
     for (uint64_t region = 0; region < dirty->region_count; region++) {
-        uint8_t any[DRL_PLANES] = {0};
+        uint8_t any[2] = {0};
         for (uint64_t i = region * bytes; i < (region + 1) * bytes; i++) {
             any[DRL_HOT] |= dirty->planes.current[i] | dirty->planes.old[i];
             any[DRL_AWAY] |= dirty->planes.away[i];
         }
-        for (enum drl_plane plane = DRL_HOT; plane < DRL_PLANES; plane++) {
+        for (enum drl_plane plane = DRL_HOT; plane <= DRL_AWAY; plane++) {
             if (any[plane] && !log_covers(&replica->disk, plane, region))
                 sim_fail(sim, "replica %u: region %" PRIu64 " is %s, but not so in the log on disk",
                          replica->idx, region, plane == DRL_HOT ? "in doubt" : "behind");

@@ -88,7 +88,7 @@ static void volume_create(uint32_t number, uint64_t size_bytes)
 {
     struct store_create create = {.volume = uuid_of(number),
                                   .size_bytes = size_bytes,
-                                  .drl_bytes = service_drl_bytes(size_bytes),
+                                  .drl_bytes = DRL_BYTES,
                                   .plane_bytes = service_plane_bytes(size_bytes)};
     store_volume_create(store, &create, on_job, NULL);
     loop_run(&loop);
@@ -99,7 +99,7 @@ static void volume_open(uint32_t number, uint64_t size_bytes)
 {
     struct uuid uuid = uuid_of(number);
     const struct store_extent extent = {.size_bytes = size_bytes,
-                                        .drl_bytes = service_drl_bytes(size_bytes),
+                                        .drl_bytes = DRL_BYTES,
                                         .plane_bytes = service_plane_bytes(size_bytes)};
     store_volume_open(store, &uuid, &extent, on_open, NULL);
     loop_run(&loop);

@@ -3,7 +3,7 @@
 #include "replica/service/planes.h"
 #include "tests/unit/replica/service/frames.h"
 
-enum { LOG_BYTES = 2 * DRL_PAGE_BYTES };
+enum { LOG_BYTES = DRL_BYTES };
 #define PLANES_SIZE ((uint64_t)1 << 30)
 
 struct ground {
@@ -16,10 +16,8 @@ struct ground {
 static void ground_begin(struct ground *ground, bool same_boot)
 {
     uint64_t bytes = service_plane_bytes(PLANES_SIZE);
-    struct service_found found = {.drl = ground->drl,
-                                  .drl_bytes = LOG_BYTES,
-                                  .planes = {.bytes = bytes},
-                                  .same_boot = same_boot};
+    struct service_found found = {
+        .drl = ground->drl, .planes = {.bytes = bytes}, .same_boot = same_boot};
     ground->planes = calloc(3, bytes);
     found.planes.recent = ground->recent = calloc(1, SERVICE_RECENT_BYTES);
     found.planes.current = ground->planes;
@@ -112,12 +110,120 @@ START_TEST(a_commit_forgets_only_what_came_before_the_marker)
 }
 END_TEST
 
+#define SMALL_BYTES ((uint64_t)200 << 30)
+#define LARGE_BYTES ((uint64_t)4 << 40)
+
+static const uint64_t touched[] = {(uint64_t)1 << 30, (uint64_t)150 << 30, SMALL_BYTES - 4096};
+
+/* What the machine would find after losing its power now. */
+static void check_found(const uint8_t *disk, uint64_t size_bytes)
+{
+    struct dirty dirty;
+    uint8_t drl[DRL_BYTES];
+    uint64_t bytes = service_plane_bytes(size_bytes);
+    uint8_t *memory = calloc(3, bytes);
+    const struct service_found found = {
+        .drl = drl,
+        .planes = {
+            .current = memory, .old = memory + bytes, .away = memory + 2 * bytes, .bytes = bytes}};
+    memcpy(drl, disk, sizeof(drl));
+    ck_assert_int_eq(dirty_init(&dirty, &found, size_bytes), 0);
+    for (size_t i = 0; i < ARRAY_COUNT(touched); i++) {
+        uint64_t grain = touched[i] / PLANE_GRAIN_BYTES;
+        ck_assert_msg(memory[grain / 8] >> grain % 8 & 1, "%zu is forgotten", i);
+    }
+    dirty_check(&dirty);
+    dirty_release(&dirty);
+    free(memory);
+}
+
+START_TEST(whatever_a_crash_leaves_of_larger_regions_covers_what_was_dirty)
+{
+    struct dirty dirty;
+    static uint8_t drl[DRL_BYTES], disk[DRL_BYTES];
+    uint8_t *memory = calloc(3, service_plane_bytes(LARGE_BYTES));
+    struct service_planes planes = {.bytes = service_plane_bytes(SMALL_BYTES)};
+    planes.current = memory;
+    planes.old = memory + service_plane_bytes(LARGE_BYTES);
+    planes.away = planes.old + service_plane_bytes(LARGE_BYTES);
+    const struct service_found found = {.drl = drl, .planes = planes, .same_boot = true};
+    ck_assert_int_eq(dirty_init(&dirty, &found, SMALL_BYTES), 0);
+    for (size_t i = 0; i < ARRAY_COUNT(touched); i++) {
+        (void)!dirty_enter(&dirty, touched[i], 4096);
+        dirty_stamp(&dirty, touched[i], 4096);
+    }
+    bool grown = false;
+    uint32_t page;
+    while (dirty_page_begin(&dirty, &page) || !grown) {
+        if (dirty.staging_busy) {
+            memcpy(disk + (size_t)page * DRL_PAGE_BYTES, dirty.staging, DRL_PAGE_BYTES);
+            dirty_page_done(&dirty);
+        } else {
+            planes.bytes = service_plane_bytes(LARGE_BYTES);
+            dirty_grow(&dirty, &planes, LARGE_BYTES);
+            grown = true;
+            dirty_check(&dirty);
+        }
+        if (!grown)
+            continue;
+        check_found(disk, SMALL_BYTES);
+        check_found(disk, LARGE_BYTES);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(touched); i++)
+        ck_assert(dirty_enter(&dirty, touched[i], 4096));
+    dirty_release(&dirty);
+    free(memory);
+}
+END_TEST
+
+START_TEST(a_page_of_smaller_regions_that_ends_late_is_not_durable)
+{
+    struct ground ground = {0};
+    uint32_t page;
+    ground_begin(&ground, true);
+    (void)!dirty_enter(&ground.dirty, 0, 4096);
+    ck_assert(dirty_page_begin(&ground.dirty, &page));
+    struct service_planes planes = {.bytes = service_plane_bytes(LARGE_BYTES)};
+    planes.current = planes.old = planes.away = calloc(1, planes.bytes);
+    dirty_grow(&ground.dirty, &planes, LARGE_BYTES);
+    dirty_page_done(&ground.dirty);
+    ck_assert(!dirty_enter(&ground.dirty, 0, 4096));
+    ground_write(&ground);
+    ck_assert(dirty_enter(&ground.dirty, 0, 4096));
+    free(planes.current);
+    ground_end(&ground);
+}
+END_TEST
+
+START_TEST(after_a_restart_only_regions_that_the_log_names_are_written)
+{
+    struct ground ground = {0};
+    ground_begin(&ground, true);
+    (void)!dirty_enter(&ground.dirty, 8 << 20, 4096);
+    struct writer w = writer_of(ground.drl, sizeof(ground.drl));
+    uint32_t page;
+    ck_assert(dirty_page_begin(&ground.dirty, &page));
+    write_bytes(&w, ground.dirty.staging, DRL_PAGE_BYTES);
+    dirty_page_done(&ground.dirty);
+    struct service_planes planes = ground.dirty.planes;
+    dirty_release(&ground.dirty);
+    memset(ground.planes, 0x55, 3 * planes.bytes);
+    const struct service_found found = {.drl = ground.drl, .planes = planes};
+    ck_assert_int_eq(dirty_init(&ground.dirty, &found, PLANES_SIZE), 0);
+    uint64_t region = ((uint64_t)4 << 20) / PLANE_GRAIN_BYTES / 8;
+    ck_assert_uint_eq(planes.current[2 * region - 1], 0x55);
+    ck_assert_uint_eq(planes.current[2 * region], 0xff);
+    ck_assert_uint_eq(planes.old[2 * region], 0);
+    ck_assert_uint_eq(planes.current[3 * region], 0x55);
+    ground_end(&ground);
+}
+END_TEST
+
 START_TEST(sizes_fit_every_volume)
 {
     for (uint64_t size = 4096; size <= (uint64_t)1 << 50; size *= 2) {
-        ck_assert_uint_le(service_drl_bytes(size), DRL_PAGES_MAX * DRL_PAGE_BYTES);
         ck_assert_uint_ge(service_plane_bytes(size) * 8 * PLANE_GRAIN_BYTES, size);
-        ck_assert_uint_ge(dirty_region_bytes(size), 4 << 20);
+        ck_assert_uint_eq(service_plane_bytes(size) % 4096, 0);
     }
 }
 END_TEST
@@ -175,6 +281,9 @@ int main(void)
     tcase_add_test(tcase, a_map_ends_with_its_last_bit);
     tcase_add_test(tcase, a_commit_forgets_only_what_came_before_the_marker);
     tcase_add_test(tcase, sizes_fit_every_volume);
+    tcase_add_test(tcase, whatever_a_crash_leaves_of_larger_regions_covers_what_was_dirty);
+    tcase_add_test(tcase, a_page_of_smaller_regions_that_ends_late_is_not_durable);
+    tcase_add_test(tcase, after_a_restart_only_regions_that_the_log_names_are_written);
     Suite *suite = suite_create("planes");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

@@ -66,11 +66,10 @@ static inline void rig_start(struct rig *rig, bool same_boot)
 {
     const char *why;
     uint64_t bytes = service_plane_bytes(SIZE_BYTES);
-    memcpy(rig->drl, rig->drl_disk, service_drl_bytes(SIZE_BYTES));
+    memcpy(rig->drl, rig->drl_disk, DRL_BYTES);
     struct service_found found = {
         .meta = {rig->meta[0], rig->meta[1]},
         .drl = rig->drl,
-        .drl_bytes = service_drl_bytes(SIZE_BYTES),
         .lease_until_ns = rig->now_ns + rig->lease_ns,
         .lease_ns = rig->lease_ns,
         .planes = {.current = rig->planes,
@@ -92,8 +91,8 @@ static inline void rig_begin(struct rig *rig)
     *rig = (struct rig){.boot = uuid_of(1), .lineage = {.head_generation = 1}};
     ck_assert_int_eq(pool_init(&rig->ios, sizeof(struct service_io), IOS_MAX), 0);
     buf_pool_init(&rig->bufs, 1 << 24);
-    rig->drl = calloc(1, service_drl_bytes(SIZE_BYTES));
-    rig->drl_disk = calloc(1, service_drl_bytes(SIZE_BYTES));
+    rig->drl = calloc(1, DRL_BYTES);
+    rig->drl_disk = calloc(1, DRL_BYTES);
     rig->planes = calloc(3, service_plane_bytes(SIZE_BYTES));
     rig->recent = calloc(1, SERVICE_RECENT_BYTES);
     rig->create.member = uuid_of(2);
@@ -119,6 +118,19 @@ static inline void rig_step(struct rig *rig, struct service_event event)
     rig_drain(rig);
 }
 
+static inline void rig_planes_move(struct rig *rig, struct service_io *io)
+{
+    uint64_t before = service_plane_bytes(SIZE_BYTES);
+    uint64_t bytes = service_plane_bytes(io->length_bytes);
+    uint8_t *planes = calloc(3, bytes);
+    for (int i = 0; i < 3; i++)
+        memcpy(planes + (size_t)i * bytes, rig->planes + (size_t)i * before, before);
+    free(rig->planes);
+    rig->planes = planes;
+    io->planes = (struct service_planes){
+        .current = planes, .old = planes + bytes, .away = planes + 2 * bytes, .bytes = bytes};
+}
+
 /* As the disk ends the oldest operation of this kind. */
 static inline void rig_done(struct rig *rig, enum service_io_kind kind, int status)
 {
@@ -134,6 +146,8 @@ static inline void rig_done(struct rig *rig, enum service_io_kind kind, int stat
         memcpy(rig->meta[io->index], io->bytes, META_BYTES);
     if (kind == SERVICE_DRL && status == 0)
         memcpy(rig->drl_disk + (size_t)io->index * DRL_PAGE_BYTES, io->bytes, DRL_PAGE_BYTES);
+    if (kind == SERVICE_GROW && status == 0)
+        rig_planes_move(rig, io);
     if (kind == SERVICE_READ && status == 0)
         io->data = slice_get(&rig->bufs, (uint32_t)io->length_bytes);
     io->lineage = rig->lineage;

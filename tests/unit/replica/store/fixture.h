@@ -18,7 +18,7 @@
 enum {
     FIXTURE_SIZE_BYTES = 4u << 20,
     FIXTURE_DRL_BYTES = 2 * STORE_DRL_PAGE_BYTES,
-    FIXTURE_PLANE_BYTES = 1000, /* not a whole page: planes lie one after another */
+    FIXTURE_PLANE_BYTES = 1000, /* not a whole page */
 };
 
 static char fixture_root[64]; /* of this program: removed at the end, also after aborted tests */

@@ -141,7 +141,7 @@ static void write_next(struct writing *writing, uint64_t block)
     slice_crc_fill(&writing->req.data);
     writing->number = number;
     ledger->begun[block] = number;
-    fixture_found.planes[block % FIXTURE_PLANE_BYTES] = (uint8_t)number;
+    fixture_found.planes[0][block % FIXTURE_PLANE_BYTES] = (uint8_t)number;
     writing->req.offset_bytes = block * 4096;
     store_submit(fixture_store, &writing->req);
 }
@@ -194,10 +194,10 @@ static void check_survivors(void)
         ck_assert_uint_le(words[0], ledger->begun[block]);
         ck_assert(memcmp(words, words + 1, sizeof(words) - sizeof(words[0])) == 0);
         /* Killed between the two, the plane is one behind, and then the write was not begun. */
-        uint8_t behind = (uint8_t)((uint8_t)ledger->begun[block] - fixture_found.planes[block]);
+        uint8_t behind = (uint8_t)((uint8_t)ledger->begun[block] - fixture_found.planes[0][block]);
         ck_assert(behind == 0 || (behind == 1 && words[0] < ledger->begun[block]));
         ledger->begun[block] = words[0];
-        fixture_found.planes[block] = (uint8_t)words[0];
+        fixture_found.planes[0][block] = (uint8_t)words[0];
     }
 }
 

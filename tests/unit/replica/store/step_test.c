@@ -282,11 +282,11 @@ START_TEST(what_is_being_made_durable_is_marked_in_the_mapping)
 {
     segment->dirty = true;
     begin(STORE_SYNC, 0, 0);
-    ck_assert_uint_eq(fixture_volume->map[53], 1);
+    ck_assert_uint_eq(fixture_volume->maps[0][45], 1);
     ck_assert(end(0));
-    ck_assert_uint_eq(fixture_volume->map[53], 0);
+    ck_assert_uint_eq(fixture_volume->maps[0][45], 0);
     begin(STORE_WRITE, 0, 4096);
-    ck_assert_uint_eq(fixture_volume->map[53], 0);
+    ck_assert_uint_eq(fixture_volume->maps[0][45], 0);
     ck_assert(end(4096));
 }
 END_TEST

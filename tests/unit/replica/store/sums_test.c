@@ -138,7 +138,7 @@ START_TEST(volume_closed_in_order_is_found_clean)
     ck_assert(!fixture_found.clean);
     fixture_reopen();
     ck_assert(fixture_found.clean);
-    ck_assert_uint_eq(fixture_volume->map[54], 0);
+    ck_assert_uint_eq(fixture_volume->maps[0][46], 0);
 }
 END_TEST
 

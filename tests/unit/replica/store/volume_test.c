@@ -31,7 +31,7 @@ static void boot_again(void)
 static bool planes_are(uint8_t value)
 {
     for (uint64_t i = 0; i < STORE_PLANE_COUNT * fixture_found.plane_bytes; i++) {
-        if (fixture_found.planes[i] != value)
+        if (fixture_found.planes[i % STORE_PLANE_COUNT][i / STORE_PLANE_COUNT] != value)
             return false;
     }
     return true;
@@ -39,7 +39,8 @@ static bool planes_are(uint8_t value)
 
 static void planes_set(uint8_t value)
 {
-    memset(fixture_found.planes, value, STORE_PLANE_COUNT * FIXTURE_PLANE_BYTES);
+    for (int plane = 0; plane < STORE_PLANE_COUNT; plane++)
+        memset(fixture_found.planes[plane], value, FIXTURE_PLANE_BYTES);
 }
 
 START_TEST(fresh_planes_are_zeros_and_not_of_this_boot)
@@ -124,7 +125,7 @@ START_TEST(space_of_the_planes_is_reserved)
 {
     struct stat map;
     ck_assert_int_eq(stat(fixture_file("map"), &map), 0);
-    ck_assert_int_ge(map.st_blocks * 512, (int64_t)volume_map_bytes(FIXTURE_PLANE_BYTES));
+    ck_assert_int_ge(map.st_blocks * 512, MAP_HEADER_BYTES + 3 * FIXTURE_PLANE_BYTES);
 }
 END_TEST
 
@@ -170,7 +171,7 @@ START_TEST(killed_in_a_sync_without_an_error_costs_nothing)
     fixture_reopen();
     ck_assert(fixture_found.same_boot);
     ck_assert_uint_eq(*fixture_found.failed, 0);
-    ck_assert_uint_eq(fixture_volume->map[53], 0);
+    ck_assert_uint_eq(fixture_volume->maps[0][45], 0);
 }
 END_TEST
 
@@ -233,6 +234,50 @@ START_TEST(every_written_file_is_locked)
 }
 END_TEST
 
+static int grow(uint64_t size_bytes, uint64_t plane_bytes)
+{
+    struct store_req req = {
+        .op = STORE_GROW, .length_bytes = size_bytes, .plane_bytes = plane_bytes};
+    int status = fixture_do(&req);
+    fixture_found = *store_volume_found(fixture_volume);
+    return status;
+}
+
+START_TEST(a_volume_grows_in_place)
+{
+    uint8_t block[4096], found[4096];
+    memset(block, 'x', sizeof(block));
+    planes_set(0x5a);
+    store_volume_stamp(fixture_volume);
+    ck_assert_int_eq(fixture_write(0, block, sizeof(block), false), 0);
+    ck_assert_int_eq(grow(4 * FIXTURE_SIZE_BYTES, 16 * FIXTURE_PLANE_BYTES), 0);
+    ck_assert_uint_eq(fixture_found.plane_bytes, 16 * FIXTURE_PLANE_BYTES);
+    for (int plane = 0; plane < STORE_PLANE_COUNT; plane++) {
+        ck_assert_uint_eq(fixture_found.planes[plane][FIXTURE_PLANE_BYTES - 1], 0x5a);
+        ck_assert_uint_eq(fixture_found.planes[plane][FIXTURE_PLANE_BYTES], 0);
+        fixture_found.planes[plane][16 * FIXTURE_PLANE_BYTES - 1] = 1;
+    }
+    ck_assert_int_eq(fixture_write(4 * FIXTURE_SIZE_BYTES - 4096, block, 4096, false), 0);
+    ck_assert_int_eq(fixture_read(0, found, 4096), 0);
+    ck_assert_mem_eq(found, block, 4096);
+    ck_assert_int_eq(fixture_read(4 * FIXTURE_SIZE_BYTES - 4096, found, 4096), 0);
+    ck_assert_mem_eq(found, block, 4096);
+}
+END_TEST
+
+/* The process was killed before anybody knew of it. */
+START_TEST(a_growth_that_nobody_knows_of_costs_nothing)
+{
+    planes_set(0x5a);
+    store_volume_stamp(fixture_volume);
+    ck_assert_int_eq(grow(4 * FIXTURE_SIZE_BYTES, 16 * FIXTURE_PLANE_BYTES), 0);
+    fixture_reopen();
+    ck_assert(fixture_found.same_boot);
+    ck_assert(planes_are(0x5a));
+    ck_assert_int_eq(grow(4 * FIXTURE_SIZE_BYTES, 16 * FIXTURE_PLANE_BYTES), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("volume");
@@ -255,6 +300,8 @@ int main(void)
     tcase_add_test(tcase, unknown_volume_is_named);
     tcase_add_test(tcase, open_waits_for_the_lock_of_a_former_process);
     tcase_add_test(tcase, every_written_file_is_locked);
+    tcase_add_test(tcase, a_volume_grows_in_place);
+    tcase_add_test(tcase, a_growth_that_nobody_knows_of_costs_nothing);
     suite_add_tcase(suite, tcase);
     return fixture_suite_run(suite);
 }
