@@ -22,6 +22,7 @@ void open_begin(struct repl *repl)
     repl->phase = PHASE_GATHER;
     repl->why = "waits for a majority of its replicas";
     repl->proposal.active = false;
+    repl->grow_bytes = 0;
     repl->in_sync = repl->undecided = repl->doomed = 0;
     repl->majority_ns = repl->raise_ns = REPL_NEVER_NS;
     repl->frozen_ns = REPL_NEVER_NS;

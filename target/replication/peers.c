@@ -254,6 +254,12 @@ static void peer_join(struct repl *repl, uint8_t peer)
     repl->unsettled = true;
 }
 
+/* C19: its growth is under way. */
+static bool peer_is_small(const struct repl *repl, uint8_t peer)
+{
+    return repl->peers[peer].opened.config.size_bytes < repl->config.size_bytes;
+}
+
 static void peer_join_in_sync(struct repl *repl, uint8_t peer)
 {
     struct peer_record *record = &repl->peers[peer];
@@ -268,7 +274,7 @@ static void peer_join_in_sync(struct repl *repl, uint8_t peer)
     }
     /* Also one that is being dropped: it counts until that is committed, and nothing was
      * acknowledged without it. */
-    if (!(repl->doomed & bit_of(peer)))
+    if (!(repl->doomed & bit_of(peer)) && !peer_is_small(repl, peer))
         peer_join(repl, peer);
 }
 
@@ -282,7 +288,8 @@ void peers_join(struct repl *repl)
         if (required(repl) & bit_of(peer))
             peer_join_in_sync(repl, peer);
         else if (repl->phase == PHASE_SERVE && !repl->stopping && !(repl->leaving & bit_of(peer)) &&
-                 repl->peers[peer].retry_ns <= repl->now_ns && !install_is_needed(repl, peer))
+                 !peer_is_small(repl, peer) && repl->peers[peer].retry_ns <= repl->now_ns &&
+                 !install_is_needed(repl, peer))
             peer_join(repl, peer);
     }
 }

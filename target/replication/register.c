@@ -22,6 +22,12 @@ void register_adopt(struct repl *repl, const struct config *config)
     }
 }
 
+/* Of the next proposal. */
+static uint64_t register_size(const struct repl *repl)
+{
+    return repl->grow_bytes ? repl->grow_bytes : repl->config.size_bytes;
+}
+
 void register_propose(struct repl *repl, const struct config *next, uint8_t in_sync)
 {
     struct proposal *proposal = &repl->proposal;
@@ -40,6 +46,7 @@ void register_propose(struct repl *repl, const struct config *next, uint8_t in_s
     config->version = ++repl->version;
     config->controller = repl->controller;
     config->base_checkpoint = repl->base_checkpoint;
+    config->size_bytes = register_size(repl);
     for (uint8_t i = 0; i < config->member_count; i++) {
         struct member *member = &config->members[i];
         member->in_sync = in_sync & bit_of((uint8_t)peer_find(repl, &member->uuid));
@@ -60,6 +67,8 @@ static void register_commit(struct repl *repl)
     struct proposal *proposal = &repl->proposal;
     uint8_t before = required(repl);
     uint8_t voters = repl->voters;
+    if (repl->grow_bytes <= proposal->config.size_bytes)
+        repl->grow_bytes = 0;
     repl->in_sync = proposal->in_sync;
     repl->undecided = 0;
     proposal->active = false;
@@ -84,6 +93,30 @@ static void register_commit(struct repl *repl)
     repl->unsettled = true;
 }
 
+/* C19 */
+static bool register_ready(const struct repl *repl)
+{
+    const struct proposal *proposal = &repl->proposal;
+    bool grows = proposal->config.size_bytes > repl->config.size_bytes;
+    return proposal->active && majority(repl, proposal->accepted) &&
+           !(grows && without(repl->attached, proposal->accepted));
+}
+
+/* Somebody has no room: then nobody grows. */
+static void register_refused(struct repl *repl, uint8_t peer, const struct frame *frame)
+{
+    const struct proposal *proposal = &repl->proposal;
+    bool grows = proposal->active && proposal->config.size_bytes > repl->config.size_bytes;
+    bool full = frame->status == FRAME_NO_SPACE;
+    if (full && grows && repl->phase == PHASE_SERVE) {
+        say(repl, true, "does not grow: replica %s has no room for it", repl->peers[peer].name);
+        repl->grow_bytes = 0;
+        repl->unsettled = true;
+    } else {
+        peer_lose(repl, peer, true, full ? "its disk is full" : "it refused a configuration");
+    }
+}
+
 bool register_accepted(struct repl *repl, uint8_t peer, const struct frame *frame)
 {
     struct peer_record *record = &repl->peers[peer];
@@ -95,23 +128,25 @@ bool register_accepted(struct repl *repl, uint8_t peer, const struct frame *fram
         return false;
     record->accept_ns = 0;
     if (frame->status != FRAME_OK) {
-        peer_lose(repl, peer, true, "it refused a configuration");
+        register_refused(repl, peer, frame);
         return false;
     }
+    record->opened.config.size_bytes =
+        proposal->active ? proposal->config.size_bytes : repl->config.size_bytes;
+    repl->unsettled = true;
     uint8_t in_sync = proposal->active ? proposal->in_sync : repl->in_sync;
     if (in_sync & bit) {
         repl->readable |= bit;
         record->lossy = record->failed = false;
         if (record->opened.done_checkpoint < repl->config.base_checkpoint)
             record->opened.done_checkpoint = repl->config.base_checkpoint;
-        repl->unsettled = true;
     } else {
         repl->readable = without(repl->readable, bit);
     }
     if (!proposal->active)
         return false;
     proposal->accepted |= bit;
-    if (!majority(repl, proposal->accepted))
+    if (!register_ready(repl))
         return false;
     register_commit(repl);
     return true;
@@ -138,6 +173,11 @@ void register_settle(struct repl *repl)
 {
     if (repl->phase != PHASE_SERVE && repl->phase != PHASE_RECOVER)
         return;
+    /* Who was waited for is gone. */
+    if (register_ready(repl)) {
+        register_commit(repl);
+        checkpoint_dirty(repl);
+    }
     uint8_t base = repl->proposal.active ? repl->proposal.in_sync : repl->in_sync;
     uint8_t gone = register_gone(repl);
     uint8_t wanted = without(base, repl->doomed | without(gone, repl->in_sync));
@@ -155,7 +195,8 @@ void register_settle(struct repl *repl)
     /* The last one that does is never dropped. */
     if ((wanted & repl->attached) == 0)
         return;
-    if (wanted == base) {
+    bool resized = repl->phase == PHASE_SERVE && next->size_bytes != register_size(repl);
+    if (wanted == base && !resized) {
         membership_settle(repl);
         return;
     }

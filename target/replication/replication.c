@@ -354,6 +354,15 @@ static void on_submit(struct repl *repl, struct repl_op *op)
         ops_abandon(repl, false, -ESHUTDOWN);
 }
 
+static void on_grow(struct repl *repl, uint64_t size_bytes)
+{
+    ASSERT(size_bytes > repl->config.size_bytes && size_bytes % BLOCK_BYTES == 0);
+    if (repl->phase != PHASE_SERVE || repl->stopping)
+        return;
+    repl->grow_bytes = size_bytes;
+    repl->unsettled = true;
+}
+
 static void on_stop(struct repl *repl)
 {
     if (repl->stopping)
@@ -390,6 +399,9 @@ void repl_step(struct repl *repl, const struct repl_event *event)
         break;
     case REPL_EV_TICK:
         on_tick(repl);
+        break;
+    case REPL_EV_GROW:
+        on_grow(repl, event->size_bytes);
         break;
     case REPL_EV_STOP:
         on_stop(repl);

@@ -42,6 +42,8 @@
  *      of the epoch keep its list, unless only whom it removes holds everything.
  *   C18 A member in sync is removed only when all data members that stay are in sync, and there are
  *      enough of them. No member has an identity that an earlier one had.
+ *   C19 A larger size is committed when every attached member has room for it, by the way it
+ *      accepted it; who has not is not attached. The committed size never shrinks.
  *
  * States, and what may be trusted in each: OPENING: nothing yet. RECOVERING: I is committed in our
  * epoch, its members may differ where they are in doubt. SERVING, FROZEN: all of I hold every
@@ -70,6 +72,7 @@ enum repl_event_kind {
     REPL_EV_MERGED, /* op: of an UPDATE; `write` false ends it without writing, with op->status */
     REPL_EV_TICK,   /* repl_deadline_ns() has come */
     REPL_EV_CHANGE, /* change: proposes it, only when repl_change_invalid() says nothing */
+    REPL_EV_GROW,   /* size_bytes: larger than the volume; only while it serves */
     REPL_EV_STOP,   /* finish what is outstanding, checkpoint, close: REPL_DO_STOPPED follows */
 };
 
@@ -88,6 +91,7 @@ struct repl_event {
     const struct frame *frame;
     struct repl_op *op;
     const struct repl_change *change; /* lent for the call */
+    uint64_t size_bytes;
     bool write;
 };
 
@@ -176,6 +180,9 @@ struct repl_status {
 };
 void repl_status(const struct repl *repl, struct repl_status *status);
 const struct config *repl_config(const struct repl *repl);
+/* REPL_EV_GROW is being seen to. Later REPL_DO_CONFIG tells the size, or the old one: a member has
+ * no room. */
+bool repl_growing(const struct repl *repl);
 const char *repl_state_name(enum repl_state state);
 
 /* Every invariant above; aborts on a breach. For development builds, after each step. */

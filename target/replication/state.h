@@ -43,6 +43,7 @@ struct repl {
     uint64_t epoch;
     uint64_t version;
     uint64_t base_checkpoint;
+    uint64_t grow_bytes; /* the size that is wanted instead of the committed one, or 0 */
     struct proposal proposal;
     uint64_t seen_epoch;   /* GATHER: the highest promise that was in our way */
     uint64_t raise_ns;     /* GATHER: when to try a higher epoch */

@@ -96,6 +96,11 @@ const struct config *repl_config(const struct repl *repl)
     return &repl->config;
 }
 
+bool repl_growing(const struct repl *repl)
+{
+    return repl->grow_bytes != 0;
+}
+
 bool repl_busy(const struct repl *repl)
 {
     bool busy = !list_empty(&repl->inflight) || !list_empty(&repl->leasing) ||

@@ -274,6 +274,21 @@ const char *volume_change(struct volume *volume, const struct repl_change *chang
     return NULL;
 }
 
+bool volume_grow(struct volume *volume, uint64_t size_bytes)
+{
+    struct repl_status status;
+    repl_status(volume->repl, &status);
+    if (status.state != REPL_SERVING || volume->aborted)
+        return false;
+    volume_run(volume, &(struct repl_event){.kind = REPL_EV_GROW, .size_bytes = size_bytes});
+    return true;
+}
+
+bool volume_growing(const struct volume *volume)
+{
+    return repl_growing(volume->repl);
+}
+
 /* ---- requests ---- */
 
 static void volume_submit_part(struct volume *volume, struct volume_op *vop)

@@ -72,6 +72,11 @@ void volume_abort(struct volume *volume);
 /* Stopped, aborted or fenced, and every request answered. */
 void volume_free(struct volume *volume);
 
+/* Makes it larger; `size_bytes` is a multiple of 4096. False: it does not serve. on_config tells of
+ * the new size, or, once volume_growing() is false, that a replica has no room. */
+MUST_USE bool volume_grow(struct volume *volume, uint64_t size_bytes);
+bool volume_growing(const struct volume *volume);
+
 /*
  * The book (small named rows that every member keeps) and the generations (a volume's life, cut by
  * sealing what was the head) are changed by commands.

@@ -15,6 +15,7 @@ enum {
     SIM_CLIENT_OPS = 4,  /* outstanding a target */
     SIM_READER_OPS = 32, /* besides, only reads */
     SIM_OP_BLOCKS = 8,
+    SIM_FIRST_BLOCKS = 2048, /* of a volume that grows */
     SIM_SPOTS = 3,
     SIM_SPOT_BLOCKS = 32,
     SIM_GENERATIONS_MAX = 12,

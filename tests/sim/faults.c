@@ -4,6 +4,7 @@
 
 #include "replica/service/state.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static uint32_t draw(struct sim *sim, uint32_t weight)
@@ -33,7 +34,7 @@ void faults_draw(struct sim *sim)
     faults->mean_ns = (20 + sim_below(sim, 400)) * SIM_MS;
 }
 
-void faults_mix(struct sim *sim)
+static void mix_apply(struct sim *sim)
 {
     static const struct sim_faults mixes[] = {
         [SIM_MIX_SPLIT] = {.cut = 4,
@@ -59,6 +60,12 @@ void faults_mix(struct sim *sim)
     sim->faults = mixes[sim->mix];
     sim->faults.mean_ns =
         (sim->mix == SIM_MIX_LEASE ? 200 + sim_below(sim, 600) : 10 + sim_below(sim, 150)) * SIM_MS;
+}
+
+void faults_mix(struct sim *sim)
+{
+    mix_apply(sim);
+    sim->faults.grow = sim_grows(sim) ? 4 : 0;
 }
 
 static struct sim_replica *victim(struct sim *sim)
@@ -218,12 +225,32 @@ static void fault_disk(struct sim *sim, uint32_t eio, bool full, uint32_t slow)
     sim_after(sim, a_while(sim), fault_end_disk, replica, 0, 0);
 }
 
+static void fault_grow(struct sim *sim)
+{
+    int target = target_serving(sim);
+    struct repl_status status;
+    if (target < 0)
+        return;
+    struct repl *repl = sim->targets[target].repl;
+    repl_status(repl, &status);
+    uint64_t size_bytes = repl_config(repl)->size_bytes;
+    uint64_t more_bytes = sim_chance(sim, 5000) ? SIM_BYTES : (uint64_t)64 * BLOCK_BYTES;
+    if (size_bytes + more_bytes > SIM_BYTES)
+        more_bytes = SIM_BYTES - size_bytes;
+    if (status.state != REPL_SERVING || more_bytes == 0)
+        return;
+    sim_trace(sim, "target %d: is to grow by %" PRIu64, target, more_bytes);
+    target_event(sim, (uint8_t)target,
+                 &(struct repl_event){.kind = REPL_EV_GROW, .size_bytes = size_bytes + more_bytes});
+}
+
 static void fault_one(struct sim *sim)
 {
     const struct sim_faults *f = &sim->faults;
-    const uint32_t weights[] = {
-        f->cut, f->silence, f->kill_replica, f->power, f->power_all, f->kill_target, f->take_over,
-        f->eio, f->enospc,  f->sync,         f->rot,   f->slow,      f->partition,   f->usurp};
+    const uint32_t weights[] = {f->cut,       f->silence,     f->kill_replica, f->power,
+                                f->power_all, f->kill_target, f->take_over,    f->eio,
+                                f->enospc,    f->sync,        f->rot,          f->slow,
+                                f->partition, f->usurp,       f->grow};
     uint64_t total = 0;
     size_t kind = 0;
     for (size_t i = 0; i < ARRAY_COUNT(weights); i++)
@@ -276,8 +303,11 @@ static void fault_one(struct sim *sim)
     case 12:
         fault_partition(sim);
         break;
-    default:
+    case 13:
         fault_usurp(sim);
+        break;
+    default:
+        fault_grow(sim);
         break;
     }
 }

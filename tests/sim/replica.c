@@ -461,13 +461,15 @@ void replica_kill(struct sim *sim, struct sim_replica *replica)
             continue;
         kio->io = NULL;
         replica->orphans++;
+        io->planes = service->dirty.planes;
         service_step(service, &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = io});
     }
     struct service_effect effect;
     while (service_next(service, &effect)) {
-        if (effect.kind == SERVICE_DO_IO)
-            service_step(service,
-                         &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = effect.io});
+        if (effect.kind != SERVICE_DO_IO)
+            continue;
+        effect.io->planes = service->dirty.planes;
+        service_step(service, &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = effect.io});
     }
     service_free(service);
     free(husk);

@@ -157,6 +157,11 @@ uint64_t sim_payload_id(const struct slice *data, uint32_t block)
     return id;
 }
 
+bool sim_grows(const struct sim *sim)
+{
+    return sim->seed % 3 == 0;
+}
+
 static void sim_config(struct sim *sim)
 {
     static const struct {
@@ -167,7 +172,7 @@ static void sim_config(struct sim *sim)
     sim->config = (struct config){
         .volume = sim_uuid(sim),
         .name = "sim",
-        .size_bytes = SIM_BYTES,
+        .size_bytes = sim_grows(sim) ? (uint64_t)SIM_FIRST_BLOCKS * BLOCK_BYTES : SIM_BYTES,
         .block_bytes = 4096,
         .epoch = 1,
         .version = 1,
@@ -278,7 +283,8 @@ static void sim_settle(struct sim *sim)
     int target = target_serving(sim);
     sim->targets[target].issue = false;
     sim_wait(sim, sim_is_done, "the last operations end");
-    for (uint32_t block = 0; block < SIM_BLOCKS; block += SIM_OP_BLOCKS) {
+    uint64_t blocks = repl_config(sim->targets[target].repl)->size_bytes / BLOCK_BYTES;
+    for (uint32_t block = 0; block < blocks; block += SIM_OP_BLOCKS) {
         target_issue(sim, (uint8_t)target, REPL_READ, block, SIM_OP_BLOCKS);
         sim_wait(sim, sim_is_done, "a last read ends");
     }
@@ -292,6 +298,8 @@ static void sim_settle(struct sim *sim)
     sim_wait(sim, sim_is_at_rest, "the replicas come to rest");
     for (uint32_t i = 0; i < sim->replica_count; i++) {
         const struct service *service = sim->replicas[i].service;
+        if (service_config(service)->size_bytes != sim->committed.size_bytes)
+            sim_fail(sim, "replica %u ends with another size", i);
         if (dirty_any_hot(&service->dirty))
             sim_fail(sim, "replica %u ends unclean", i);
     }

@@ -8,7 +8,7 @@
  * processes killed (memory of the kernel survives), hosts losing power (each 4 KiB block that was
  * not synced is independently kept or lost; log pages and metadata under way are kept, lost or
  * torn); EIO, ENOSPC, failed syncs, stored blocks going bad; targets killed, and others taking over
- * while the first one lives.
+ * while the first one lives. In every third seed the volume begins smaller and is made larger.
  */
 #ifndef STRAKE_TESTS_SIM_SIM_H
 #define STRAKE_TESTS_SIM_SIM_H
@@ -30,7 +30,7 @@ struct sim_event {
 
 struct sim_faults {
     uint32_t cut, silence, kill_replica, power, power_all, kill_target, take_over, eio, enospc,
-        sync, rot, slow, partition, usurp; /* weight of each; 0: off */
+        sync, rot, slow, partition, usurp, grow; /* weight of each; 0: off */
     uint64_t mean_ns;
 };
 
@@ -53,7 +53,8 @@ struct sim {
     uint32_t heap_capacity;
     struct buf_pool bufs;
     uint32_t replica_count;
-    struct config config;
+    struct config config;    /* as the volume was made */
+    struct config committed; /* the newest any target knows of */
     struct repl_settings settings;
     struct sim_replica replicas[SIM_REPLICAS_MAX];
     struct sim_target targets[SIM_TARGETS];
@@ -70,6 +71,7 @@ struct sim {
 };
 
 /* sim.c */
+bool sim_grows(const struct sim *sim);
 uint64_t sim_random(struct sim *sim);
 /* Uniform in [0, n). */
 uint64_t sim_below(struct sim *sim, uint64_t n);

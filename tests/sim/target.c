@@ -88,6 +88,17 @@ static void target_close(struct sim *sim, struct sim_target *target, uint8_t pee
     }
 }
 
+/* The size never shrinks, in whatever order targets hear of it. */
+static void target_committed(struct sim *sim, const struct config *config)
+{
+    bool newer = config_compare(config, &sim->committed) > 0;
+    if (newer ? config->size_bytes < sim->committed.size_bytes
+              : config->size_bytes > sim->committed.size_bytes)
+        sim_fail(sim, "a committed size shrinks");
+    if (newer)
+        sim->committed = *config;
+}
+
 static void target_effect(struct sim *sim, uint8_t idx, struct repl_effect *effect,
                           struct list *merging)
 {
@@ -109,6 +120,8 @@ static void target_effect(struct sim *sim, uint8_t idx, struct repl_effect *effe
         sim_trace(sim, "target %u: %s", idx, effect->text);
         break;
     case REPL_DO_CONFIG:
+        target_committed(sim, repl_config(target->repl));
+        break;
     case REPL_DO_RELEASE:
         break;
     case REPL_DO_FENCED:
@@ -240,7 +253,7 @@ static void target_ask(struct sim *sim, uint8_t idx)
 {
     struct sim_op *op = target_op(sim, idx, sim_chance(sim, 5000) ? REPL_DIFF : REPL_BOOK);
     op->op.generation = op->op.kind == REPL_DIFF ? history_pick(sim) : 0;
-    op->op.length_bytes = SIM_BYTES;
+    op->op.length_bytes = repl_config(sim->targets[idx].repl)->size_bytes;
     target_event(sim, idx, &(struct repl_event){.kind = REPL_EV_SUBMIT, .op = &op->op});
 }
 
@@ -274,6 +287,8 @@ void target_work(struct sim *sim, uint8_t idx)
     uint32_t count = reads ? 1 : 1 + (uint32_t)sim_below(sim, SIM_OP_BLOCKS);
     uint32_t block =
         spots[sim_below(sim, SIM_SPOTS)] + (uint32_t)sim_below(sim, SIM_SPOT_BLOCKS - count + 1);
+    if ((block + count) * (uint64_t)BLOCK_BYTES > repl_config(sim->targets[idx].repl)->size_bytes)
+        block %= SIM_SPOT_BLOCKS - count + 1;
     enum repl_op_kind kind = kinds[sim_below(sim, ARRAY_COUNT(kinds))];
     target_issue(sim, idx, reads ? REPL_READ : kind, block, count);
 }

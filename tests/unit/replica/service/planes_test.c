@@ -115,6 +115,9 @@ END_TEST
 
 static const uint64_t touched[] = {(uint64_t)1 << 30, (uint64_t)150 << 30, SMALL_BYTES - 4096};
 
+/* Aligned for anything. */
+static uint64_t recent[SERVICE_RECENT_BYTES / sizeof(uint64_t)];
+
 /* What the machine would find after losing its power now. */
 static void check_found(const uint8_t *disk, uint64_t size_bytes)
 {
@@ -122,10 +125,12 @@ static void check_found(const uint8_t *disk, uint64_t size_bytes)
     uint8_t drl[DRL_BYTES];
     uint64_t bytes = service_plane_bytes(size_bytes);
     uint8_t *memory = calloc(3, bytes);
-    const struct service_found found = {
-        .drl = drl,
-        .planes = {
-            .current = memory, .old = memory + bytes, .away = memory + 2 * bytes, .bytes = bytes}};
+    const struct service_found found = {.drl = drl,
+                                        .planes = {.current = memory,
+                                                   .old = memory + bytes,
+                                                   .away = memory + 2 * bytes,
+                                                   .recent = recent,
+                                                   .bytes = bytes}};
     memcpy(drl, disk, sizeof(drl));
     ck_assert_int_eq(dirty_init(&dirty, &found, size_bytes), 0);
     for (size_t i = 0; i < ARRAY_COUNT(touched); i++) {
@@ -142,7 +147,7 @@ START_TEST(whatever_a_crash_leaves_of_larger_regions_covers_what_was_dirty)
     struct dirty dirty;
     static uint8_t drl[DRL_BYTES], disk[DRL_BYTES];
     uint8_t *memory = calloc(3, service_plane_bytes(LARGE_BYTES));
-    struct service_planes planes = {.bytes = service_plane_bytes(SMALL_BYTES)};
+    struct service_planes planes = {.recent = recent, .bytes = service_plane_bytes(SMALL_BYTES)};
     planes.current = memory;
     planes.old = memory + service_plane_bytes(LARGE_BYTES);
     planes.away = planes.old + service_plane_bytes(LARGE_BYTES);
@@ -183,7 +188,8 @@ START_TEST(a_page_of_smaller_regions_that_ends_late_is_not_durable)
     ground_begin(&ground, true);
     (void)!dirty_enter(&ground.dirty, 0, 4096);
     ck_assert(dirty_page_begin(&ground.dirty, &page));
-    struct service_planes planes = {.bytes = service_plane_bytes(LARGE_BYTES)};
+    struct service_planes planes = {.recent = ground.recent,
+                                    .bytes = service_plane_bytes(LARGE_BYTES)};
     planes.current = planes.old = planes.away = calloc(1, planes.bytes);
     dirty_grow(&ground.dirty, &planes, LARGE_BYTES);
     dirty_page_done(&ground.dirty);

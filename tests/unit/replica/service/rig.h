@@ -127,8 +127,11 @@ static inline void rig_planes_move(struct rig *rig, struct service_io *io)
         memcpy(planes + (size_t)i * bytes, rig->planes + (size_t)i * before, before);
     free(rig->planes);
     rig->planes = planes;
-    io->planes = (struct service_planes){
-        .current = planes, .old = planes + bytes, .away = planes + 2 * bytes, .bytes = bytes};
+    io->planes = (struct service_planes){.current = planes,
+                                         .old = planes + bytes,
+                                         .away = planes + 2 * bytes,
+                                         .recent = rig->recent,
+                                         .bytes = bytes};
 }
 
 /* As the disk ends the oldest operation of this kind. */

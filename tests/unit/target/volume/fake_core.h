@@ -42,6 +42,12 @@ const char *repl_change_invalid(const struct repl *repl, const struct repl_chang
     return change_why;
 }
 
+bool repl_growing(const struct repl *repl)
+{
+    (void)repl;
+    return false;
+}
+
 void repl_free(struct repl *repl)
 {
     (void)repl;
