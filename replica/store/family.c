@@ -71,7 +71,7 @@ static void segment_free(struct segment *segment)
     if (segment->family->last == segment)
         segment->family->last = NULL;
     if (segment->sums)
-        munmap((void *)(uintptr_t)segment->sums, SEGMENT_SUMS_BYTES);
+        munmap(segment->sums, SEGMENT_SUMS_BYTES);
     if (segment->fd >= 0)
         close(segment->fd);
     free(segment);
@@ -117,8 +117,8 @@ static int segment_open(struct segment *segment, int dir_fd, const char *name)
         rc = segment_size(segment, dir_fd);
     if (rc)
         return error_set_errno(&segment->error, rc, "cannot lock or make");
-    void *sums =
-        mmap(NULL, SEGMENT_SUMS_BYTES, PROT_READ, MAP_SHARED, segment->fd, (off_t)SEGMENT_BYTES);
+    void *sums = mmap(NULL, SEGMENT_SUMS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, segment->fd,
+                      (off_t)SEGMENT_BYTES);
     if (sums == MAP_FAILED)
         return error_set_errno(&segment->error, errno, "cannot map");
     segment->sums = sums;

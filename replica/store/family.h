@@ -9,9 +9,11 @@
  *                             little-endian
  *
  * Data and checksums are one file, so that one fdatasync covers both and one lock guards both. A
- * checksum is written right after its block, by the same thread. It is read through a shared
- * mapping; which parts of it were read lately is remembered, and the others are first read by the
- * engine, so that the loop does not wait for the disk.
+ * checksum is written right after its block, by the same thread. Checksums are read and written
+ * through a shared mapping (sums.h); which parts of it were read lately is remembered, and the
+ * others are first read by the engine, so that the loop does not wait for the disk. Stores need
+ * space: it is reserved for a stretch before its first write. Where that is refused, as on a full
+ * disk, its checksums are written by calls, which can say that there is none.
  *
  * A position is a byte in the family's space: slot << 16 | byte in the slot.
  */
@@ -33,17 +35,25 @@ enum {
 #define STRETCH_BYTES      ((uint64_t)SUMS_CHUNK_BYTES / SUM_BYTES * BLOCK_BYTES)
 #define SEGMENT_STRETCHES  (SEGMENT_BYTES / STRETCH_BYTES)
 
+/* What is known of a stretch. */
+enum stretch_mark {
+    STRETCH_WARM,   /* its checksums were read lately */
+    STRETCH_ASKED,  /* for their space */
+    STRETCH_STORED, /* they have it: to be written through the mapping */
+    STRETCH_MARKS,
+};
+
 struct segment {
     struct list node; /* family.segments */
     struct family *family;
     uint64_t number;
-    bool ready;                          /* else it is being opened, and `waiting` waits */
-    bool dirty;                          /* written to since the last sync began */
-    uint32_t syncs;                      /* under way */
-    struct list waiting;                 /* struct store_req */
-    int fd;                              /* owned, locked; -1 when closed */
-    const uint32_t *sums;                /* owned mapping, read only */
-    uint8_t warm[SEGMENT_STRETCHES / 8]; /* a bit a stretch: its checksums were read lately */
+    bool ready;          /* else it is being opened, and `waiting` waits */
+    bool dirty;          /* written to since the last sync began */
+    uint32_t syncs;      /* under way */
+    struct list waiting; /* struct store_req */
+    int fd;              /* owned, locked; -1 when closed */
+    uint32_t *sums;      /* owned mapping */
+    uint8_t marks[STRETCH_MARKS][SEGMENT_STRETCHES / 8]; /* a bit a stretch */
     struct work work;
     int rc;             /* of the opening */
     struct error error; /* and its reason in words */
@@ -83,16 +93,23 @@ static inline uint64_t segment_stretch(uint64_t position)
     return (position & (SEGMENT_BYTES - 1)) / STRETCH_BYTES;
 }
 
-static inline bool segment_is_warm(const struct segment *segment, uint64_t position)
+static inline bool segment_is(const struct segment *segment, uint64_t position,
+                              enum stretch_mark mark)
 {
     uint64_t stretch = segment_stretch(position);
-    return segment->warm[stretch / 8] >> stretch % 8 & 1;
+    return segment->marks[mark][stretch / 8] >> stretch % 8 & 1;
 }
 
-static inline void segment_warmed(struct segment *segment, uint64_t position)
+static inline void segment_mark(struct segment *segment, uint64_t position, enum stretch_mark mark)
 {
     uint64_t stretch = segment_stretch(position);
-    segment->warm[stretch / 8] |= (uint8_t)(1u << stretch % 8);
+    segment->marks[mark][stretch / 8] |= (uint8_t)(1u << stretch % 8);
+}
+
+/* Where the checksum of a block is mapped. */
+static inline uint32_t *segment_sums(const struct segment *segment, uint64_t position)
+{
+    return segment->sums + (position & (SEGMENT_BYTES - 1)) / BLOCK_BYTES;
 }
 
 static inline uint64_t segment_sums_offset(uint64_t position)

@@ -50,7 +50,8 @@ struct store_step {
     uint8_t *bytes;
     uint64_t offset_bytes;
     uint64_t length_bytes;
-    const uint32_t *sums; /* checksums to be written after the blocks */
+    const uint32_t *sums;  /* checksums to be written after the blocks */
+    uint32_t *sums_mapped; /* to here; NULL: to sums_offset_bytes */
     uint64_t sums_offset_bytes;
     int64_t result; /* what the call gave: bytes, or -errno */
 };
@@ -106,6 +107,7 @@ struct store_req {
     uint32_t retries;        /* calls that were interrupted */
     bool settling;           /* READ: what is read is believed, its checksums are put right */
     bool warming;            /* READ, WRITE: the checksums are read first */
+    bool reserving;          /* WRITE: space for them before that */
     bool syncing;
 };
 

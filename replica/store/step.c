@@ -7,6 +7,7 @@
 #include "replica/store/family.h"
 #include "replica/store/place.h"
 #include "replica/store/state.h"
+#include "replica/store/sums.h"
 #include "replica/store/volume.h"
 
 #include <endian.h>
@@ -139,11 +140,13 @@ static enum step_next plan_sync(struct store_req *req)
     return STEP_GO;
 }
 
-static enum step_next plan_warm(struct store_req *req)
+/* The checksums of the position's stretch: room for them, or all of them read. */
+static enum step_next plan_stretch(struct store_req *req, bool reserve)
 {
     uint64_t begin = req->position - req->position % STRETCH_BYTES;
-    req->warming = true;
-    req->step = (struct store_step){.kind = STEP_READ,
+    req->reserving = reserve;
+    req->warming = !reserve;
+    req->step = (struct store_step){.kind = reserve ? STEP_ALLOCATE : STEP_READ,
                                     .fd = req->segment->fd,
                                     .bytes = step_scratch,
                                     .offset_bytes = segment_sums_offset(begin),
@@ -162,9 +165,12 @@ static enum step_next plan_run(struct store_req *req, const struct map_run *run)
         list_append(&segment->waiting, &req->node);
         return STEP_WAIT;
     }
-    if (req->op != STORE_ZERO && !segment_is_warm(segment, req->position))
-        return plan_warm(req);
+    if (req->op == STORE_WRITE && !segment_is(segment, req->position, STRETCH_ASKED))
+        return plan_stretch(req, true);
+    if (req->op != STORE_ZERO && !segment_is(segment, req->position, STRETCH_WARM))
+        return plan_stretch(req, false);
     req->warming = false;
+    req->reserving = false;
     req->step = (struct store_step){
         .fd = segment->fd, .offset_bytes = run->offset_bytes, .length_bytes = req->run_bytes};
     if (req->op == STORE_ZERO) {
@@ -179,6 +185,8 @@ static enum step_next plan_run(struct store_req *req, const struct map_run *run)
             volume_undoubt(req->volume, req->offset_bytes + req->progress_bytes, req->run_bytes);
         req->step.sums = slice_crc(&req->data) + req->progress_bytes / BLOCK_BYTES;
         req->step.sums_offset_bytes = segment_sums_offset(req->position);
+        if (segment_is(segment, req->position, STRETCH_STORED))
+            req->step.sums_mapped = segment_sums(segment, req->position);
     }
     return STEP_GO;
 }
@@ -340,6 +348,7 @@ enum step_next step_begin(struct store_req *req)
     req->sync_from = 0;
     req->syncing = false;
     req->warming = false;
+    req->reserving = false;
     req->run_count = 0;
     req->run_at = 0;
     req->rounds = 0;
@@ -377,22 +386,28 @@ static enum step_next end_failed(struct store_req *req)
     return done(req, status);
 }
 
-/* Computes the checksums of what was read, once, and holds them against what is stored. */
-static bool verify(struct store_req *req)
+/*
+ * Computes the checksums of what was read, once, and holds them against what is stored. 0, -EILSEQ,
+ * or -EIO when that cannot be read.
+ */
+static int verify(struct store_req *req)
 {
     uint32_t *sums = slice_crc(&req->data) + req->progress_bytes / BLOCK_BYTES;
     const uint8_t *bytes = req->data.bytes + req->progress_bytes;
-    const uint32_t *stored =
-        req->segment->sums + (req->position & (SEGMENT_BYTES - 1)) / BLOCK_BYTES;
+    uint32_t stored[PAYLOAD_BYTES_MAX / BLOCK_BYTES];
+    uint64_t count = req->run_bytes / BLOCK_BYTES;
     uint64_t offset_bytes = req->offset_bytes + req->progress_bytes;
+    ASSERT(count <= ARRAY_COUNT(stored));
+    if (!sums_get(segment_sums(req->segment, req->position), stored, count))
+        return -EIO;
     bool equal = true;
-    for (uint64_t i = 0; i < req->run_bytes / BLOCK_BYTES; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         sums[i] = crc32c(0, bytes + i * BLOCK_BYTES, BLOCK_BYTES);
-        equal = equal && (sums[i] == le32toh(stored[i]) ||
+        equal = equal && (sums[i] == stored[i] ||
                           (req->generation == 0 &&
                            doubt_has(&req->volume->doubt, offset_bytes + i * BLOCK_BYTES)));
     }
-    return equal;
+    return equal ? 0 : -EILSEQ;
 }
 
 /* What was read is believed: its checksums are written, and those alone. */
@@ -431,7 +446,7 @@ static enum step_next end_read(struct store_req *req)
 {
     struct store_step *step = &req->step;
     if (req->warming) {
-        segment_warmed(req->segment, req->position);
+        segment_mark(req->segment, req->position, STRETCH_WARM);
         return plan(req);
     }
     step->bytes += step->result;
@@ -439,12 +454,23 @@ static enum step_next end_read(struct store_req *req)
     step->length_bytes -= (uint64_t)step->result;
     if (step->length_bytes > 0)
         return STEP_GO;
-    if (!verify(req))
-        return done(req, -EILSEQ);
+    int rc = verify(req);
+    if (rc)
+        return done(req, rc);
     if (req->settling)
         return plan_settle(req);
     req->progress_bytes += req->run_bytes;
     place_consume(req, req->run_bytes);
+    return plan(req);
+}
+
+/* Whatever the reason is that there is no space: the write itself finds it, or needs none. */
+static enum step_next end_reserve(struct store_req *req)
+{
+    segment_mark(req->segment, req->position, STRETCH_ASKED);
+    if (req->step.result == 0)
+        segment_mark(req->segment, req->position, STRETCH_STORED);
+    req->reserving = false;
     return plan(req);
 }
 
@@ -464,6 +490,8 @@ enum step_next step_end(struct store_req *req)
             *syncs_of(req) += 1;
         return STEP_GO;
     }
+    if (req->reserving)
+        return end_reserve(req);
     if (step->kind == STEP_ALLOCATE && (step->result == -EOPNOTSUPP || step->result == -ENOSYS))
         req->step.result = 0; /* space is not given back here; nobody shows what is there */
     if (step->result < 0)

@@ -8,6 +8,7 @@
 #include "replica/store/start.h"
 #include "replica/store/state.h"
 #include "replica/store/step.h"
+#include "replica/store/sums.h"
 #include "replica/store/volume.h"
 
 #include <errno.h>
@@ -209,6 +210,7 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
     store->loop = loop;
     store->bufs = settings->bufs;
     digester_init(&store->digester, store);
+    sums_prepare();
     list_init(&store->answered);
     list_init(&store->volumes);
     list_init(&store->families);

@@ -12,6 +12,7 @@
 #include "replica/store/engine.h"
 #include "replica/store/family.h"
 #include "replica/store/step.h"
+#include "replica/store/sums.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -84,19 +85,25 @@ static int64_t writer_put(int fd, const uint8_t *bytes, uint64_t length_bytes,
     return (int64_t)done_bytes;
 }
 
-/* The blocks and then their checksums: all written, or -errno and what is there is not known. */
-static int64_t writer_perform(const struct store_step *step)
+static int64_t writer_put_sums(const struct store_step *step)
 {
-    uint32_t sums[PAYLOAD_BYTES_MAX / BLOCK_BYTES];
     uint64_t count = step->length_bytes / BLOCK_BYTES;
+    if (step->sums_mapped)
+        return sums_put(step->sums_mapped, step->sums, count) ? 0 : -EIO;
+    uint32_t sums[PAYLOAD_BYTES_MAX / BLOCK_BYTES];
     ASSERT(count <= ARRAY_COUNT(sums));
     for (uint64_t i = 0; i < count; i++)
         sums[i] = htole32(step->sums[i]);
+    return writer_put(step->fd, (const uint8_t *)sums, count * SUM_BYTES, step->sums_offset_bytes);
+}
+
+/* The blocks and then their checksums: all written, or -errno and what is there is not known. */
+static int64_t writer_perform(const struct store_step *step)
+{
     int64_t result = writer_put(step->fd, step->bytes, step->length_bytes, step->offset_bytes);
     if (result < 0)
         return result;
-    int64_t sums_result =
-        writer_put(step->fd, (const uint8_t *)sums, count * SUM_BYTES, step->sums_offset_bytes);
+    int64_t sums_result = writer_put_sums(step);
     return sums_result < 0 ? sums_result : result;
 }
 
@@ -278,9 +285,10 @@ struct engine *writer_new(struct loop *loop, bool may_wait, const uint32_t *othe
     list_init(&writer->finished);
     pthread_mutex_init(&writer->lock, NULL);
     pthread_cond_init(&writer->wake, NULL);
-    /* Signals are the loop's. */
+    /* Signals are the loop's, but the one of the thread's own stores. */
     sigset_t all, before;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int rc = pthread_create(&writer->thread, NULL, writer_main, writer);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -106,21 +106,55 @@ END_TEST
 
 START_TEST(cold_checksums_are_read_first)
 {
-    memset(segment->warm, 0, sizeof(segment->warm));
+    memset(segment->marks, 0, sizeof(segment->marks));
     begin(STORE_READ, 4096, 4096);
     expect(STEP_READ, segment->fd, SEGMENT_BYTES, SUMS_CHUNK_BYTES);
     ck_assert(!end(SUMS_CHUNK_BYTES));
     expect(STEP_READ, segment->fd, 4096, 4096);
     ck_assert(end(4096));
-    req.op = STORE_WRITE;
-    ck_assert_int_eq(step_begin(&req), STEP_GO);
-    ck_assert_int_eq(req.step.kind, STEP_PUT);
+    begin(STORE_READ, 4096, 4096);
+    expect(STEP_READ, segment->fd, 4096, 4096);
+}
+END_TEST
+
+START_TEST(first_write_reserves_space_for_the_checksums)
+{
+    memset(segment->marks, 0, sizeof(segment->marks));
+    begin(STORE_WRITE, 4096, 4096);
+    expect(STEP_ALLOCATE, segment->fd, SEGMENT_BYTES, SUMS_CHUNK_BYTES);
+    ck_assert_int_eq(req.step.flags, 0);
+    ck_assert(!end(0));
+    expect(STEP_READ, segment->fd, SEGMENT_BYTES, SUMS_CHUNK_BYTES);
+    ck_assert(!end(SUMS_CHUNK_BYTES));
+    expect(STEP_PUT, segment->fd, 4096, 4096);
+    ck_assert_ptr_eq(req.step.sums_mapped, segment->sums + 1);
+    ck_assert(end(4096));
+    begin(STORE_WRITE, 8192, 4096);
+    expect(STEP_PUT, segment->fd, 8192, 4096);
+    ck_assert_ptr_eq(req.step.sums_mapped, segment->sums + 2);
+}
+END_TEST
+
+/* A store that finds no space would be a signal. */
+START_TEST(checksums_without_reserved_space_are_not_stored_in_the_mapping)
+{
+    memset(segment->marks, 0, sizeof(segment->marks));
+    begin(STORE_WRITE, 4096, 4096);
+    ck_assert(!end(-ENOSPC));
+    ck_assert(!end(SUMS_CHUNK_BYTES));
+    expect(STEP_PUT, segment->fd, 4096, 4096);
+    ck_assert_ptr_null(req.step.sums_mapped);
+    ck_assert_uint_eq(req.step.sums_offset_bytes, SEGMENT_BYTES + SUM_BYTES);
+    ck_assert(end(4096));
+    begin(STORE_WRITE, 8192, 4096);
+    expect(STEP_PUT, segment->fd, 8192, 4096);
+    ck_assert_ptr_null(req.step.sums_mapped);
 }
 END_TEST
 
 START_TEST(checksums_that_cannot_be_read_are_an_error)
 {
-    memset(segment->warm, 0, sizeof(segment->warm));
+    memset(segment->marks, 0, sizeof(segment->marks));
     begin(STORE_READ, 0, 4096);
     ck_assert(end(-EIO));
     ck_assert_int_eq(req.status, -EIO);
@@ -321,6 +355,8 @@ int main(void)
     tcase_add_test(tcase, read_brings_its_checksums);
     tcase_add_test(tcase, s3_changed_bit_is_told_apart_from_a_failed_read);
     tcase_add_test(tcase, cold_checksums_are_read_first);
+    tcase_add_test(tcase, first_write_reserves_space_for_the_checksums);
+    tcase_add_test(tcase, checksums_without_reserved_space_are_not_stored_in_the_mapping);
     tcase_add_test(tcase, checksums_that_cannot_be_read_are_an_error);
     tcase_add_test(tcase, write_brings_its_checksums_to_their_place);
     tcase_add_test(tcase, full_disk_refuses_a_write_and_no_more);

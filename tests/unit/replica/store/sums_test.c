@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* S3: what is read is what was written, or it is said; and what an unclean end leaves in doubt. */
+#include "common/base/crc32c.h"
 #include "common/wire/generation.h"
 #include "replica/store/family.h"
 #include "replica/store/volume.h"
 #include "tests/unit/replica/store/requests.h"
 
+#include <endian.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 enum { LENGTH = 64u << 10 };
 static uint8_t bytes[LENGTH];
@@ -112,6 +115,28 @@ START_TEST(s3_damaged_checksum_is_found)
 {
     put(SEGMENT_BYTES + 3 * SUM_BYTES, "x", 1);
     ck_assert_int_eq(fixture_read(12288, back, 4096), -EILSEQ);
+}
+END_TEST
+
+/* As where the disk does not give a page of them: a signal, not a result. */
+START_TEST(checksums_that_are_not_there_fail_a_request_and_no_more)
+{
+    ck_assert_int_eq(truncate(fixture_data(), (off_t)SEGMENT_BYTES), 0);
+    ck_assert_int_eq(fixture_read(0, back, 4096), -EIO);
+    ck_assert_int_eq(fixture_write(0, bytes, 4096, false), -EIO);
+    ck_assert_int_eq(truncate(fixture_data(), (off_t)(SEGMENT_BYTES + SEGMENT_SUMS_BYTES)), 0);
+    ck_assert_int_eq(fixture_write(0, bytes, 4096, false), 0);
+    ck_assert_int_eq(fixture_read(0, back, 4096), 0);
+}
+END_TEST
+
+START_TEST(checksums_survive_without_a_sync)
+{
+    uint32_t sum;
+    memset(back, 0x21, 4096);
+    ck_assert_int_eq(fixture_write(8192, back, 4096, false), 0);
+    get(SEGMENT_BYTES + 2 * SUM_BYTES, &sum, sizeof(sum));
+    ck_assert_uint_eq(le32toh(sum), crc32c(0, back, 4096));
 }
 END_TEST
 
@@ -264,6 +289,8 @@ static void add_tests(Suite *suite, const char *name, void (*begin)(void))
     tcase_add_test(tcase, s3_misdirected_write_is_found_at_both_places);
     tcase_add_test(tcase, s3_lost_write_is_found);
     tcase_add_test(tcase, s3_damaged_checksum_is_found);
+    tcase_add_test(tcase, checksums_that_are_not_there_fail_a_request_and_no_more);
+    tcase_add_test(tcase, checksums_survive_without_a_sync);
     tcase_add_test(tcase, s3_rot_is_found_after_reopen);
     tcase_add_test(tcase, s3_write_over_a_damaged_block_repairs_it);
     tcase_add_test(tcase, volume_closed_in_order_is_found_clean);
