@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The checker: every structure of the map against every other, in words. */
+#include "replica/map/check.h"
+
 #include "replica/map/fold.h"
 #include "replica/map/volume.h"
 
@@ -22,10 +24,14 @@ struct owner {
 struct check {
     struct map *map;
     struct stored stored;
-    map_finding_fn *finding;
+    map_words_fn *finding;
     map_slot_fn *used;
     void *arg;
     uint32_t findings;
+    uint32_t repairable;   /* of them: they follow from the rest */
+    struct stored *repair; /* where to, or NULL */
+    map_words_fn *repaired;
+    uint32_t repairs;
     struct owner *owners; /* owned: a hash by family and slot */
     uint64_t owner_count;
     uint64_t owner_capacity;  /* power of two */
@@ -45,7 +51,32 @@ static void found(struct check *check, const char *format, ...)
     vsnprintf(words, sizeof(words), format, args);
     va_end(args);
     check->findings++;
-    check->finding(check->arg, words);
+    if (!check->repair)
+        check->finding(check->arg, words);
+}
+
+/* What was found last follows from the rest: true when it is to be put right now. */
+static bool repair(struct check *check, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static bool repair(struct check *check, const char *format, ...)
+{
+    char words[WORDS_BYTES];
+    va_list args;
+    check->repairable++;
+    if (!check->repair)
+        return false;
+    va_start(args, format);
+    vsnprintf(words, sizeof(words), format, args);
+    va_end(args);
+    check->repairs++;
+    check->repaired(check->arg, words);
+    return true;
+}
+
+static void note(struct check *check, int rc)
+{
+    if (rc < 0 && check->error == 0)
+        check->error = rc;
 }
 
 /* Owners of slots. */
@@ -163,7 +194,22 @@ static void check_changed(struct check *check, struct branch *branch, uint64_t e
     }
 }
 
-static void check_step(struct check *check, struct branch *branch, const struct generation *g)
+/* Counts are of what the rows say. */
+static void put_stats(struct check *check, const struct branch *branch, struct generation *g,
+                      const struct stats_row *more)
+{
+    if (!repair(check, "branch %u, step %llu: counted anew", branch->id,
+                (unsigned long long)g->step))
+        return;
+    note(check, stored_stats_add(check->repair, branch->id, g->step, more));
+    g->stats.visible += more->visible;
+    g->stats.owned += more->owned;
+    g->stats.foreign += more->foreign;
+    check->counted.visible += more->visible;
+    check->counted.foreign += more->foreign;
+}
+
+static void check_step(struct check *check, struct branch *branch, struct generation *g)
 {
     uint64_t group = 0;
     check->stats.owned = 0;
@@ -184,19 +230,26 @@ static void check_step(struct check *check, struct branch *branch, const struct 
         }
         group++;
     }
-    if (check->stats.owned != g->stats.owned)
+    if (check->stats.owned != g->stats.owned) {
+        const struct stats_row more = {.owned = check->stats.owned - g->stats.owned};
         found(check, "branch %u, step %llu: %lld blocks are counted, there are %lld", branch->id,
               (unsigned long long)g->step, (long long)g->stats.owned,
               (long long)check->stats.owned);
+        put_stats(check, branch, g, &more);
+    }
     /* Of a dropped one rows go to later steps first, the counts only at its end. */
     if (!g->row.dropped && (check->stats.visible != check->counted.visible ||
-                            check->stats.foreign != check->counted.foreign))
+                            check->stats.foreign != check->counted.foreign)) {
+        const struct stats_row more = {.visible = check->stats.visible - check->counted.visible,
+                                       .foreign = check->stats.foreign - check->counted.foreign};
         found(check,
               "branch %u, step %llu: %lld blocks are counted as shown, %lld as another volume's; "
               "there are %lld and %lld",
               branch->id, (unsigned long long)g->step, (long long)check->counted.visible,
               (long long)check->counted.foreign, (long long)check->stats.visible,
               (long long)check->stats.foreign);
+        put_stats(check, branch, g, &more);
+    }
 }
 
 static void check_branch(struct check *check, struct branch *branch)
@@ -257,6 +310,63 @@ static void check_extent_count(struct check *check)
               (unsigned long long)stat.ms_entries, (unsigned long long)check->bits);
 }
 
+/* Hashes, which are there to spare work alone. */
+
+static struct map_volume *volume_of(const struct map *map, uint32_t id)
+{
+    LIST_FOR_EACH (node, &map->volumes) {
+        struct map_volume *volume = CONTAINER_OF(node, struct map_volume, node);
+        if (volume->row.id == id)
+            return volume;
+    }
+    return NULL;
+}
+
+static void drop_hashes(struct check *check, uint32_t volume)
+{
+    bool ended = false;
+    if (!repair(check, "volume number %u: its hashes were removed", volume))
+        return;
+    while (!ended && check->error == 0)
+        note(check, stored_delete_some(check->repair, TABLE_DIGESTS, volume, 0, &ended));
+}
+
+/* True when the group's hash is that of its pieces' hashes. */
+static bool hashes_agree(struct reader *r, uint64_t number)
+{
+    static struct digest_group group;
+    struct hashes_row row;
+    uint8_t hash[DIGEST_BYTES];
+    if (number == NUMBER_48MAX)
+        return true; /* the state: it is believed with the identities it names alone */
+    hashes_row_decode(r, &row, &group);
+    digest_group_hash(&group, hash);
+    return !r->bad && memcmp(hash, row.hash, sizeof(hash)) == 0;
+}
+
+static void check_hashes(struct check *check)
+{
+    struct key key = key_step(0, 0);
+    struct reader k, v;
+    int rc;
+    while ((rc = stored_seek(&check->stored, TABLE_DIGESTS, &key, &k, &v)) == 1) {
+        uint32_t id = read_u32(&k);
+        uint64_t number = row_u48_decode(&k);
+        const struct map_volume *volume = volume_of(check->map, id);
+        bool agree = !k.bad && hashes_agree(&v, number);
+        if (!volume)
+            found(check, "volume number %u has hashes, and is not there", id);
+        else if (!agree)
+            found(check, "volume number %u: the hashes of group %llu are damaged", id,
+                  (unsigned long long)number);
+        if (!volume || !agree)
+            drop_hashes(check, id);
+        bool more = volume && agree && number < NUMBER_48MAX;
+        key = more ? key_step(id, number + 1) : key_step(id + 1, 0);
+    }
+    note(check, rc);
+}
+
 static void check_volume(struct check *check, struct map_volume *volume)
 {
     char name[UUID_TEXT_BYTES];
@@ -273,27 +383,78 @@ static void check_volume(struct check *check, struct map_volume *volume)
         found(check, "volume %s: its head is none", name);
 }
 
-int map_check(struct map *map, map_finding_fn *finding, map_slot_fn *used, void *arg)
+static void tell_used(const struct check *check, const struct owner *owner)
+{
+    const struct branch *branch = map_branch(check->map, owner->branch);
+    const struct generation *g = branch_generation(branch, owner->step);
+    const struct map_slot slot = {.family = owner->family,
+                                  .slot = owner->slot,
+                                  .blocks = owner->blocks,
+                                  .volume = branch->volume->uuid,
+                                  .generation = g ? g->row.generation : 0,
+                                  .offset_bytes = owner->extent << EXTENT_BYTES_LOG};
+    check->used(check->arg, &slot);
+}
+
+static void check_all(struct check *check)
+{
+    struct map *map = check->map;
+    LIST_FOR_EACH (node, &map->volumes) {
+        if (check->error == 0)
+            check_volume(check, CONTAINER_OF(node, struct map_volume, node));
+    }
+    for (uint32_t i = 0; i < map->branches.count && check->error == 0; i++)
+        check_branch(check, map->branches.items[i]);
+    if (check->error == 0)
+        check_extent_count(check);
+    if (check->error == 0)
+        check_slots(check, TABLE_FREE);
+    if (check->error == 0)
+        check_slots(check, TABLE_PUNCHES);
+    if (check->error == 0)
+        check_hashes(check);
+}
+
+int map_check(struct map *map, map_words_fn *finding, map_slot_fn *used, void *arg)
 {
     ASSERT(map->job == JOB_NONE && !map_fold_pending(map));
     struct check check = {.map = map, .finding = finding, .used = used, .arg = arg};
     check.stored = (struct stored){.map = map, .txn = map->read};
-    LIST_FOR_EACH (node, &map->volumes) {
-        if (check.error == 0)
-            check_volume(&check, CONTAINER_OF(node, struct map_volume, node));
-    }
-    for (uint32_t i = 0; i < map->branches.count && check.error == 0; i++)
-        check_branch(&check, map->branches.items[i]);
-    if (check.error == 0)
-        check_extent_count(&check);
-    if (check.error == 0)
-        check_slots(&check, TABLE_FREE);
-    if (check.error == 0)
-        check_slots(&check, TABLE_PUNCHES);
+    check_all(&check);
     for (uint64_t i = 0; i < check.owner_capacity && used && check.error == 0; i++) {
         if (check.owners[i].branch)
-            used(arg, check.owners[i].family, check.owners[i].slot, check.owners[i].blocks);
+            tell_used(&check, &check.owners[i]);
     }
     free(check.owners);
     return check.error ? check.error : (int)check.findings;
+}
+
+static void say_nothing(void *arg, const char *words)
+{
+    (void)arg;
+    (void)words;
+}
+
+/* Once to see that nothing else is wrong, and then again. */
+int map_repair(struct map *map, map_words_fn *repaired, void *arg)
+{
+    struct stored stored;
+    struct check check = {.map = map, .finding = say_nothing, .repaired = repaired, .arg = arg};
+    check.stored = (struct stored){.map = map, .txn = map->read};
+    check_all(&check);
+    free(check.owners);
+    if (check.error || check.findings > check.repairable || check.findings == 0)
+        return check.error;
+    struct check again = {.map = map, .repaired = repaired, .arg = arg, .repair = &stored};
+    again.stored = check.stored;
+    int rc = stored_begin(&stored, map);
+    if (rc == 0) {
+        check_all(&again);
+        free(again.owners);
+        rc = again.error ? again.error : stored_commit(&stored);
+    }
+    stored_abort(&stored);
+    if (rc == 0)
+        rc = map_renew(map);
+    return rc ? rc : (int)again.repairs;
 }

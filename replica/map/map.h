@@ -33,6 +33,7 @@
 #include "common/base/error.h"
 #include "common/base/uuid.h"
 #include "common/wire/generation.h"
+#include "replica/map/check.h"
 #include "replica/map/digest.h"
 
 #include <stdbool.h>
@@ -191,10 +192,5 @@ MUST_USE int map_reclaim_work(struct map *map);
 void map_reclaim_end(struct map *map, int status);
 uint32_t map_punches(const struct map *map, const struct map_punch **punches);
 void map_punched(struct map *map);
-
-/* Everything against everything, nothing left to fold; slow: offline. The number of findings. */
-typedef void map_finding_fn(void *arg, const char *words);
-typedef void map_slot_fn(void *arg, uint32_t family, uint64_t slot, uint16_t blocks); /* in use */
-MUST_USE int map_check(struct map *map, map_finding_fn *finding, map_slot_fn *used, void *arg);
 
 #endif

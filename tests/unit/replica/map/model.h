@@ -99,7 +99,7 @@ bool model_is_known(const struct model_volume *v, uint32_t g);
 void model_verify_book(const struct model_volume *v, struct map_volume *open);
 void model_verify_volume(struct model *m, int i);
 void model_verify(struct model *m);
-void model_note_used(void *arg, uint32_t family, uint64_t slot, uint16_t blocks);
+void model_note_used(void *arg, const struct map_slot *slot);
 void model_check(struct model *m, bool all_reclaimed);
 void model_close_all(struct model *m);
 void model_reopen(struct model *m);

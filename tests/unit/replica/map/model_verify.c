@@ -93,12 +93,12 @@ void model_verify(struct model *m)
     }
 }
 
-void model_note_used(void *arg, uint32_t family, uint64_t slot, uint16_t blocks)
+void model_note_used(void *arg, const struct map_slot *slot)
 {
     (void)arg;
     for (uint32_t b = 0; b < 16; b++) {
-        if (blocks >> b & 1)
-            model_used[fixture_cell(family, slot * 16 + b) - fixture_cells] = true;
+        if (slot->blocks >> b & 1)
+            model_used[fixture_cell(slot->family, slot->slot * 16 + b) - fixture_cells] = true;
     }
 }
 
