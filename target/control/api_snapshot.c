@@ -124,9 +124,17 @@ static void api_snapshot_verb(struct record *record, struct http_request *reques
 void api_volume_change(struct record *record, struct http_request *request)
 {
     json_t *fields;
-    if (record_ready(record, request, NULL) &&
-        (fields = body_take(request, "owner message labels")) != NULL)
+    if (!record_ready(record, request, NULL) ||
+        (fields = body_take(request, "owner message labels size_bytes")) == NULL)
+        return;
+    if (!json_object_get(fields, "size_bytes")) {
         volume_describe(record, request, fields);
+    } else if (json_object_size(fields) == 1) {
+        volume_enlarge(record, request, fields);
+    } else {
+        answer_error(request, 400, "size_bytes: is changed by itself, without other fields");
+        json_decref(fields);
+    }
 }
 
 void api_volume_rest(struct record *record, struct http_request *request, const char *rest)

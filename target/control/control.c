@@ -65,6 +65,7 @@ static void on_config(void *owner, struct volume *volume)
     record_look(record);
     if (record->export)
         front_export_resize(record->control->front, record->export, record->config.size_bytes);
+    record_turn(record);
 }
 
 static void on_book(void *owner, struct volume *volume)

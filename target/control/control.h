@@ -12,7 +12,8 @@
  *                                   201 and the volume, once every replica has made it
  *   GET    /v1/volumes/NAME         one volume: identity, members, state and the reason for it
  *   PATCH  /v1/volumes/NAME         {"owner"?, "message"?, "labels"?}: what is given is
- *                                   changed; a label that is null is removed
+ *                                   changed; a label that is null is removed. {"size_bytes"}:
+ *                                   it grows while clients use it; answered when it has
  *   DELETE /v1/volumes/NAME         the data goes, the record stays; ?force=1 although clients use
  *                                   it, or fewer than a majority of its replicas are up
  *   GET    /v1/volumes/NAME/members         who keeps it, who is in sync, and why another is not

@@ -131,6 +131,9 @@ void record_end(struct record *record);
 /* describe.c: rows "owner", "message", "labels" and "origin"; takes `fields` over. */
 void volume_describe(struct record *record, struct http_request *request, json_t *fields);
 
+/* grow.c: to "size_bytes"; takes `fields` over. */
+void volume_enlarge(struct record *record, struct http_request *request, json_t *fields);
+
 /* api_snapshot.c: PATCH of a volume; and what is below it. */
 void api_volume_change(struct record *record, struct http_request *request);
 void api_volume_rest(struct record *record, struct http_request *request, const char *rest);

@@ -278,7 +278,8 @@ bool volume_grow(struct volume *volume, uint64_t size_bytes)
 {
     struct repl_status status;
     repl_status(volume->repl, &status);
-    if (status.state != REPL_SERVING || volume->aborted)
+    bool serves = status.state == REPL_SERVING || status.state == REPL_FROZEN;
+    if (!serves || volume->aborted)
         return false;
     volume_run(volume, &(struct repl_event){.kind = REPL_EV_GROW, .size_bytes = size_bytes});
     return true;

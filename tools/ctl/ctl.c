@@ -154,6 +154,15 @@ const struct ctl_command ctl_commands[] = {
      .summary = "set labels (KEY=VALUE) or remove them (KEY-), the owner, the message",
      .help = "Example: strake volume label scratch team=vision draft- --owner ann",
      .run = volume_label_run},
+    {.name = "volume grow",
+     .args = {"NAME", "SIZE"},
+     .summary = "make a volume larger, while clients use it",
+     .help =
+         "SIZE is what it has then, as for volume create; what is new reads as zeros. Volumes do\n"
+         "not shrink. iSCSI initiators are told (Linux: echo 1 > /sys/block/sdX/device/rescan);\n"
+         "NBD clients see it when they connect again. Snapshots keep the size they have.\n\n"
+         "Example: strake volume grow scratch 20G",
+     .run = volume_grow_run},
     {.name = "member list",
      .args = {"VOLUME"},
      .summary = "the replicas that keep a volume, how far each is, and why one is not in sync",

@@ -169,5 +169,6 @@ int volume_show_run(struct ctl *ctl);
 int volume_delete_run(struct ctl *ctl);
 int volume_clone_run(struct ctl *ctl);
 int volume_label_run(struct ctl *ctl);
+int volume_grow_run(struct ctl *ctl);
 
 #endif

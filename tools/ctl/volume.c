@@ -178,6 +178,12 @@ int volume_label_run(struct ctl *ctl)
     return volume_change(ctl, status, body);
 }
 
+int volume_grow_run(struct ctl *ctl)
+{
+    json_t *body = json_object();
+    return volume_change(ctl, size_put(body, ctl->args[1]), body);
+}
+
 int volume_list_run(struct ctl *ctl)
 {
     json_t *volumes = NULL;

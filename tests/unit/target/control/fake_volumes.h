@@ -70,6 +70,24 @@ const char *volume_change(struct volume *volume, const struct repl_change *chang
     return change_why;
 }
 
+/* The size that was asked for; 0: none. */
+static uint64_t grow_asked;
+static bool grow_waits;
+
+bool volume_grow(struct volume *volume, uint64_t size_bytes)
+{
+    (void)volume;
+    grow_asked = size_bytes;
+    grow_waits = volume_state == REPL_SERVING || volume_state == REPL_FROZEN;
+    return grow_waits;
+}
+
+bool volume_growing(const struct volume *volume)
+{
+    (void)volume;
+    return grow_waits;
+}
+
 /* A configuration is committed, as our own. */
 static inline void config_comes(struct volume *volume, const struct config *config)
 {
