@@ -28,103 +28,61 @@ static bool api_flag(struct http_request *request, const char *name, bool *flag)
     return true;
 }
 
-/* An integer field that is there, within 0 and `max`. False when the request was answered. */
-static bool api_integer(struct http_request *request, const char *key, const json_t *value,
-                        uint64_t max, uint64_t *result)
+/* A field that is checked to be an integer from 0 on, if it is there. */
+static uint64_t integer_of(const json_t *fields, const char *key, uint64_t otherwise)
 {
-    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
-        (uint64_t)json_integer_value(value) > max) {
-        answer_error(request, 400, "%s: must be an integer between 0 and %llu", key,
-                     (unsigned long long)max);
-        return false;
-    }
-    *result = (uint64_t)json_integer_value(value);
-    return true;
+    const json_t *value = json_object_get(fields, key);
+    return value ? (uint64_t)json_integer_value(value) : otherwise;
 }
 
-/* What is kept with the volume, or where it comes from. False when the request was answered. */
-static bool wish_field(struct http_request *request, const char *key, json_t *value,
-                       struct create_wish *wish)
+static uint32_t small_of(const json_t *fields, const char *key, uint32_t otherwise)
 {
-    const char *why = body_field_invalid("owner message labels clone_of", key, value);
-    if (why) {
-        answer_error(request, 400, "%s \"%.80s\"", why, key);
-        return false;
-    }
-    if (strcmp(key, "clone_of") == 0)
-        wish->clone_of = json_string_value(value);
-    else
-        json_object_set(wish->fields, key, value);
-    return true;
+    uint64_t value = integer_of(fields, key, otherwise);
+    return value > INT32_MAX ? INT32_MAX : (uint32_t)value;
 }
 
-/* The fields of a volume to be made. False when the request was answered. */
-static bool api_wish(struct http_request *request, json_t *body, json_t *fields,
-                     struct create_wish *wish)
+/* What of it goes into the volume's book; the caller's. */
+static json_t *book_fields(const json_t *fields)
 {
-    const char *key;
-    json_t *value;
-    uint64_t number = 0;
-    *wish = (struct create_wish){.block_bytes = BLOCK_BYTES_DEFAULT, .fields = fields};
-    bool sized = false;
-    bool blocks = false;
-    json_object_foreach(body, key, value)
-    {
-        if (strcmp(key, "name") == 0 && json_is_string(value)) {
-            wish->name = json_string_value(value);
-        } else if (strcmp(key, "name") == 0) {
-            answer_error(request, 400, "name: must be a string");
-            return false;
-        } else if (strcmp(key, "size_bytes") == 0) {
-            sized = true;
-            if (!api_integer(request, key, value, INT64_MAX, &wish->size_bytes))
-                return false;
-        } else if (strcmp(key, "replicas") == 0) {
-            if (!api_integer(request, key, value, MEMBERS_MAX, &number))
-                return false;
-            wish->replicas = (uint32_t)number;
-            if (number == 0) {
-                answer_error(request, 400, "replicas: must be at least 1");
-                return false;
-            }
-        } else if (strcmp(key, "witness") == 0 && json_is_boolean(value)) {
-            wish->witness = json_is_true(value);
-        } else if (strcmp(key, "block_bytes") == 0) {
-            if (!api_integer(request, key, value, UINT32_MAX, &number))
-                return false;
-            wish->block_bytes = (uint32_t)number;
-            blocks = true;
-        } else if (!wish_field(request, key, value, wish)) {
-            return false;
-        }
+    static const char *const keys[] = {"owner", "message", "labels"};
+    json_t *book = json_object();
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        json_t *value = json_object_get(fields, keys[i]);
+        if (value)
+            json_object_set(book, keys[i], value);
     }
-    if (wish->clone_of && (sized || blocks)) {
-        answer_error(request, 400, "clone_of: a clone has the size and the blocks of its origin");
-        return false;
-    }
-    bool whole = wish->name && (sized || wish->clone_of);
-    if (!whole)
-        answer_error(request, 400, "field \"%s\" is missing", wish->name ? "size_bytes" : "name");
-    return whole;
+    return book;
 }
 
 static void api_create(struct control *control, struct http_request *request)
 {
-    json_error_t why;
-    struct create_wish wish;
-    json_t *body = json_loadb(request->body ? request->body : "", request->body_bytes,
-                              JSON_REJECT_DUPLICATES, &why);
-    json_t *fields = json_object();
-    if (!body)
-        answer_error(request, 400, "body: not JSON: %s (line %d)", why.text, why.line);
-    else if (!json_is_object(body))
-        answer_error(request, 400, "body: must be a JSON object");
+    json_t *fields = body_take(request, "name size_bytes replicas witness block_bytes owner "
+                                        "message labels clone_of");
+    if (!fields)
+        return;
+    const bool sized = json_object_get(fields, "size_bytes");
+    const bool blocks = json_object_get(fields, "block_bytes");
+    struct create_wish wish = {
+        .name = json_string_value(json_object_get(fields, "name")),
+        .size_bytes = integer_of(fields, "size_bytes", 0),
+        .block_bytes = small_of(fields, "block_bytes", BLOCK_BYTES_DEFAULT),
+        .replicas = small_of(fields, "replicas", 0),
+        .witness = json_is_true(json_object_get(fields, "witness")),
+        .clone_of = json_string_value(json_object_get(fields, "clone_of")),
+        .fields = book_fields(fields),
+    };
+    if (wish.clone_of && (sized || blocks))
+        answer_error(request, 400, "clone_of: a clone has the size and the blocks of its origin");
+    else if (!wish.name || (!sized && !wish.clone_of))
+        answer_error(request, 400, "field \"%s\" is missing", wish.name ? "size_bytes" : "name");
+    else if (json_object_get(fields, "replicas") && wish.replicas == 0)
+        answer_error(request, 400, "replicas: must be at least 1");
     else if (control->stopping)
         answer_error(request, 503, "the target stops");
-    else if (api_wish(request, body, fields, &wish))
+    else
         create_start(control, &wish, request);
+    json_decref(wish.fields);
     json_decref(fields);
-    json_decref(body);
 }
 
 static void api_volumes(struct control *control, struct http_request *request)

@@ -46,11 +46,6 @@ static const char *field_invalid(const char *key, json_t *value)
                : "must be an integer from 0 on";
 }
 
-const char *body_field_invalid(const char *allowed, const char *key, json_t *value)
-{
-    return word_in(allowed, key, strlen(key)) ? field_invalid(key, value) : "unknown field";
-}
-
 static bool fields_refused(struct http_request *request, json_t *body, const char *allowed)
 {
     const char *key;

@@ -10,8 +10,6 @@
  * values are what fields of that name may be. NULL when the request was answered.
  */
 json_t *body_take(struct http_request *request, const char *allowed);
-/* NULL when the field is one of these and may have this value, else why not. */
-const char *body_field_invalid(const char *allowed, const char *key, json_t *value);
 /* The query's values of `key`, an array of texts; owned by the caller. */
 json_t *query_values(const struct http_request *request, const char *key);
 /* False when the request was answered: there are others than these ("a b c"). */
