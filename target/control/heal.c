@@ -89,12 +89,12 @@ static const char *heal_why(const struct record *record, const struct member *me
     if (member->leaving || member->in_sync || record_present(record, &member->uuid))
         return NULL;
     if (control->heal && all_peers_up(control))
-        return "the data of a replica is gone";
+        return "the data of a replica is nowhere to be found";
     if (control->replace_after_ns == 0)
         return NULL;
     *waits = true;
     return lost_ns + control->replace_after_ns <= loop_now_ns(control->loop)
-               ? "a replica is away for too long"
+               ? "a replica was away for too long"
                : NULL;
 }
 

@@ -17,7 +17,8 @@
 enum {
     MEMBER_ANSWER_S = 30,
     MEMBER_NAME_MIN = 8, /* characters of an identity that are enough */
-    HEAL_AGAIN_S = 30,   /* after a change that failed */
+    HEAL_AGAIN_S = 30,   /* after a change of our own that failed; then twice as long, and so on */
+    HEAL_DOUBLES_MAX = 7,
 };
 
 struct member_job {
@@ -90,6 +91,15 @@ static void job_free(struct member_job *job)
     free(job);
 }
 
+static void heal_failed(struct record *record, const char *text)
+{
+    const uint64_t wait_s = (uint64_t)HEAL_AGAIN_S << record->heal_failures;
+    catalogue_event(record->control, true, record->config.name, text);
+    record->heal_ns = loop_now_ns(record->control->loop) + wait_s * 1000000000;
+    if (record->heal_failures < HEAL_DOUBLES_MAX)
+        record->heal_failures++;
+}
+
 static void job_fail(struct member_job *job, unsigned status, const char *why)
 {
     struct record *record = job->record;
@@ -99,8 +109,7 @@ static void job_fail(struct member_job *job, unsigned status, const char *why)
     if (job->request)
         answer_error(job->request, status, "volume %s: %s", record->config.name, why);
     else if (!record->control->stopping)
-        catalogue_event(record->control, true, record->config.name, text);
-    record->heal_ns = loop_now_ns(record->control->loop) + HEAL_AGAIN_S * (uint64_t)1000000000;
+        heal_failed(record, text);
     job_free(job);
 }
 
@@ -141,6 +150,7 @@ void member_settle(struct record *record)
     log_info("volume %s: %s", record->config.name, text);
     catalogue_event(record->control, false, record->config.name, text);
     struct http_request *request = job->request;
+    record->heal_failures = 0;
     job_free(job);
     if (request)
         answer_members(request, 200, record);

@@ -93,6 +93,20 @@ bool peer_keeps(const struct record *record, const struct peer *peer)
     return false;
 }
 
+/* Two addresses may lead to one pool. */
+static bool pool_keeps(const struct record *record, const struct uuid *pool)
+{
+    for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
+        struct peer *peer = record->placements[i].peer;
+        struct peer_status status = {.address = NULL};
+        if (peer && peer_keeps(record, peer))
+            peer_status(peer, &status);
+        if (status.address && uuid_equal(&status.pool, pool))
+            return true;
+    }
+    return false;
+}
+
 static bool peer_taken(const struct peer_status *status, struct peer *const *taken,
                        uint32_t taken_count)
 {
@@ -114,7 +128,7 @@ struct peer *catalogue_choose(struct control *control, const struct record *reco
         struct peer *peer = peers_at(control->peers, i);
         struct peer_status status;
         peer_status(peer, &status);
-        bool keeps = record && peer_keeps(record, peer);
+        bool keeps = record && pool_keeps(record, &status.pool);
         if (!status.up || keeps || peer_taken(&status, taken, taken_count))
             continue;
         if (!best || status.free_bytes > best_bytes) {

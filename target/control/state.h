@@ -57,6 +57,7 @@ struct record {
     bool known;             /* `config` was committed by `volume`: it is our own */
     bool look;              /* its members are to be looked at */
     uint64_t heal_ns;       /* nothing is replaced by itself before */
+    uint8_t heal_failures;  /* how often, in a row, that could not be done */
     struct list snapshots;  /* struct snapshot, see snapshot.h; owned */
     uint32_t snapshot_count;
     struct list changes;          /* struct change; owned */

@@ -33,7 +33,11 @@ for volume in v1 c1; do
   wait_in_sync $volume
   [ "$(volume_json $volume | jq '.members | length')" -eq 3 ] || fail "$volume has not three members"
 done
-strake events | grep -q 'v1: the data of a replica is gone' || fail "there is no event"
+for what in v1@s1 v1@s2; do
+  strake snapshot verify $what >"$DIR/verified"
+  [ "$(grep -c "known, sha256" "$DIR/verified")" -eq 4 ] || fail "$what: $(cat "$DIR/verified")"
+done
+strake events | grep -q 'v1: the data of a replica is nowhere' || fail "there is no event"
 target_kill
 wait "$writer" || fail "the writer failed"
 target_start

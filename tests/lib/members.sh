@@ -33,10 +33,15 @@ only_at() {
   [ "$(volume_json "$1" | jq '.members | length')" -eq 1 ] || fail "$1 is not at replica $2 alone"
 }
 
-# Everything is stopped, and the map of each pool is looked at.
+empty() { [ -z "$(ls "$1")" ]; }
+
+# Everything is stopped, and each pool is looked at.
 pools_check() {
   local i
   target_stop
+  for i in "${!REPLICA_PORT[@]}"; do
+    ! empty "$DIR/pool$i/volumes" || wait_for 20 "space of pool $i to come back" empty "$DIR/pool$i/data"
+  done
   for i in "${!REPLICA_PORT[@]}"; do
     replica_stop "$i"
     strake-check "$DIR/pool$i" || fail "pool $i is not as it should be"

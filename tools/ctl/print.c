@@ -132,13 +132,19 @@ void print_sessions(const json_t *sessions)
 
 /* ---- volumes ---- */
 
-static size_t members_in_sync(const json_t *members)
+/* "2/3" of those that keep data. */
+static void in_sync_format(const json_t *members, char *text, size_t size)
 {
+    size_t in_sync = 0;
     size_t count = 0;
     size_t i;
     const json_t *member;
-    json_array_foreach(members, i, member) count += json_flag_of(member, "in_sync");
-    return count;
+    json_array_foreach(members, i, member)
+    {
+        in_sync += json_flag_of(member, "in_sync");
+        count += strcmp(json_text_of(member, "kind"), "witness") != 0;
+    }
+    snprintf(text, size, "%zu/%zu", in_sync, count);
 }
 
 void print_volumes(const json_t *volumes)
@@ -152,8 +158,7 @@ void print_volumes(const json_t *volumes)
         char in_sync[32];
         const json_t *members = json_object_get(volume, "members");
         size_format(json_u64_of(volume, "size_bytes"), size);
-        snprintf(in_sync, sizeof(in_sync), "%zu/%zu", members_in_sync(members),
-                 json_array_size(members));
+        in_sync_format(members, in_sync, sizeof(in_sync));
         printf("%-24s %-10s %-11s %-8s %-8llu %s\n", json_text_of(volume, "name"), size,
                json_text_of(volume, "state"), in_sync,
                (unsigned long long)json_u64_of(volume, "sessions"), json_text_of(volume, "id"));

@@ -107,12 +107,13 @@ START_TEST(create_refuses_what_makes_no_sense)
     static const struct {
         const char *body, *words;
     } bad[] = {
-        {"", "JSON"},
+        {"", "name"},
+        {"?", "JSON"},
         {"[]", "object"},
         {"{\"name\": \"v1\"}", "size_bytes"},
         {"{\"size_bytes\": 1048576}", "name"},
-        {"{\"name\": 5, \"size_bytes\": 1048576}", "string"},
-        {"{\"name\": \"V1\", \"size_bytes\": 1048576}", "V1"},
+        {"{\"name\": 5, \"size_bytes\": 1048576}", "name: must be a text"},
+        {"{\"name\": \"V1\", \"size_bytes\": 1048576}", "name: "},
         {"{\"name\": \"v1\", \"size_bytes\": 1048577}", "multiple"},
         {"{\"name\": \"v1\", \"size_bytes\": 4096}", "1 MiB"},
         {"{\"name\": \"v1\", \"size_bytes\": -4096}", "size_bytes"},
@@ -128,6 +129,25 @@ START_TEST(create_refuses_what_makes_no_sense)
         refused(400, bad[i].words);
     }
     ck_assert_uint_eq(control->record_count, 0);
+}
+END_TEST
+
+START_TEST(witness_is_made_beside_two_with_data)
+{
+    ask(HTTP_POST, "/v1/volumes", "",
+        "{\"name\": \"v1\", \"size_bytes\": 1048576, \"witness\": true}");
+    ck_assert_uint_eq(calls_of(FRAME_CREATE), 3);
+    const struct config *config = &calls[0].create.config;
+    ck_assert_uint_eq(config->min_in_sync, 1);
+    ck_assert_int_eq(config->members[1].kind, MEMBER_DATA);
+    ck_assert(config->members[1].in_sync);
+    ck_assert_int_eq(config->members[2].kind, MEMBER_WITNESS);
+    ck_assert(!config->members[2].in_sync);
+    all_answer(FRAME_OK);
+    ck_assert_uint_eq(answer_code, 201);
+    ask(HTTP_POST, "/v1/volumes", "",
+        "{\"name\": \"v2\", \"size_bytes\": 1048576, \"replicas\": 3, \"witness\": true}");
+    refused(503, "3 replicas are wanted and a witness");
 }
 END_TEST
 
@@ -216,6 +236,7 @@ int main(void)
         create_with_a_lost_reply_is_undone_when_the_peer_is_back,
         create_needs_as_many_peers_as_replicas,
         create_refuses_what_makes_no_sense,
+        witness_is_made_beside_two_with_data,
         name_is_given_once,
         clone_is_made_where_the_origin_is,
         clone_of_nothing_is_refused,
