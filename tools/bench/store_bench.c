@@ -256,6 +256,61 @@ static void measure_snapshots(void)
     volume_close();
 }
 
+static void on_pause(struct loop_timer *timer)
+{
+    (void)timer;
+    loop_stop(&loop);
+}
+
+/* Asks until it is known. */
+static double digest_us(uint64_t generation, bool verify)
+{
+    struct message_digest message = {.state = DIGEST_COMPUTING};
+    struct loop_timer timer;
+    double began = now_us();
+    loop_timer_init(&timer, &loop, on_pause);
+    while (message.state == DIGEST_COMPUTING) {
+        struct store_req req = {.op = STORE_DIGEST,
+                                .generation = generation,
+                                .verify = verify,
+                                .reply = slice_get(&bufs, 4096)};
+        perform(&req, "digest");
+        struct reader r = reader_of(req.reply.bytes, req.reply.length_bytes);
+        message_digest_decode(&r, &message);
+        slice_release(&req.reply);
+        verify = false;
+        loop_timer_start(&timer, 500000);
+        loop_run(&loop);
+    }
+    must(message.state == DIGEST_KNOWN, "digest");
+    return now_us() - began;
+}
+
+static void measure_digests(void)
+{
+    struct slice data = slice_get(&bufs, PAYLOAD_BYTES_MAX);
+    for (uint32_t i = 0; i < data.length_bytes; i++)
+        data.bytes[i] = (uint8_t)(i * 2654435761u >> 24);
+    slice_crc_fill(&data);
+    volume_create(2, GIB);
+    volume_open(2, GIB);
+    for (uint64_t at = 0; at < GIB / 2; at += PAYLOAD_BYTES_MAX) {
+        struct store_req req = {
+            .op = STORE_WRITE, .offset_bytes = at, .length_bytes = PAYLOAD_BYTES_MAX, .data = data};
+        perform(&req, "write");
+    }
+    give_command(COMMAND_SEAL, head);
+    sync_all();
+    say("digest of a snapshot of 512 MiB", 512e6 / digest_us(head - 1, false), "MiB/s");
+    for (uint64_t i = 0; i < 16; i++)
+        (void)write_us(i * 8192 + 5, &data);
+    give_command(COMMAND_SEAL, head);
+    say("digest of the next, 16 blocks of it changed", digest_us(head - 1, false) / 1e3, "ms");
+    say("verification of it", 512e6 / digest_us(head - 1, true), "MiB/s");
+    slice_release(&data);
+    volume_close();
+}
+
 static void measure_sizes(void)
 {
     static const uint64_t sizes[] = {GIB, GIB << 10, GIB << 14};
@@ -303,6 +358,7 @@ int main(int argc, char *argv[])
     volume_create(1, GIB);
     measure_load();
     measure_snapshots();
+    measure_digests();
     measure_sizes();
     measure_idle();
     for (uint32_t i = 0; i < DEPTH; i++)
