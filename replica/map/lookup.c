@@ -183,6 +183,18 @@ int lookup(struct map *map, struct branch *branch, uint64_t extent, uint64_t ste
     return 0;
 }
 
+int lookup_row(struct map *map, struct branch *branch, uint64_t extent, uint64_t step,
+               struct shown *shown, const struct extent_row **row)
+{
+    const struct entry *entry = table_newest(&map->table, branch->id, extent);
+    if (entry && entry->step == step) {
+        *row = &entry->row;
+        return 0;
+    }
+    *row = &shown->row;
+    return lookup(map, branch, extent, step, shown);
+}
+
 /* The first extent at or after `from` with a row at or before a step, of the table or of LMDB. */
 static int mapped_of_branch(struct map *map, uint32_t branch, uint64_t step, uint64_t from,
                             uint64_t *extent)

@@ -23,6 +23,9 @@ MUST_USE int lookup_after(struct map *map, uint32_t branch, uint64_t extent, uin
 /* 0 or -EIO. Uses and fills the table. */
 MUST_USE int lookup(struct map *map, struct branch *branch, uint64_t extent, uint64_t step,
                     struct shown *shown);
+/* Only the row, for use before the table changes: in `shown`, or, not copied, in the table. */
+MUST_USE int lookup_row(struct map *map, struct branch *branch, uint64_t extent, uint64_t step,
+                        struct shown *shown, const struct extent_row **row);
 /* The first extent at or after `from` for which the step or what it comes from has a row: 1, 0. */
 MUST_USE int lookup_mapped(struct map *map, struct branch *branch, uint64_t step, uint64_t from,
                            uint64_t *extent);

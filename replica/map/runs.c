@@ -66,9 +66,8 @@ void runs_add(struct runs *runs, enum map_state state, uint64_t place, uint64_t 
 
 void runs_add_row(struct runs *runs, const struct extent_row *row, uint16_t mask)
 {
-    for (uint32_t i = 0; i < EXTENT_BLOCKS; i++) {
-        if (!(mask >> i & 1))
-            continue;
+    for (uint32_t left = mask; left; left &= left - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(left);
         bool data = row->slots[i] != SLOT_NONE;
         runs_add(runs, data ? MAP_DATA : MAP_ABSENT, data ? place_of(row->slots[i], i) : 0,
                  BLOCK_SIZE);

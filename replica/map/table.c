@@ -55,9 +55,9 @@ struct entry *table_find(struct table_of_entries *table, uint32_t branch, uint64
 struct entry *table_newest(struct table_of_entries *table, uint32_t branch, uint64_t extent)
 {
     struct entry *e = *bucket_of(table, branch, extent);
-    while (e && !(e->newest && e->branch == branch && e->extent == extent))
+    while (e && !(e->extent == extent && e->branch == branch && e->newest))
         e = e->chain;
-    if (e)
+    if (e && !e->recent)
         e->recent = true;
     return e;
 }

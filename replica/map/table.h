@@ -13,21 +13,22 @@
 enum { TABLE_ENTRIES_MIN = 64 };
 
 struct entry {
+    /* What a look-up needs comes first: an entry is several cache lines long. */
     struct entry *chain; /* of its hash bucket, or of the free ones */
-    struct entry *left;  /* in the tree */
-    struct entry *right;
-    struct list node; /* in `recorded`, by sequence */
-    uint32_t branch;
-    uint32_t pins; /* writes between place and wrote */
     uint64_t extent;
-    uint64_t step;     /* 0: no row, but what the branch's parent shows */
-    uint64_t sequence; /* of its last record that LMDB does not have; 0: LMDB has it */
-    bool used;         /* is in the table */
-    bool recent;       /* looked at since the clock's hand came by */
-    bool newest;       /* there is no later row of this branch and extent */
-    bool gone;         /* recorded: there is no row any more */
+    uint64_t step; /* 0: no row, but what the branch's parent shows */
+    uint32_t branch;
+    bool used;   /* is in the table */
+    bool recent; /* looked at since the clock's hand came by */
+    bool newest; /* there is no later row of this branch and extent */
+    bool gone;   /* recorded: there is no row any more */
     bool in_tree;
     struct extent_row row;
+    uint32_t pins;      /* writes between place and wrote */
+    uint64_t sequence;  /* of its last record that LMDB does not have; 0: LMDB has it */
+    struct entry *left; /* in the tree */
+    struct entry *right;
+    struct list node; /* in `recorded`, by sequence */
 };
 
 struct table_of_entries {

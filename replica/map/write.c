@@ -24,11 +24,12 @@ int map_find(struct map_volume *volume, uint64_t generation, uint64_t offset_byt
     struct pieces pieces = pieces_of(offset_bytes, length_bytes);
     while (pieces_next(&pieces) && !list.full) {
         struct shown shown;
+        const struct extent_row *row;
         uint64_t extent;
-        int rc = lookup(map, branch, pieces.extent, g->step, &shown);
+        int rc = lookup_row(map, branch, pieces.extent, g->step, &shown, &row);
         if (rc == 0)
-            runs_add_row(&list, &shown.row, pieces.mask);
-        if (rc || list.full || extent_row_data(&shown.row))
+            runs_add_row(&list, row, pieces.mask);
+        if (rc || list.full || row->own_data || extent_row_data(row))
             goto next;
         /* What is not mapped is skipped. */
         rc = lookup_mapped(map, branch, g->step, pieces.extent + 1, &extent);
@@ -68,12 +69,13 @@ static int place_in_place(struct map *map, struct branch *branch, const struct m
     struct pieces pieces = pieces_of(write->offset_bytes, write->length_bytes);
     while (pieces_next(&pieces)) {
         struct shown shown;
-        int rc = lookup(map, branch, pieces.extent, write->step, &shown);
+        const struct extent_row *row;
+        int rc = lookup_row(map, branch, pieces.extent, write->step, &shown, &row);
         if (rc)
             return rc;
-        if (pieces.mask & ~shown.row.own_data)
+        if (pieces.mask & ~row->own_data)
             return 0;
-        runs_add_row(runs, &shown.row, pieces.mask);
+        runs_add_row(runs, row, pieces.mask);
     }
     return 1;
 }
