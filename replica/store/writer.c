@@ -32,7 +32,7 @@ enum {
     /* As much is written before what is finished is told, so that it need not wait for a batch. */
     WRITER_TELL_BYTES = 256u << 10,
     /* A turn that writes more is worth waking the thread, and this one goes on meanwhile. */
-    WRITER_HERE_BYTES = 64u << 10,
+    WRITER_HERE_BYTES = 512u << 10,
 };
 
 #define WRITER_SLOW_NS     ((uint64_t)1000 * 1000)

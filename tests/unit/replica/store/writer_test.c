@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SMALL = 4096, LARGE = 25 * 4096, REQS = 40, SUMS_AT = 8 << 20 };
+enum { SMALL = 4096, LARGE = 25 * 4096, REQS = 160, SUMS_AT = 8 << 20 };
 
 static struct loop loop;
 static struct engine *engine;
