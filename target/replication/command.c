@@ -7,6 +7,7 @@
  */
 #include "target/replication/parts.h"
 
+#include <errno.h>
 #include <string.h>
 
 static bool command_moves_head(const struct repl_op *op)
@@ -35,6 +36,15 @@ bool command_bars(const struct repl *repl)
 bool command_is_moving(const struct repl *repl)
 {
     return repl->command_op && command_moves_head(repl->command_op);
+}
+
+/* It waits for what waits for space; others, that give some back, would wait behind it. */
+bool command_is_hopeless(const struct repl *repl, const struct repl_op *op)
+{
+    if (op->kind != REPL_COMMAND || op->numbered || !command_moves_head(op) ||
+        list_empty(&repl->retries))
+        return false;
+    return CONTAINER_OF(repl->retries.next, struct repl_op, node)->error == -ENOSPC;
 }
 
 static uint64_t command_random(struct repl *repl)

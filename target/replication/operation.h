@@ -68,6 +68,7 @@ struct repl_op {
     uint8_t sent;     /* peers it was sent to in their present session */
     uint8_t answered; /* peers that answered it since it was dispatched */
     uint8_t failed;   /* of these, with an error */
+    uint8_t full;     /* of these, for want of space */
     uint8_t resend;   /* peers it is to be sent to again */
     int error;        /* what the last failing peer said */
 };

@@ -10,13 +10,6 @@ static struct repl_op *op_of(struct list *node)
     return CONTAINER_OF(node, struct repl_op, node);
 }
 
-bool ops_can_write(const struct repl *repl)
-{
-    uint8_t needed = required(repl);
-    return repl->phase == PHASE_SERVE && count_of(repl->in_sync) >= repl->config.min_in_sync &&
-           without(needed, repl->attached) == 0 && (needed & repl->doomed) == 0;
-}
-
 /* C4 */
 static uint8_t op_sources(const struct repl *repl, const struct repl_op *op)
 {
@@ -25,20 +18,6 @@ static uint8_t op_sources(const struct repl *repl, const struct repl_op *op)
         return without(repl->up & bit_of(op->peer), op->failed);
     uint8_t usable = repl->in_sync & repl->attached & repl->readable;
     return without(usable, repl->doomed | op->failed);
-}
-
-bool ops_head_quiet(const struct repl *repl)
-{
-    LIST_FOR_EACH (node, &repl->inflight) {
-        if (op_locks(op_of(node)) && !op_reads(op_of(node)))
-            return false;
-    }
-    return repl->torn_count == 0;
-}
-
-uint32_t ops_outstanding(const struct repl *repl)
-{
-    return REPL_OPS_MAX - repl->free_count;
 }
 
 /* To be dispatched, as soon as its range is granted. */
@@ -110,7 +89,7 @@ void op_submit(struct repl *repl, struct repl_op *op)
     ASSERT(repl->free_count > 0);
     op->slot = repl->free_slots[--repl->free_count];
     repl->slots[op->slot] = op;
-    op->sent = op->answered = op->failed = op->resend = 0;
+    op->sent = op->answered = op->failed = op->full = op->resend = 0;
     op->merged = op->numbered = op->applied = op->torn = false;
     op->error = 0;
     op->serial = 0;
@@ -261,9 +240,13 @@ static bool op_next_write(struct repl *repl, struct repl_effect *effect)
     if (list_empty(&repl->writes) || !ops_can_write(repl))
         return false;
     struct repl_op *op = op_of(repl->writes.next);
+    if (command_is_hopeless(repl, op)) {
+        op_done(repl, op, -ENOSPC);
+        return op_next_write(repl, effect);
+    }
     if (!command_lets(repl, op))
         return false;
-    op->failed = 0;
+    op->failed = op->full = 0;
     op_sent(repl, op, repl->attached);
     op_frame(repl, op, effect);
     effect->peers = op->sent;
@@ -326,9 +309,19 @@ static void op_failed_by_all(struct repl *repl, struct repl_op *op)
         op_done(repl, op, op->error);
         return;
     }
-    say(repl, true, "every replica in sync refused a write (%s): trying again each second",
-        op->error == -ENOSPC ? "no space left" : "disk error");
+    if (!op->torn)
+        say(repl, true, "every replica in sync refused a write (%s): trying again each second",
+            op->error == -ENOSPC ? "no space left" : "disk error");
     op_retry_later(repl, op);
+}
+
+/* Without those whose disks are full there would be too few. What needs no space goes on with them,
+ * what gives some back above all. */
+static bool op_waits_for_space(const struct repl *repl, const struct repl_op *op, uint8_t failed)
+{
+    uint8_t others = without(repl->in_sync & repl->attached, repl->doomed | failed);
+    return op->kind != REPL_COMMAND && without(failed, op->full) == 0 &&
+           count_of(others) < repl->config.min_in_sync;
 }
 
 /* C1 */
@@ -350,6 +343,12 @@ static void op_review(struct repl *repl, struct repl_op *op)
     }
     if (failed == counting) {
         op_failed_by_all(repl, op);
+        return;
+    }
+    if (op_waits_for_space(repl, op, failed)) {
+        if (!op->torn)
+            say(repl, true, "too few replicas have space for a write: trying again each second");
+        op_retry_later(repl, op);
         return;
     }
     repl->unsettled = repl->unsettled || without(failed, repl->doomed);
@@ -436,6 +435,7 @@ void op_answer(struct repl *repl, uint8_t peer, const struct frame *frame)
         command_answer(repl, peer, frame);
     if (frame->status != FRAME_OK) {
         op->failed |= bit;
+        op->full |= frame->status == FRAME_NO_SPACE ? bit : 0;
         op->error = errno_of(frame->status);
         repl->peers[peer].why = peer_refusal(frame->status);
         if (!(required(repl) & bit))

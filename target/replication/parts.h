@@ -63,6 +63,7 @@ void command_key(struct repl *repl);
 MUST_USE bool command_lets(struct repl *repl, struct repl_op *op);
 /* A command that moves the head waits for the head to be quiet, or is under way. */
 bool command_bars(const struct repl *repl);
+bool command_is_hopeless(const struct repl *repl, const struct repl_op *op);
 bool command_is_moving(const struct repl *repl);
 /* It is not under way any more. */
 void command_forget(struct repl *repl, const struct repl_op *op);

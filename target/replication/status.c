@@ -101,6 +101,28 @@ bool repl_growing(const struct repl *repl)
     return repl->grow_bytes != 0;
 }
 
+bool ops_can_write(const struct repl *repl)
+{
+    uint8_t needed = required(repl);
+    return repl->phase == PHASE_SERVE && count_of(repl->in_sync) >= repl->config.min_in_sync &&
+           without(needed, repl->attached) == 0 && (needed & repl->doomed) == 0;
+}
+
+bool ops_head_quiet(const struct repl *repl)
+{
+    LIST_FOR_EACH (node, &repl->inflight) {
+        const struct repl_op *op = CONTAINER_OF(node, struct repl_op, node);
+        if (op_locks(op) && !op_reads(op))
+            return false;
+    }
+    return repl->torn_count == 0;
+}
+
+uint32_t ops_outstanding(const struct repl *repl)
+{
+    return REPL_OPS_MAX - repl->free_count;
+}
+
 bool repl_busy(const struct repl *repl)
 {
     bool busy = !list_empty(&repl->inflight) || !list_empty(&repl->leasing) ||
