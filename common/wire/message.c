@@ -147,11 +147,29 @@ void message_greet_decode(struct reader *r, struct message_greet *greet)
     text_decode(r, greet->software, sizeof(greet->software));
 }
 
+static void epitaph_encode(struct writer *w, const struct epitaph *epitaph)
+{
+    write_u32(w, epitaph->length_bytes);
+    if (epitaph->length_bytes)
+        write_bytes(w, epitaph->bytes, epitaph->length_bytes);
+}
+
+static void epitaph_decode(struct reader *r, const struct config *config, struct epitaph *epitaph)
+{
+    epitaph->length_bytes = read_u32(r);
+    epitaph->bytes = NULL;
+    if (epitaph->length_bytes > (config->deleted ? EPITAPH_BYTES_MAX : 0))
+        r->bad = true;
+    else if (epitaph->length_bytes)
+        epitaph->bytes = read_bytes(r, epitaph->length_bytes);
+}
+
 void message_volume_encode(struct writer *w, const struct message_volume *volume)
 {
     uuid_encode(w, &volume->member);
     bool_encode(w, volume->failed);
     config_encode(w, &volume->config);
+    epitaph_encode(w, &volume->epitaph);
 }
 
 void message_volume_decode(struct reader *r, struct message_volume *volume)
@@ -159,6 +177,7 @@ void message_volume_decode(struct reader *r, struct message_volume *volume)
     uuid_decode(r, &volume->member);
     volume->failed = bool_decode(r);
     config_decode(r, &volume->config);
+    epitaph_decode(r, &volume->config, &volume->epitaph);
 }
 
 void message_create_encode(struct writer *w, const struct message_create *create)
@@ -183,12 +202,14 @@ void message_delete_encode(struct writer *w, const struct message_delete *del)
 {
     write_bytes(w, del->member.bytes, UUID_BYTES);
     config_encode(w, &del->config);
+    epitaph_encode(w, &del->epitaph);
 }
 
 void message_delete_decode(struct reader *r, struct message_delete *del)
 {
     read_copy(r, del->member.bytes, UUID_BYTES);
     config_decode(r, &del->config);
+    epitaph_decode(r, &del->config, &del->epitaph);
     bool one = !uuid_is_zero(&del->member);
     if (!r->bad && one && config_member_idx(&del->config, &del->member) >= 0)
         r->bad = true;

@@ -19,7 +19,8 @@ enum {
     VOLUME_NAME_BYTES = 64,   /* with the final zero; visible ASCII */
     SOFTWARE_BYTES = 32,      /* likewise */
     CONFIG_BYTES_MAX = 1024,  /* an encoded configuration is never longer */
-    MESSAGE_BYTES_MAX = 1280, /* nor is any message of this file */
+    MESSAGE_BYTES_MAX = 1280, /* nor is any message of this file, without an epitaph */
+    EPITAPH_BYTES_MAX = 32u << 10,
 };
 
 enum member_kind { MEMBER_DATA = 0, MEMBER_WITNESS = 1 };
@@ -57,10 +58,17 @@ struct message_greet {
 };
 
 /* LIST: one volume kept here. */
+/* What a deleted volume was, in words of the target that deleted it; replicas just keep it. */
+struct epitaph {
+    uint32_t length_bytes; /* 0: nothing is known, or it is not deleted */
+    const uint8_t *bytes;  /* lent by whoever holds the body */
+};
+
 struct message_volume {
     struct uuid member;
     bool failed;
     struct config config; /* the one accepted here */
+    struct epitaph epitaph;
 };
 
 struct message_create {
@@ -77,6 +85,7 @@ struct message_create {
 struct message_delete {
     struct uuid member;
     struct config config;
+    struct epitaph epitaph;
 };
 
 struct message_health {

@@ -97,7 +97,7 @@ static void list_all(struct connection *connection, const struct answer *to)
             continue;
         if (volume->state == VOLUME_SERVING)
             entry.config = *service_config(volume->service);
-        if (writer_left(&w) < MESSAGE_BYTES_MAX)
+        if (writer_left(&w) < MESSAGE_BYTES_MAX + entry.epitaph.length_bytes)
             list_send(connection, to, &w, true);
         message_volume_encode(&w, &entry);
         ASSERT(!w.bad);
@@ -278,8 +278,10 @@ static void delete (struct connection *connection, const struct answer *to,
     }
     connections_forget_volume(replica, volume);
     volume->forgetting = !uuid_is_zero(&wish.member);
-    if (!volume->forgetting)
+    if (!volume->forgetting) {
         volume->entry.config = wish.config;
+        replica_volume_keep_epitaph(volume, &wish.epitaph);
+    }
     volume->known = true;
     volume->answer = *to;
     volume->deleting = true;

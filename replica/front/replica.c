@@ -117,6 +117,11 @@ static void on_each(void *arg, const struct uuid *uuid, enum store_kept kept,
     if (volume->known && !deleted)
         volume->state = VOLUME_CLOSED;
     volume->unclean = kept == STORE_UNCLEAN;
+    struct epitaph epitaph = {0};
+    uint8_t *bytes = deleted ? store_epitaph_read(replica->store, uuid, &epitaph) : NULL;
+    if (volume->known)
+        replica_volume_keep_epitaph(volume, &epitaph);
+    free(bytes);
     if (volume->known)
         return;
     char text[UUID_TEXT_BYTES];

@@ -59,6 +59,7 @@ struct volume {
     /* Of SERVING the configuration is the service's; when `deleting` the tombstone. */
     struct message_volume entry;
     bool known;                 /* `entry` is filled: not when both metadata copies are bad */
+    uint8_t *epitaph;           /* owned: what entry.epitaph lends */
     struct store_volume *store; /* owned; NULL unless open */
     struct service *service;    /* owned; NULL unless SERVING */
     uint32_t io_count;          /* disk operations under way */
@@ -149,6 +150,8 @@ struct volume *replica_volume_new(struct replica *replica, const struct uuid *uu
                                   enum volume_state state);
 struct volume *replica_volume_find(struct replica *replica, const struct uuid *uuid);
 void replica_volume_free(struct volume *volume);
+/* A copy, for the record of its deletion; the one there stays if there is none. */
+void replica_volume_keep_epitaph(struct volume *volume, const struct epitaph *epitaph);
 /* Opens its files and then starts its service: SERVING, or REFUSED and the log says why. */
 void replica_volume_open(struct volume *volume);
 /* An OPEN: kept until the volume is served, and then given to it. */

@@ -51,7 +51,20 @@ void replica_volume_free(struct volume *volume)
     drop_opens(volume);
     list_remove(&volume->node);
     volume->replica->volume_count -= volume->state != VOLUME_DELETED;
+    free(volume->epitaph);
     free(volume);
+}
+
+void replica_volume_keep_epitaph(struct volume *volume, const struct epitaph *epitaph)
+{
+    if (epitaph->length_bytes == 0)
+        return;
+    uint8_t *copy = malloc(epitaph->length_bytes);
+    ASSERT(copy);
+    memcpy(copy, epitaph->bytes, epitaph->length_bytes);
+    free(volume->epitaph);
+    volume->epitaph = copy;
+    volume->entry.epitaph = (struct epitaph){.length_bytes = epitaph->length_bytes, .bytes = copy};
 }
 
 static void perform_failed(struct volume *volume, const char *why)
@@ -360,7 +373,7 @@ static void delete_files(struct volume *volume)
     volume->state = VOLUME_DELETING;
     replica->job_count++;
     store_volume_delete(replica->store, &volume->uuid, volume->forgetting ? NULL : record,
-                        on_deleted, volume);
+                        &volume->entry.epitaph, on_deleted, volume);
 }
 
 void replica_volume_settle(struct volume *volume)

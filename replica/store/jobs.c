@@ -84,7 +84,7 @@ static int keep_record(const struct directory *directory, const struct job *job)
     snprintf(fresh, sizeof(fresh), ".%s.new", name);
     if (unlinkat(directory->deleted_fd, fresh, 0) < 0 && errno != ENOENT)
         return -errno;
-    int rc = file_make(directory->deleted_fd, fresh, job->create.meta, STORE_META_BYTES);
+    int rc = file_make(directory->deleted_fd, fresh, job->record, job->record_bytes);
     if (rc == 0 && renameat(directory->deleted_fd, fresh, directory->deleted_fd, name) < 0)
         rc = -errno;
     return rc ? rc : folder_sync(directory->deleted_fd);
@@ -93,6 +93,7 @@ static int keep_record(const struct directory *directory, const struct job *job)
 static void answer(struct job *job, int status)
 {
     job->done(job->arg, status);
+    free(job->record);
     free(job);
 }
 
@@ -154,7 +155,7 @@ void store_volume_create(struct store *store, const struct store_create *create_
 static void run_delete(struct work *work)
 {
     struct job *job = CONTAINER_OF(work, struct job, work);
-    job->status = job->recorded ? keep_record(&job->store->directory, job) : 0;
+    job->status = job->record ? keep_record(&job->store->directory, job) : 0;
     if (job->status == 0)
         job->status = directory_volume_remove(&job->store->directory, &job->create.volume);
 }
@@ -168,14 +169,35 @@ static void on_deleted(struct work *work)
 }
 
 void store_volume_delete(struct store *store, const struct uuid *volume, const uint8_t *meta,
-                         store_job_fn *done, void *arg)
+                         const struct epitaph *epitaph, store_job_fn *done, void *arg)
 {
     struct job *job = malloc(sizeof(*job));
     ASSERT(job);
     *job = (struct job){.store = store, .create = {.volume = *volume}, .done = done, .arg = arg};
-    job->recorded = meta;
-    if (meta)
-        memcpy(job->create.meta, meta, STORE_META_BYTES);
+    if (meta) {
+        job->record_bytes = STORE_META_BYTES + epitaph->length_bytes;
+        job->record = malloc(job->record_bytes);
+        ASSERT(job->record);
+        memcpy(job->record, meta, STORE_META_BYTES);
+        if (epitaph->length_bytes)
+            memcpy(job->record + STORE_META_BYTES, epitaph->bytes, epitaph->length_bytes);
+    }
     job->work = (struct work){.run = run_delete, .done = on_deleted};
     worker_add(&store->worker, &job->work);
+}
+
+uint8_t *store_epitaph_read(struct store *store, const struct uuid *volume, struct epitaph *epitaph)
+{
+    char name[UUID_TEXT_BYTES];
+    uint8_t *bytes = malloc(EPITAPH_BYTES_MAX);
+    ASSERT(bytes);
+    *epitaph = (struct epitaph){0};
+    uuid_format(volume, name);
+    int fd = openat(store->directory.deleted_fd, name, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : pread(fd, bytes, EPITAPH_BYTES_MAX, STORE_META_BYTES);
+    if (fd >= 0)
+        close(fd);
+    if (got > 0)
+        *epitaph = (struct epitaph){.length_bytes = (uint32_t)got, .bytes = bytes};
+    return bytes;
 }

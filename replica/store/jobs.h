@@ -11,8 +11,9 @@ struct job {
     struct store *store;
     struct store_create create; /* of a deletion: the volume and its last record */
     uint32_t family;
-    bool made;     /* in the map */
-    bool recorded; /* a deletion leaves a record */
+    bool made;       /* in the map */
+    uint8_t *record; /* owned: what a deletion leaves; NULL: nothing */
+    size_t record_bytes;
     int status;
     store_job_fn *done;
     void *arg;

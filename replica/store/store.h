@@ -12,7 +12,7 @@
  *     drl                   the dirty-region log
  *     map                   the planes; shared mapping, true as long as the boot id beside it is
  *   POOL/data/UUID/         the blocks of a volume and of its clones, and their checksums: family.h
- *   POOL/deleted/UUID       the record of a deleted volume: its last metadata record
+ *   POOL/deleted/UUID       the record of a deleted volume: its last metadata record, its epitaph
  *
  * Every file that is written is locked (flock) through the descriptor that is used for its I/O, so
  * that a successor of a killed process waits for the writes still under way in the kernel.
@@ -25,6 +25,7 @@
 #include "common/base/list.h"
 #include "common/base/uuid.h"
 #include "common/net/loop.h"
+#include "common/wire/message.h"
 #include "replica/store/request.h"
 
 #include <stdbool.h>
@@ -126,7 +127,11 @@ void store_volume_create(struct store *store, const struct store_create *create,
  * be closed.
  */
 void store_volume_delete(struct store *store, const struct uuid *volume, const uint8_t *meta,
-                         store_job_fn *done, void *arg);
+                         const struct epitaph *epitaph, store_job_fn *done, void *arg);
+/* What is kept beside a deleted volume's record (blocking): `epitaph` lends what is returned, NULL
+ * or the caller's. */
+uint8_t *store_epitaph_read(struct store *store, const struct uuid *volume,
+                            struct epitaph *epitaph);
 /* What an open volume consists of. */
 struct store_extent {
     uint64_t size_bytes;

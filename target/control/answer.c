@@ -105,7 +105,7 @@ void answer_attach(json_t *json, const struct control *control, const char *name
 }
 
 /* What people say of the volume, as far as its book is known. */
-static void json_description(json_t *json, const struct record *record)
+void answer_description(json_t *json, const struct record *record)
 {
     static const char *const texts[] = {"origin", "owner", "message"};
     struct volume_row row;
@@ -160,8 +160,10 @@ json_t *answer_volume(const struct record *record)
     }
     if (record->volume) {
         json_object_set_new(json, "counters", json_counters(volume_counters(record->volume)));
-        json_description(json, record);
+        answer_description(json, record);
     }
+    if (record->state == RECORD_DELETED && record->epitaph)
+        json_object_set(json, "was", record->epitaph);
     return json;
 }
 

@@ -16,6 +16,8 @@ json_t *answer_sessions(const struct control *control);
 json_t *answer_volume(const struct record *record);
 /* How clients reach the export of this name. */
 void answer_attach(json_t *json, const struct control *control, const char *name);
+/* What people say of an open volume. */
+void answer_description(json_t *json, const struct record *record);
 /* These end the request. `json` is given up. */
 void answer_json(struct http_request *request, unsigned status, json_t *json);
 void answer_record(struct http_request *request, unsigned status, const struct record *record);

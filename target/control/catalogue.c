@@ -5,6 +5,7 @@
  * them. A record of a deleted volume wins over any living one: who comes back with data of it is
  * told to delete it.
  */
+#include "target/control/epitaph.h"
 #include "target/control/member.h"
 
 #include "common/base/log.h"
@@ -82,6 +83,7 @@ void catalogue_drop(struct record *record)
     ASSERT(list_empty(&record->changes) && list_empty(&record->snapshots));
     loop_task_cancel(&record->turn);
     list_remove(&record->node);
+    json_decref(record->epitaph);
     record->control->record_count--;
     free(record);
 }
@@ -133,6 +135,8 @@ void catalogue_heard(struct control *control, struct peer *peer, const struct me
         return;
     }
     record_place(record, &heard->member, peer, config->deleted);
+    if (!record->epitaph)
+        record->epitaph = epitaph_read(&heard->epitaph);
     if (config->deleted)
         record_learn_deleted(record, config);
     else if (config_compare(config, &record->config) > 0)
@@ -155,7 +159,8 @@ void record_delete_stragglers(struct record *record)
         if (!placement->peer || !placement->here || placement->deleted)
             continue;
         placement->deleted = true;
-        record_send_delete(&record->config, placement->peer, on_straggler_deleted, placement->peer);
+        record_send_delete(&record->config, record->epitaph, placement->peer, on_straggler_deleted,
+                           placement->peer);
     }
 }
 

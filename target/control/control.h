@@ -5,7 +5,7 @@
  * is never in the path of a read or a write.
  *
  *   GET    /v1/status               the target, its listeners, the replicas it reaches
- *   GET    /v1/volumes              all volumes; ?deleted=1 with the records of deleted ones
+ *   GET    /v1/volumes              all volumes; ?deleted=1 with the records of deleted ones: "was"
  *   POST   /v1/volumes              {"name", "size_bytes" or "clone_of": "VOLUME@SNAPSHOT",
  *                                   "replicas"?, "witness"?, "block_bytes"?, "owner"?, "message"?,
  *                                   "labels"?}

@@ -206,7 +206,7 @@ static void create_undo(struct create *create)
         leftover = true;
         record_place(record, member, call->peer, call->accepted);
         if (call->accepted)
-            record_send_delete(&record->config, call->peer, on_undone, call->peer);
+            record_send_delete(&record->config, NULL, call->peer, on_undone, call->peer);
     }
     log_warn("volume %s: not created (%s)", record->config.name, create->why);
     if (!leftover)

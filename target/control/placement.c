@@ -152,7 +152,7 @@ struct config record_tombstone(const struct record *record)
 static void send_delete(const struct message_delete *del, struct peer *peer, peer_reply_fn *done,
                         void *arg)
 {
-    uint8_t body[MESSAGE_BYTES_MAX];
+    uint8_t body[MESSAGE_BYTES_MAX + EPITAPH_BYTES_MAX];
     struct writer w = writer_of(body, sizeof(body));
     message_delete_encode(&w, del);
     ASSERT(!w.bad);
@@ -162,11 +162,18 @@ static void send_delete(const struct message_delete *del, struct peer *peer, pee
               done, arg);
 }
 
-void record_send_delete(const struct config *tombstone, struct peer *peer, peer_reply_fn *done,
-                        void *arg)
+void record_send_delete(const struct config *tombstone, const json_t *epitaph, struct peer *peer,
+                        peer_reply_fn *done, void *arg)
 {
     ASSERT(tombstone->deleted);
-    send_delete(&(struct message_delete){.config = *tombstone}, peer, done, arg);
+    struct message_delete del = {.config = *tombstone};
+    char *text = epitaph ? json_dumps(epitaph, JSON_COMPACT) : NULL;
+    size_t length = text ? strlen(text) : 0;
+    if (length > 0 && length <= EPITAPH_BYTES_MAX)
+        del.epitaph =
+            (struct epitaph){.length_bytes = (uint32_t)length, .bytes = (const uint8_t *)text};
+    send_delete(&del, peer, done, arg);
+    free(text);
 }
 
 void record_send_forget(const struct config *config, const struct uuid *member, struct peer *peer,

@@ -8,6 +8,8 @@
 
 #include "target/peers/peers.h"
 
+#include <jansson.h>
+
 struct control;
 struct record;
 
@@ -54,8 +56,8 @@ struct peer *catalogue_choose(struct control *control, const struct record *reco
 /* The configuration that says "deleted" and wins over the record's. */
 struct config record_tombstone(const struct record *record);
 /* Tells the peer to delete the volume and keep the tombstone; `done` as in peer_call. */
-void record_send_delete(const struct config *tombstone, struct peer *peer, peer_reply_fn *done,
-                        void *arg);
+void record_send_delete(const struct config *tombstone, const json_t *epitaph, struct peer *peer,
+                        peer_reply_fn *done, void *arg);
 /* Tells the peer to delete a member that is not in the configuration, and keep nothing. */
 void record_send_forget(const struct config *config, const struct uuid *member, struct peer *peer,
                         peer_reply_fn *done, void *arg);

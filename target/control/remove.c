@@ -5,6 +5,7 @@
  * with data later is told as well. A majority must be up all the same, so that the members that are
  * away can never serve the volume by themselves.
  */
+#include "target/control/epitaph.h"
 #include "target/control/snapshot.h"
 
 #include "common/base/log.h"
@@ -107,7 +108,8 @@ static void remove_send(struct remove *job)
         remove_finish(job);
     }
     for (uint32_t i = 0; i < count; i++)
-        record_send_delete(&job->tombstone, job->calls[i].peer, on_deleted, &job->calls[i]);
+        record_send_delete(&job->tombstone, record->epitaph, job->calls[i].peer, on_deleted,
+                           &job->calls[i]);
 }
 
 void remove_step(struct record *record)
@@ -181,6 +183,10 @@ void remove_start(struct record *record, bool force, struct http_request *reques
     memcpy(job->who, request->who, sizeof(job->who));
     record->remove = job;
     record->state = RECORD_REMOVING;
+    if (record->volume) {
+        json_decref(record->epitaph);
+        record->epitaph = epitaph_write(record);
+    }
     loop_timer_init(&job->timer, control->loop, on_late);
     loop_timer_start(&job->timer, REMOVE_ANSWER_S * (uint64_t)1000000000);
     /* Forced, nobody waits for requests that a volume without a majority may never answer. */

@@ -50,6 +50,7 @@ struct record {
     bool hiding;     /* front_export_remove was called and is not done */
     const char *why; /* LIVE without a volume or an export: the reason, a literal */
     struct placement placements[MEMBERS_MAX];
+    json_t *epitaph;        /* owned: what it was, once it is deleted; NULL: not known */
     struct remove *remove;  /* REMOVING: the job, see remove.c */
     struct member_job *job; /* a change of its members that is under way, see member.c; owned */
     struct uuid coming;     /* the member that it adds; zero: none */

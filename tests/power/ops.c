@@ -311,7 +311,8 @@ static void delete (struct pool *pool)
     disk_lock();
     volume->goes = true;
     disk_unlock();
-    store_volume_delete(pool->store, &volume->uuid, meta, pool_job_done, pool);
+    store_volume_delete(pool->store, &volume->uuid, meta, &(struct epitaph){0}, pool_job_done,
+                        pool);
     loop_run(&pool->loop);
     MUST(pool->status == 0, "deleting a volume: %d", pool->status);
     disk_lock();

@@ -165,6 +165,20 @@ void print_volumes(const json_t *volumes)
     }
 }
 
+/* Of a deleted volume. */
+static void print_was(const json_t *was)
+{
+    size_t i;
+    const json_t *snapshot;
+    print_description(was);
+    json_array_foreach(json_object_get(was, "newest"), i, snapshot)
+    {
+        const char *digest = json_text_of(snapshot, "digest");
+        print_time("snapshot:  ", json_u64_of(snapshot, "created_s"));
+        printf("  %s%s%s\n", json_text_of(snapshot, "name"), digest[0] ? ", " : "", digest);
+    }
+}
+
 void print_volume(const json_t *volume)
 {
     char size[CTL_SIZE_TEXT_BYTES];
@@ -185,6 +199,8 @@ void print_volume(const json_t *volume)
     print_time("created:   ", json_u64_of(volume, "created_s"));
     printf("\n");
     print_description(volume);
+    if (json_object_get(volume, "was"))
+        print_was(json_object_get(volume, "was"));
     print_space(json_object_get(volume, "space"));
     if (json_array_size(json_object_get(iscsi, "portals")) > 0) {
         printf("iscsi:     %s", json_text_of(iscsi, "iqn"));

@@ -211,6 +211,47 @@ START_TEST(volumes_come_back_one_after_another)
 }
 END_TEST
 
+START_TEST(epitaph_comes_back_with_a_deleted_volume_alone)
+{
+    struct message_volume volume = {
+        .config = config_of_two(),
+        .epitaph = {.length_bytes = 5, .bytes = (const uint8_t *)"words"}};
+    struct message_volume got;
+    struct writer w = writer_of(wire, sizeof(wire));
+    message_volume_encode(&w, &volume);
+    struct reader r = reader_of(wire, writer_length(&w));
+    message_volume_decode(&r, &got);
+    ck_assert(r.bad);
+    volume.config.deleted = true;
+    w = writer_of(wire, sizeof(wire));
+    message_volume_encode(&w, &volume);
+    r = reader_of(wire, writer_length(&w));
+    message_volume_decode(&r, &got);
+    ck_assert(!r.bad);
+    ck_assert_uint_eq(got.epitaph.length_bytes, 5);
+    ck_assert_mem_eq(got.epitaph.bytes, "words", 5);
+}
+END_TEST
+
+START_TEST(epitaph_that_is_too_long_is_refused)
+{
+    static uint8_t words[EPITAPH_BYTES_MAX + 1], body[sizeof(words) + MESSAGE_BYTES_MAX];
+    struct message_delete del = {.config = config_of_two(),
+                                 .epitaph = {.length_bytes = sizeof(words), .bytes = words}};
+    struct message_delete got;
+    del.config.deleted = true;
+    for (int i = 0; i < 2; i++) {
+        struct writer w = writer_of(body, sizeof(body));
+        message_delete_encode(&w, &del);
+        ck_assert(!w.bad);
+        struct reader r = reader_of(body, writer_length(&w));
+        message_delete_decode(&r, &got);
+        ck_assert_int_eq(r.bad, i == 0);
+        del.epitaph.length_bytes--;
+    }
+}
+END_TEST
+
 START_TEST(create_comes_back)
 {
     struct message_create create = {.member = uuid_of(0xb1), .config = config_of_two()};
@@ -480,6 +521,8 @@ int main(void)
     tcase_add_test(tests, greet_comes_back);
     tcase_add_test(tests, greet_with_versions_the_wrong_way_round_is_malformed);
     tcase_add_test(tests, volumes_come_back_one_after_another);
+    tcase_add_test(tests, epitaph_comes_back_with_a_deleted_volume_alone);
+    tcase_add_test(tests, epitaph_that_is_too_long_is_refused);
     tcase_add_test(tests, create_comes_back);
     tcase_add_test(tests, create_of_a_clone_comes_back);
     tcase_add_test(tests, create_with_half_an_origin_is_malformed);

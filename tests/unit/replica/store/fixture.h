@@ -33,6 +33,7 @@ static struct store_volume *fixture_volume;
 static struct store_found fixture_found;
 static const struct uuid fixture_uuid = {{0x11, 2, 3, 4, 5, 6, 0x47, 8, 0x89, 10, 11, 12, 13, 14}};
 static int fixture_status;
+static struct epitaph fixture_epitaph; /* of what is deleted */
 
 static inline int fixture_remove_one(const char *path, const struct stat *stat, int type,
                                      struct FTW *ftw)
@@ -97,7 +98,7 @@ static inline int fixture_delete(const struct uuid *volume)
 {
     uint8_t meta[STORE_META_BYTES];
     memset(meta, 'd', sizeof(meta));
-    store_volume_delete(fixture_store, volume, meta, fixture_job_done, NULL);
+    store_volume_delete(fixture_store, volume, meta, &fixture_epitaph, fixture_job_done, NULL);
     loop_run(&fixture_loop);
     return fixture_status;
 }

@@ -72,6 +72,35 @@ START_TEST(deleted_volume_is_gone_but_for_its_record)
 }
 END_TEST
 
+static void check_epitaph(const char *words)
+{
+    struct epitaph epitaph;
+    uint8_t *bytes = store_epitaph_read(fixture_store, &fixture_uuid, &epitaph);
+    ck_assert_uint_eq(epitaph.length_bytes, strlen(words));
+    ck_assert(strlen(words) == 0 || memcmp(epitaph.bytes, words, strlen(words)) == 0);
+    free(bytes);
+}
+
+START_TEST(epitaph_is_kept_with_the_record)
+{
+    ck_assert_int_eq(fixture_create(&fixture_uuid), 0);
+    fixture_epitaph = (struct epitaph){.length_bytes = 5, .bytes = (const uint8_t *)"words"};
+    ck_assert_int_eq(fixture_delete(&fixture_uuid), 0);
+    check_epitaph("words");
+    fixture_reopen();
+    check_epitaph("words");
+}
+END_TEST
+
+START_TEST(record_without_epitaph_has_none)
+{
+    check_epitaph("");
+    ck_assert_int_eq(fixture_create(&fixture_uuid), 0);
+    ck_assert_int_eq(fixture_delete(&fixture_uuid), 0);
+    check_epitaph("");
+}
+END_TEST
+
 START_TEST(deleted_volume_is_not_made_again)
 {
     ck_assert_int_eq(fixture_create(&fixture_uuid), 0);
@@ -98,6 +127,8 @@ int main(void)
     tcase_add_test(tcase, created_volume_is_listed_with_its_record);
     tcase_add_test(tcase, second_create_is_refused);
     tcase_add_test(tcase, deleted_volume_is_gone_but_for_its_record);
+    tcase_add_test(tcase, epitaph_is_kept_with_the_record);
+    tcase_add_test(tcase, record_without_epitaph_has_none);
     tcase_add_test(tcase, deleted_volume_is_not_made_again);
     tcase_add_test(tcase, delete_twice_is_the_same_as_once);
     suite_add_tcase(suite, tcase);
