@@ -151,10 +151,14 @@ static void create_begin(struct connection *connection, const struct answer *to,
                          const struct message_create *create)
 {
     struct replica *replica = connection->replica;
-    uint64_t size_bytes = create->config.size_bytes;
+    int idx = config_member_idx(&create->config, &create->member);
+    const struct member *member = &create->config.members[idx];
+    bool witness = member->kind == MEMBER_WITNESS;
+    uint64_t size_bytes = service_kept_bytes(create->config.size_bytes, witness);
     struct volume *volume = replica_volume_new(replica, &create->config.volume, VOLUME_CREATING);
     volume->entry.member = create->member;
     volume->entry.config = create->config;
+    volume->witness = witness;
     volume->known = true;
     volume->answer = *to;
     replica->job_count++;
@@ -162,6 +166,7 @@ static void create_begin(struct connection *connection, const struct answer *to,
                                 .size_bytes = size_bytes,
                                 .drl_bytes = DRL_BYTES,
                                 .plane_bytes = service_plane_bytes(size_bytes),
+                                .blank = !witness && !member->in_sync,
                                 .origin = create->origin,
                                 .origin_generation = create->origin_generation};
     service_meta_format(what.meta, create, store_boot_id(replica->store));

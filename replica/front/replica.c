@@ -109,7 +109,7 @@ static void on_each(void *arg, const struct uuid *uuid, enum store_kept kept,
     struct volume *volume =
         replica_volume_new(replica, uuid, deleted ? VOLUME_DELETED : VOLUME_REFUSED);
     const char *why;
-    volume->known = service_meta_read(meta, &volume->entry, &why);
+    volume->known = service_meta_read(meta, &volume->entry, &volume->witness, &why);
     if (volume->known && !uuid_equal(&volume->entry.config.volume, uuid)) {
         volume->known = false;
         why = "its metadata is another volume's";

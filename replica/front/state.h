@@ -68,6 +68,7 @@ struct volume {
     uint32_t session_count;     /* of all connections */
     struct list opens;          /* struct open_wait, owned */
     bool refused;               /* ENDING: its service could not be started */
+    bool witness;               /* it has a vote, and no data */
     bool unclean;               /* found so at the start */
     bool deleting;              /* wanted: `answer` waits */
     bool forgetting;            /* deleting: no record of it stays */

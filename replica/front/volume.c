@@ -319,7 +319,7 @@ static void on_opened(void *arg, struct store_volume *store, const struct error 
 void replica_volume_open(struct volume *volume)
 {
     struct replica *replica = volume->replica;
-    uint64_t size_bytes = volume->entry.config.size_bytes;
+    uint64_t size_bytes = service_kept_bytes(volume->entry.config.size_bytes, volume->witness);
     ASSERT(volume->known && volume->state == VOLUME_CLOSED);
     const struct store_extent extent = {.size_bytes = size_bytes,
                                         .drl_bytes = DRL_BYTES,

@@ -25,7 +25,7 @@
  *
  * Results: 0 or more, or -EAGAIN (no room until a fold, or the extent is being reclaimed: ask again
  * after the next *_end), -ENOENT (no such volume or generation), -EROFS (sealed and complete),
- * -EINVAL, -EIO (the map is out of service; map_failed says why). Ranges are multiples of 4 KiB.
+ * -EINVAL, -EIO (out of service; map_failed says why). Ranges are multiples of 4 KiB.
  */
 #ifndef STRAKE_MAP_MAP_H
 #define STRAKE_MAP_MAP_H
@@ -97,10 +97,11 @@ struct map *map_open(const struct map_settings *settings, struct error *error);
 void map_close(struct map *map);
 /* Why the map is out of service, or NULL. A full disk is no such reason. */
 const char *map_failed(const struct map *map);
-/* Volumes: made and deleted durably after map_flushed of the family and the journal's sync. */
-MUST_USE int map_volume_create(struct map *map, const struct uuid *volume, uint64_t size_bytes,
-                               const struct uuid *origin, uint64_t origin_generation,
-                               uint32_t *family); /* origin NULL: a family of its own. -EEXIST */
+/* Made and deleted durably after map_flushed of the family and the journal's sync. */
+MUST_USE int
+map_volume_create(struct map *map, const struct uuid *volume, uint64_t size_bytes,
+                  const struct uuid *origin, uint64_t origin_generation, bool blank,
+                  uint32_t *family); /* origin NULL: own family; blank: head incomplete */
 /* It must be closed. Its space comes back by reclaim. */
 MUST_USE int map_volume_delete(struct map *map, const struct uuid *volume, uint32_t *family);
 MUST_USE int map_volume_open(struct map *map, const struct uuid *volume, struct map_volume **open);

@@ -323,7 +323,8 @@ static struct family *family_new(struct map *map, struct writer *w)
 }
 
 int map_volume_create(struct map *map, const struct uuid *uuid, uint64_t size_bytes,
-                      const struct uuid *origin, uint64_t origin_generation, uint32_t *family)
+                      const struct uuid *origin, uint64_t origin_generation, bool blank,
+                      uint32_t *family)
 {
     uint8_t bytes[CHANGE_PUT_BYTES + 32];
     struct writer first = writer_of(bytes, sizeof(bytes));
@@ -350,7 +351,7 @@ int map_volume_create(struct map *map, const struct uuid *uuid, uint64_t size_by
         .size_bytes = size_bytes,
         .branch = map->next_branch,
         .book = 1,
-        .head_complete = true,
+        .head_complete = !blank,
     };
     struct map_volume *volume = volume_new(map, uuid, &volume_row);
     struct branch *branch = volume ? branch_new(map, map->next_branch++, &row, volume) : NULL;

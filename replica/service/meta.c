@@ -13,7 +13,7 @@
  *       64     8  last checkpoint that is durable here
  *       72     8  last checkpoint known to be durable at every data member
  *       80    16  boot identity of the kernel under which the planes were kept
- *       96     4  flags: 1 lossy, 2 failed; no other
+ *       96     4  flags: 1 lossy, 2 failed, 4 witness; no other
  *      100     4  length of the configuration
  *      104        the accepted configuration (common/wire/message.h), then zeros
  *
@@ -33,6 +33,7 @@ enum {
     META_CONFIG_OFFSET = 104,
     META_FLAG_LOSSY = 1,
     META_FLAG_FAILED = 2,
+    META_FLAG_WITNESS = 4,
 };
 
 static const char meta_magic[8] = {'S', 'T', 'R', 'K', 'M', 'E', 'T', 'A'};
@@ -56,7 +57,8 @@ void meta_encode(uint8_t record[META_BYTES], const struct meta *meta)
     write_u64(&w, meta->done_checkpoint);
     write_u64(&w, meta->base_checkpoint);
     write_bytes(&w, meta->boot.bytes, UUID_BYTES);
-    write_u32(&w, (meta->lossy ? META_FLAG_LOSSY : 0u) | (meta->failed ? META_FLAG_FAILED : 0u));
+    write_u32(&w, (meta->lossy ? META_FLAG_LOSSY : 0u) | (meta->failed ? META_FLAG_FAILED : 0u) |
+                      (meta->witness ? META_FLAG_WITNESS : 0u));
     write_u32(&w, (uint32_t)writer_length(&c));
     ASSERT(!w.bad && writer_left(&w) == 0);
     w = writer_of(record + META_CRC_OFFSET, sizeof(uint32_t));
@@ -82,10 +84,11 @@ const char *meta_decode(const uint8_t record[META_BYTES], struct meta *meta)
     meta->base_checkpoint = read_u64(&r);
     read_copy(&r, meta->boot.bytes, UUID_BYTES);
     uint32_t flags = read_u32(&r);
-    if (flags & ~(uint32_t)(META_FLAG_LOSSY | META_FLAG_FAILED))
+    if (flags & ~(uint32_t)(META_FLAG_LOSSY | META_FLAG_FAILED | META_FLAG_WITNESS))
         return "the metadata record has an unknown flag";
     meta->lossy = flags & META_FLAG_LOSSY;
     meta->failed = flags & META_FLAG_FAILED;
+    meta->witness = flags & META_FLAG_WITNESS;
     struct reader c = read_sub(&r, read_u32(&r));
     config_decode(&c, &meta->config);
     if (c.bad || reader_left(&c) != 0)

@@ -15,6 +15,7 @@ struct meta {
     struct uuid boot; /* the kernel under which the planes were kept */
     bool lossy;
     bool failed;
+    bool witness;         /* by its making, whoever the members are now */
     struct config config; /* accepted */
 };
 

@@ -10,19 +10,24 @@
 void service_meta_format(uint8_t record[META_BYTES], const struct message_create *create,
                          const struct uuid *boot)
 {
+    int idx = config_member_idx(&create->config, &create->member);
     struct meta meta = {
         .seq = 1,
+        .witness = idx >= 0 && create->config.members[idx].kind == MEMBER_WITNESS,
         .member = create->member,
         .promised_epoch = create->config.epoch,
         .promised_controller = create->config.controller,
         .boot = *boot,
         .config = create->config,
     };
+    /* Who is made to be added later has accepted nothing: all that is committed is newer. */
+    if (!create->config.deleted && idx >= 0 && !create->config.members[idx].in_sync)
+        meta.config.version = 0;
     meta_encode(record, &meta);
 }
 
 bool service_meta_read(const uint8_t *const meta[META_COPIES], struct message_volume *volume,
-                       const char **why)
+                       bool *witness, const char **why)
 {
     struct meta found;
     uint32_t write_first;
@@ -32,7 +37,13 @@ bool service_meta_read(const uint8_t *const meta[META_COPIES], struct message_vo
         return false;
     *volume = (struct message_volume){
         .member = found.member, .failed = found.failed, .config = found.config};
+    *witness = found.witness;
     return true;
+}
+
+uint64_t service_kept_bytes(uint64_t size_bytes, bool witness)
+{
+    return witness ? (uint64_t)SERVICE_WITNESS_BYTES : size_bytes;
 }
 
 static void service_lists_init(struct service *service)
@@ -84,7 +95,9 @@ struct service *service_new(const struct service_found *found, const struct uuid
         goto fail;
     struct service_found kept = *found;
     kept.same_boot = found->same_boot && uuid_equal(&service->meta.boot, boot);
-    if (dirty_init(&service->dirty, &kept, service->meta.config.size_bytes) < 0) {
+    if (dirty_init(&service->dirty, &kept,
+                   service_kept_bytes(service->meta.config.size_bytes, service->meta.witness)) <
+        0) {
         *why = "the log or the planes do not fit the volume's size";
         goto fail;
     }
@@ -116,6 +129,14 @@ void service_free(struct service *service)
     }
     dirty_release(&service->dirty);
     free(service);
+}
+
+/* R17 */
+static bool service_refuses(const struct service *service, const struct frame *frame)
+{
+    bool votes =
+        frame->type == FRAME_ACCEPT || frame->type == FRAME_LEASE || frame->type == FRAME_CLOSE;
+    return service->meta.witness && !votes;
 }
 
 static void service_request(struct service *service, struct service_io *io,
@@ -184,10 +205,12 @@ static void service_frame(struct service *service, uint64_t link, const struct f
                       frame->session == service->session;
     if (frame->type == FRAME_OPEN)
         session_open(service, io, frame);
-    else if (is_present && !service->failed)
+    else if (is_present && !service->failed && !service_refuses(service, frame))
         service_request(service, io, frame);
     else if (frame->type == FRAME_COMMIT || frame->type == FRAME_EQUAL)
         io_put(service, io);
+    else if (is_present && !service->failed)
+        io_reply(service, io, FRAME_INVALID);
     else
         io_refuse(service, io, service->failed ? FRAME_FAILED : FRAME_STALE);
 }

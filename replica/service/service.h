@@ -35,6 +35,7 @@
  *      target said EQUAL, twice after it; or they are too many, and the planes stand in.
  *   R16 A configuration with a larger size is accepted when what is kept is that large, and not
  *       before. What is kept never shrinks: a smaller size is that of a growth nobody committed.
+ *   R17 A witness keeps promises and configurations. It refuses everything about data.
  */
 #ifndef STRAKE_SERVICE_SERVICE_H
 #define STRAKE_SERVICE_SERVICE_H
@@ -52,9 +53,10 @@
 enum {
     META_BYTES = 4096, /* one metadata record; two copies, written one after the other */
     META_COPIES = 2,
-    DRL_PAGE_BYTES = 4096,          /* one page of the dirty-region log */
-    DRL_BYTES = 6 * DRL_PAGE_BYTES, /* all of it, whatever the volume's size */
-    PLANE_GRAIN_BYTES = 16u << 10,  /* what one bit of a plane covers */
+    SERVICE_WITNESS_BYTES = 4u << 20, /* as which a witness is kept */
+    DRL_PAGE_BYTES = 4096,            /* one page of the dirty-region log */
+    DRL_BYTES = 6 * DRL_PAGE_BYTES,   /* all of it, whatever the volume's size */
+    PLANE_GRAIN_BYTES = 16u << 10,    /* what one bit of a plane covers */
     SERVICE_RECENT_BYTES = 32u << 10,
 };
 
@@ -109,6 +111,9 @@ struct service_effect {
 
 struct service;
 
+/* The bytes of data that a member may come to keep: all of the volume, or, of a witness, as good as
+ * none. */
+uint64_t service_kept_bytes(uint64_t size_bytes, bool witness);
 /* Bytes of one plane for a volume of this size. */
 uint64_t service_plane_bytes(uint64_t size_bytes);
 /* The metadata record of a replica that was just made: what `strake-replica` writes for CREATE. */
@@ -117,7 +122,7 @@ void service_meta_format(uint8_t record[META_BYTES], const struct message_create
 /* What a record pair says, for LIST, without a service. False with the reason when neither is
  * whole. */
 MUST_USE bool service_meta_read(const uint8_t *const meta[META_COPIES],
-                                struct message_volume *volume, const char **why);
+                                struct message_volume *volume, bool *witness, const char **why);
 
 /* NULL when the volume must not be served; *why says the reason. `boot` is this kernel's boot id.
  */

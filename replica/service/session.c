@@ -199,7 +199,7 @@ static void accept_try(struct service *service, struct service_io *io)
         io_reply(service, io, FRAME_INVALID);
         return;
     }
-    if (config.size_bytes > service->dirty.size_bytes) {
+    if (service_kept_bytes(config.size_bytes, meta->witness) > service->dirty.size_bytes) {
         accept_grow(service, io, config.size_bytes);
         return;
     }

@@ -143,7 +143,7 @@ void store_volume_create(struct store *store, const struct store_create *create_
     *job = (struct job){.store = store, .create = *create_what, .done = done, .arg = arg};
     const struct uuid *origin = create_what->origin_generation ? &create_what->origin : NULL;
     int rc = map_volume_create(store->map, &create_what->volume, create_what->size_bytes, origin,
-                               create_what->origin_generation, &job->family);
+                               create_what->origin_generation, create_what->blank, &job->family);
     if (rc) {
         make(job, rc == -EAGAIN ? -EBUSY : rc);
         return;

@@ -114,6 +114,7 @@ struct store_create {
     uint64_t size_bytes;
     uint64_t drl_bytes;
     uint64_t plane_bytes;
+    bool blank; /* its content is brought by others */
     /* Not 0: begins with the content of this generation of a volume of the pool: -ENOENT unless it
      * is there and complete. */
     uint64_t origin_generation;

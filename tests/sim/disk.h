@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 enum {
-    SIM_REPLICAS_MAX = 4,
+    SIM_REPLICAS_MAX = 10,
     SIM_TARGETS = 2,
     SIM_BLOCKS = 2304,   /* 9 MiB: three regions of the dirty log */
     SIM_CLIENT_OPS = 4,  /* outstanding a target */

@@ -53,13 +53,23 @@ static void mix_apply(struct sim *sim)
                           .rot = 3,
                           .slow = 4},
         [SIM_MIX_CRASH] = {.cut = 6, .kill_replica = 8, .power = 8, .kill_target = 6, .slow = 2},
+        [SIM_MIX_MEMBERS] = {.cut = 6,
+                             .silence = 4,
+                             .kill_replica = 5,
+                             .power = 3,
+                             .kill_target = 8,
+                             .take_over = 5,
+                             .slow = 2,
+                             .partition = 5},
         [SIM_MIX_LEASE] = {.cut = 2, .kill_replica = 2, .take_over = 1, .usurp = 3},
     };
     if (sim->mix == SIM_MIX_DRAWN)
         return;
     sim->faults = mixes[sim->mix];
-    sim->faults.mean_ns =
-        (sim->mix == SIM_MIX_LEASE ? 200 + sim_below(sim, 600) : 10 + sim_below(sim, 150)) * SIM_MS;
+    sim->faults.mean_ns = (sim->mix == SIM_MIX_LEASE     ? 200 + sim_below(sim, 600)
+                           : sim->mix == SIM_MIX_MEMBERS ? 20 + sim_below(sim, 300)
+                                                         : 10 + sim_below(sim, 150)) *
+                          SIM_MS;
 }
 
 void faults_mix(struct sim *sim)
@@ -194,7 +204,8 @@ static void fault_sync(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->replica_count; i++) {
         const struct sim_replica *replica = &sim->replicas[i];
-        if (!replica->service || replica->sync_fail || replica->service->meta.failed)
+        if (!replica->gone &&
+            (!replica->service || replica->sync_fail || replica->service->meta.failed))
             return;
     }
     struct sim_replica *replica = victim(sim);
@@ -208,7 +219,7 @@ static void fault_rot(struct sim *sim)
     uint64_t block = sim_below(sim, SIM_SPOT_BLOCKS);
     /* Never the same block at two replicas. */
     for (uint32_t i = 0; i < sim->replica_count; i++) {
-        if (sim->replica_count < 3 || sim->replicas[i].disk.table.head->bad[block])
+        if (sim->replica_count < 3 || sim->members || sim->replicas[i].disk.table.head->bad[block])
             return;
     }
     replica->disk.table.head->bad[block] = true;

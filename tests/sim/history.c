@@ -38,6 +38,16 @@ static struct sim_seal *seal_add(struct sim *sim, const struct sim_row *row)
 }
 
 /* A member in sync of the target that serves in the highest epoch, from `from` on; or NULL. */
+static const struct repl_member_status *status_of(const struct repl_status *status,
+                                                  const struct sim_replica *replica)
+{
+    for (uint32_t i = 0; i < status->member_count; i++) {
+        if (uuid_equal(&status->members[i].member, &replica->member))
+            return &status->members[i];
+    }
+    return NULL;
+}
+
 static const struct sim_replica *member_in_sync(const struct sim *sim, uint32_t from)
 {
     struct repl_status status;
@@ -47,9 +57,10 @@ static const struct sim_replica *member_in_sync(const struct sim *sim, uint32_t 
     repl_status(sim->targets[serving].repl, &status);
     if (status.epoch < sim->served_epoch)
         return NULL;
-    for (uint32_t i = from; i < status.member_count; i++) {
+    for (uint32_t i = from; i < sim->replica_count; i++) {
         const struct sim_replica *replica = &sim->replicas[i];
-        if (status.members[i].in_sync && status.members[i].attached && oracle_is_usable(replica) &&
+        const struct repl_member_status *member = status_of(&status, replica);
+        if (member && member->in_sync && member->attached && oracle_is_usable(replica) &&
             session_in_sync(replica->service) && !replica->service->meta.lossy)
             return replica;
     }
@@ -111,7 +122,7 @@ static void history_sealed(struct sim *sim, const struct sim_op *op)
     const struct repl *repl = sim->targets[op->target].repl;
     for (uint32_t i = 0; i < sim->replica_count; i++) {
         const struct sim_replica *replica = &sim->replicas[i];
-        uint8_t bit = (uint8_t)(1u << sim->targets[op->target].peer_of[i]);
+        uint8_t bit = target_bit(&sim->targets[op->target], i);
         if (!(repl->in_sync & bit) || !(repl->attached & bit) || !oracle_is_usable(replica) ||
             !session_in_sync(replica->service))
             continue;

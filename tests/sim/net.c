@@ -185,9 +185,17 @@ void net_connect(struct sim *sim, uint8_t target, uint8_t replica)
 {
     struct sim_target *host = &sim->targets[target];
     uint64_t *silent = sim->silent[target][replica];
-    if (!host->repl || host->conns[replica] || host->fenced || host->stopped)
+    if (!host->repl || host->conns[replica] || host->fenced || host->stopped ||
+        sim->replicas[replica].gone)
         return;
     if (!sim->replicas[replica].service || silent[0] > sim->now_ns || silent[1] > sim->now_ns) {
+        net_retry_later(sim, target, replica);
+        return;
+    }
+    uint8_t *peer = &host->peer_of[replica];
+    if (*peer == REPL_NO_PEER)
+        *peer = repl_peer_add(host->repl, &sim->replicas[replica].member);
+    if (*peer == REPL_NO_PEER) {
         net_retry_later(sim, target, replica);
         return;
     }

@@ -314,15 +314,14 @@ static void check_pair(struct sim *sim, const struct sim_replica *a, const struc
 
 bool oracle_is_usable(const struct sim_replica *replica)
 {
-    const struct service *service = replica->service;
+    const struct service *service = replica ? replica->service : NULL;
     return service && !service->failed && !service->meta.failed;
 }
 
 /* Usable for comparison: alive, and holding what the service believes it holds. */
 static const struct service *whole(const struct sim_replica *replica)
 {
-    const struct service *service = replica->service;
-    return oracle_is_usable(replica) ? service : NULL;
+    return oracle_is_usable(replica) ? replica->service : NULL;
 }
 
 void oracle_check_planes(struct sim *sim)
@@ -337,16 +336,18 @@ void oracle_check_planes(struct sim *sim)
     if (status.epoch < sim->served_epoch)
         return;
     for (uint32_t i = 0; i < status.member_count; i++) {
-        const struct service *service = whole(&sim->replicas[i]);
+        const struct sim_replica *replica = members_host(sim, &status.members[i].member);
+        const struct service *service = whole(replica);
         if (!status.members[i].in_sync || !service || service->meta.lossy)
             continue;
         for (uint32_t j = 0; j < status.member_count; j++) {
-            const struct service *other = whole(&sim->replicas[j]);
+            const struct sim_replica *second = members_host(sim, &status.members[j].member);
+            const struct service *other = whole(second);
             bool both = status.members[j].in_sync;
             bool data = status.members[j].kind == MEMBER_DATA;
             if (i == j || !other || !data || (both && (j < i || other->meta.lossy)))
                 continue;
-            check_pair(sim, &sim->replicas[i], &sim->replicas[j], !both);
+            check_pair(sim, replica, second, !both);
         }
     }
 }
@@ -374,17 +375,19 @@ void oracle_check_durable(struct sim *sim)
     if (status.epoch < sim->served_epoch)
         return;
     for (uint32_t i = 0; i < status.member_count; i++) {
-        const struct service *service = whole(&sim->replicas[i]);
+        const struct sim_replica *replica = members_host(sim, &status.members[i].member);
+        const struct service *service = whole(replica);
         if (status.members[i].in_sync && status.members[i].attached && service &&
             !service->meta.lossy)
-            check_durable(sim, &sim->replicas[i]);
+            check_durable(sim, replica);
     }
 }
 
-static void check_tables_equal(struct sim *sim, uint32_t idx)
+static void check_tables_equal(struct sim *sim, const struct sim_replica *first,
+                               const struct sim_replica *second)
 {
-    const struct sim_table *a = &sim->replicas[0].disk.table;
-    const struct sim_table *b = &sim->replicas[idx].disk.table;
+    const struct sim_table *a = &first->disk.table;
+    const struct sim_table *b = &second->disk.table;
     bool same = lineage_same(&a->lineage, &b->lineage) && a->count == b->count &&
                 a->lineage.head_generation == b->lineage.head_generation &&
                 a->lineage.head_base == b->lineage.head_base &&
@@ -397,22 +400,29 @@ static void check_tables_equal(struct sim *sim, uint32_t idx)
                memcmp(x->image->cached, y->image->cached, sizeof(x->image->cached)) == 0;
     }
     if (!same)
-        sim_fail(sim, "at rest, replicas 0 and %u differ in their generations or books", idx);
+        sim_fail(sim, "at rest, replicas %u and %u differ in their generations or books",
+                 first->idx, second->idx);
 }
 
 void oracle_check_equal(struct sim *sim)
 {
-    for (uint32_t i = 1; i < sim->replica_count; i++) {
-        if (sim->config.members[i].kind != MEMBER_DATA)
+    const struct config *config = repl_config(sim->targets[target_serving(sim)].repl);
+    const struct sim_replica *first = NULL;
+    for (uint32_t i = 0; i < config->member_count; i++) {
+        const struct sim_replica *replica = members_host(sim, &config->members[i].uuid);
+        if (config->members[i].kind != MEMBER_DATA)
             continue;
-        check_tables_equal(sim, i);
+        if (!first)
+            first = replica;
+        check_tables_equal(sim, first, replica);
         for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
-            uint64_t a = sim->replicas[0].disk.table.head->cached[block];
-            uint64_t b = sim->replicas[i].disk.table.head->cached[block];
+            uint64_t a = first->disk.table.head->cached[block];
+            uint64_t b = replica->disk.table.head->cached[block];
             if (a != b)
                 sim_fail(sim,
-                         "at rest, replicas 0 and %u differ in block %u (%" PRIu64 ", %" PRIu64 ")",
-                         i, block, a, b);
+                         "at rest, replicas %u and %u differ in block %u (%" PRIu64 ", %" PRIu64
+                         ")",
+                         first->idx, replica->idx, block, a, b);
         }
     }
 }

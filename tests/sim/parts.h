@@ -25,6 +25,7 @@ struct sim_replica {
     uint64_t clock_rate;  /* per mille of true time */
     uint64_t deadline_ns; /* for which there is an event */
     bool restarting;
+    bool gone;          /* deleted, for good */
     bool stopping;      /* a sync failed: it ends soon */
     bool full;          /* ENOSPC */
     uint32_t write_eio; /* per 10000 */
@@ -62,8 +63,8 @@ struct sim_target {
     uint64_t life;
     struct uuid uuid;
     struct sim_conn *conns[SIM_REPLICAS_MAX];
-    uint8_t peer_of[SIM_REPLICAS_MAX];
-    struct sim_op *ops; /* outstanding */
+    uint8_t peer_of[SIM_REPLICAS_MAX]; /* or REPL_NO_PEER */
+    struct sim_op *ops;                /* outstanding */
     uint32_t op_count;
     uint64_t timer_ns;
     uint64_t timer_serial;

@@ -389,22 +389,26 @@ void replica_disconnected(struct sim *sim, struct sim_replica *replica, uint64_t
                  &(struct service_event){.kind = SERVICE_EV_DISCONNECT, .link = conn_id});
 }
 
-void replica_init(struct sim *sim, uint8_t idx)
+void replica_make(struct sim *sim, uint8_t idx, const struct message_create *create)
 {
     struct sim_replica *replica = &sim->replicas[idx];
     struct sim_disk *disk = &replica->disk;
+    int at = config_member_idx(&create->config, &create->member);
+    const struct member *member = &create->config.members[at];
+    uint64_t kept_bytes = service_kept_bytes(SIM_BYTES, member->kind == MEMBER_WITNESS);
     replica->idx = idx;
-    replica->member = sim->config.members[idx].uuid;
+    replica->member = create->member;
     replica->boot = sim_uuid(sim);
     replica->clock_rate = 960 + sim_below(sim, 81);
-    disk->plane_bytes = service_plane_bytes(SIM_BYTES);
+    disk->plane_bytes = service_plane_bytes(kept_bytes);
     disk_init(disk);
+    if (member->kind == MEMBER_DATA && !member->in_sync)
+        disk->table.lineage.kept_generation = disk->durable.lineage.kept_generation = 0;
     disk->drl = calloc(1, DRL_BYTES);
     disk->planes = calloc(1, mapping_bytes(disk));
     ASSERT(pool_init(&replica->ios, sizeof(struct service_io), 2048) == 0);
-    struct message_create create = {.member = replica->member, .config = sim->config};
     for (int copy = 0; copy < META_COPIES; copy++)
-        service_meta_format(disk->meta[copy], &create, &replica->boot);
+        service_meta_format(disk->meta[copy], create, &replica->boot);
     replica_start(sim, replica);
 }
 
@@ -521,7 +525,7 @@ void replica_power(struct sim *sim, struct sim_replica *replica)
 static void replica_restart(struct sim *sim, struct sim_event *event)
 {
     struct sim_replica *replica = event->a;
-    if (sim->ending || replica->service) {
+    if (sim->ending || replica->service || replica->gone) {
         replica->restarting = false;
         return;
     }

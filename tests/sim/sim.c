@@ -55,11 +55,9 @@ void sim_trace(struct sim *sim, const char *format, ...)
     printf("\n");
 }
 
-static const char *const mix_names[] = {[SIM_MIX_DRAWN] = "",
-                                        [SIM_MIX_SPLIT] = "split",
-                                        [SIM_MIX_DISK] = "disk",
-                                        [SIM_MIX_CRASH] = "crash",
-                                        [SIM_MIX_LEASE] = "lease"};
+static const char *const mix_names[] = {
+    [SIM_MIX_DRAWN] = "",      [SIM_MIX_SPLIT] = "split", [SIM_MIX_DISK] = "disk",
+    [SIM_MIX_CRASH] = "crash", [SIM_MIX_LEASE] = "lease", [SIM_MIX_MEMBERS] = "members"};
 
 void sim_fail(struct sim *sim, const char *format, ...)
 {
@@ -210,7 +208,7 @@ static void sim_run_until(struct sim *sim, uint64_t end_ns)
 }
 
 /* Every member in sync that the register knows of had a failed sync: it is right to stop. */
-static bool sim_is_beyond_help(const struct sim *sim)
+static bool sim_is_beyond_help(struct sim *sim)
 {
     const struct meta *newest = NULL;
     for (uint32_t i = 0; i < sim->replica_count; i++) {
@@ -218,10 +216,10 @@ static bool sim_is_beyond_help(const struct sim *sim)
         if (service && (!newest || config_compare(&service->meta.config, &newest->config) > 0))
             newest = &service->meta;
     }
-    for (uint32_t i = 0; newest && i < sim->replica_count; i++) {
-        const struct service *service = sim->replicas[i].service;
-        bool usable = service && !service->meta.failed;
-        if (newest->config.members[i].in_sync && usable)
+    for (uint32_t i = 0; newest && i < newest->config.member_count; i++) {
+        const struct member *member = &newest->config.members[i];
+        const struct sim_replica *replica = members_host(sim, &member->uuid);
+        if (member->in_sync && replica->service && !replica->service->meta.failed)
             return false;
     }
     return true;
@@ -235,7 +233,8 @@ static bool sim_is_whole(const struct sim *sim)
         return false;
     repl_status(sim->targets[target].repl, &status);
     for (uint32_t i = 0; i < status.member_count; i++) {
-        if (!status.members[i].in_sync && status.members[i].kind == MEMBER_DATA)
+        const struct repl_member_status *member = &status.members[i];
+        if (member->leaving || (!member->in_sync && member->kind == MEMBER_DATA))
             return false;
     }
     return status.state == REPL_SERVING;
@@ -266,6 +265,8 @@ static bool sim_is_stopped(const struct sim *sim)
 static bool sim_is_at_rest(const struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->replica_count; i++) {
+        if (sim->replicas[i].gone)
+            continue;
         if (!sim->replicas[i].service || !service_idle(sim->replicas[i].service))
             return false;
     }
@@ -293,15 +294,16 @@ static void sim_settle(struct sim *sim)
         sim_fail(sim, "an idle volume has a timer");
     oracle_check_equal(sim);
     history_check(sim);
+    struct config config = *repl_config(sim->targets[target].repl);
     target_stop(sim, (uint8_t)target);
     sim_wait(sim, sim_is_stopped, "the target stops");
     sim_wait(sim, sim_is_at_rest, "the replicas come to rest");
-    for (uint32_t i = 0; i < sim->replica_count; i++) {
-        const struct service *service = sim->replicas[i].service;
-        if (service_config(service)->size_bytes != sim->committed.size_bytes)
-            sim_fail(sim, "replica %u ends with another size", i);
-        if (dirty_any_hot(&service->dirty))
-            sim_fail(sim, "replica %u ends unclean", i);
+    for (uint32_t i = 0; i < config.member_count; i++) {
+        const struct sim_replica *replica = members_host(sim, &config.members[i].uuid);
+        if (service_config(replica->service)->size_bytes != sim->committed.size_bytes)
+            sim_fail(sim, "replica %u ends with another size", replica->idx);
+        if (dirty_any_hot(&replica->service->dirty))
+            sim_fail(sim, "replica %u ends unclean", replica->idx);
     }
 }
 
@@ -333,21 +335,25 @@ static void sim_run(uint64_t seed, enum sim_mix mix, bool trace)
     buf_pool_init(&sim->bufs, 1u << 30);
     sim_config(sim);
     for (uint8_t i = 0; i < sim->replica_count; i++)
-        replica_init(sim, i);
+        replica_make(
+            sim, i,
+            &(struct message_create){.member = sim->config.members[i].uuid, .config = sim->config});
     faults_draw(sim);
     faults_mix(sim);
     sim->commands = sim_chance(sim, 8000);
     sim->reverts = sim->commands && sim_chance(sim, 3000);
+    sim->members = mix == SIM_MIX_MEMBERS || (mix == SIM_MIX_DRAWN && seed % 3 == 1);
     target_start(sim, 0);
+    members_begin(sim);
     faults_begin(sim, SIM_FAULTS_NS);
     sim_run_until(sim, SIM_FAULTS_NS);
     faults_end(sim);
     sim_settle(sim);
     oracle_check(sim);
-    printf("seed %" PRIu64 ": %u members, %" PRIu64 " operations, %" PRIu64 " faults, %" PRIu64
-           " cache losses, %.1f s\n",
-           seed, sim->replica_count, sim->done_ops, sim->fault_count, sim->cache_losses,
-           (double)sim->now_ns / 1e9);
+    printf("seed %" PRIu64 ": %u members, %" PRIu64 " changes of them, %" PRIu64
+           " operations, %" PRIu64 " faults, %" PRIu64 " cache losses, %.1f s\n",
+           seed, sim->config.member_count, sim->change_count, sim->done_ops, sim->fault_count,
+           sim->cache_losses, (double)sim->now_ns / 1e9);
     fflush(stdout);
     sim_release(sim);
     free(sim);
@@ -356,13 +362,13 @@ static void sim_run(uint64_t seed, enum sim_mix mix, bool trace)
 static int usage(void)
 {
     fprintf(stderr, "usage: strake-sim [--seed N] [--seeds FROM COUNT] [--fresh COUNT] "
-                    "[--seconds N] [--mix split|disk|crash|lease] [--trace]\n");
+                    "[--seconds N] [--mix split|disk|crash|lease|members] [--trace]\n");
     return 2;
 }
 
 static enum sim_mix mix_of(const char *name)
 {
-    for (enum sim_mix mix = SIM_MIX_SPLIT; mix <= SIM_MIX_LEASE; mix++) {
+    for (enum sim_mix mix = SIM_MIX_SPLIT; mix <= SIM_MIX_MEMBERS; mix++) {
         if (strcmp(name, mix_names[mix]) == 0)
             return mix;
     }

@@ -35,7 +35,14 @@ struct sim_faults {
 };
 
 /* A mix of faults that come often, for what is seldom seen otherwise. */
-enum sim_mix { SIM_MIX_DRAWN, SIM_MIX_SPLIT, SIM_MIX_DISK, SIM_MIX_CRASH, SIM_MIX_LEASE };
+enum sim_mix {
+    SIM_MIX_DRAWN,
+    SIM_MIX_SPLIT,
+    SIM_MIX_DISK,
+    SIM_MIX_CRASH,
+    SIM_MIX_LEASE,
+    SIM_MIX_MEMBERS
+};
 
 struct sim {
     uint64_t seed;
@@ -48,6 +55,7 @@ struct sim {
     bool ending;   /* nothing starts again */
     bool commands; /* clients give commands */
     bool reverts;  /* REVERT too */
+    bool members;  /* come and go */
     struct sim_event *heap;
     uint32_t heap_count;
     uint32_t heap_capacity;
@@ -67,6 +75,7 @@ struct sim {
     uint64_t done_ops;
     uint64_t cache_losses;
     uint64_t fault_count;
+    uint64_t change_count; /* of members */
     uint64_t served_epoch; /* the highest in which anybody served */
 };
 
@@ -99,7 +108,8 @@ void net_replica_gone(struct sim *sim, uint8_t replica);
 void net_target_gone(struct sim *sim, uint8_t target);
 
 /* replica.c */
-void replica_init(struct sim *sim, uint8_t idx);
+/* A replica process makes a member. */
+void replica_make(struct sim *sim, uint8_t idx, const struct message_create *create);
 void replica_start(struct sim *sim, struct sim_replica *replica);
 void replica_kill(struct sim *sim, struct sim_replica *replica);
 void replica_power(struct sim *sim, struct sim_replica *replica);
@@ -153,6 +163,8 @@ uint32_t history_count(const struct sim *sim);
 void target_start(struct sim *sim, uint8_t idx);
 void target_kill(struct sim *sim, uint8_t idx);
 void target_stop(struct sim *sim, uint8_t idx);
+/* The set that stands for this host; empty: the core knows nothing of it. */
+uint8_t target_bit(const struct sim_target *target, uint32_t replica);
 void target_event(struct sim *sim, uint8_t idx, const struct repl_event *event);
 void target_issue(struct sim *sim, uint8_t idx, enum repl_op_kind kind, uint32_t block,
                   uint32_t count);
@@ -182,6 +194,11 @@ void oracle_check_equal(struct sim *sim);
 void white_check_reply(struct sim *sim, const struct sim_replica *replica,
                        const struct frame *frame);
 void white_check_log(struct sim *sim, const struct sim_replica *replica);
+
+/* members.c */
+void members_begin(struct sim *sim);
+/* Who keeps this member; NULL: nobody. */
+struct sim_replica *members_host(struct sim *sim, const struct uuid *member);
 
 /* faults.c */
 void faults_draw(struct sim *sim);

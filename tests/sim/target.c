@@ -71,11 +71,17 @@ static void target_done(struct sim *sim, struct sim_target *target, struct sim_o
     free(op);
 }
 
+uint8_t target_bit(const struct sim_target *target, uint32_t replica)
+{
+    uint8_t peer = target->peer_of[replica];
+    return (uint8_t)(peer == REPL_NO_PEER ? 0 : 1u << peer);
+}
+
 static void target_send(struct sim *sim, struct sim_target *target,
                         const struct repl_effect *effect)
 {
     for (uint32_t i = 0; i < sim->replica_count; i++) {
-        if ((effect->peers >> target->peer_of[i] & 1) && target->conns[i])
+        if ((effect->peers & target_bit(target, i)) && target->conns[i])
             net_to_replica(sim, target->conns[i], &effect->frame);
     }
 }
@@ -83,7 +89,7 @@ static void target_send(struct sim *sim, struct sim_target *target,
 static void target_close(struct sim *sim, struct sim_target *target, uint8_t peers)
 {
     for (uint32_t i = 0; i < sim->replica_count; i++) {
-        if ((peers >> target->peer_of[i] & 1) && target->conns[i])
+        if ((peers & target_bit(target, i)) && target->conns[i])
             net_close_by_target(sim, target->conns[i]);
     }
 }
@@ -97,6 +103,15 @@ static void target_committed(struct sim *sim, const struct config *config)
         sim_fail(sim, "a committed size shrinks");
     if (newer)
         sim->committed = *config;
+}
+
+static void target_release(struct sim *sim, struct sim_target *target, uint8_t peers)
+{
+    target_close(sim, target, peers);
+    for (uint32_t i = 0; i < sim->replica_count; i++) {
+        if (peers & target_bit(target, i))
+            target->peer_of[i] = REPL_NO_PEER;
+    }
 }
 
 static void target_effect(struct sim *sim, uint8_t idx, struct repl_effect *effect,
@@ -123,6 +138,7 @@ static void target_effect(struct sim *sim, uint8_t idx, struct repl_effect *effe
         target_committed(sim, repl_config(target->repl));
         break;
     case REPL_DO_RELEASE:
+        target_release(sim, target, effect->peers);
         break;
     case REPL_DO_FENCED:
         target->fenced = true;
@@ -307,7 +323,7 @@ void target_start(struct sim *sim, uint8_t idx)
     sim_trace(sim, "target %u: starts", idx);
     target->repl = repl_new(&sim->config, &target->uuid, &settings, &sim->bufs, sim_random(sim));
     for (uint8_t i = 0; i < sim->replica_count; i++)
-        target->peer_of[i] = repl_peer_add(target->repl, &sim->replicas[i].member);
+        target->peer_of[i] = REPL_NO_PEER;
     for (uint8_t i = 0; i < sim->replica_count; i++)
         net_connect(sim, idx, i);
     sim_after(sim, 0, target_think, NULL, idx, target->life);

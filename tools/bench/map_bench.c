@@ -178,7 +178,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "map_bench: %s\n", error.text);
         return 1;
     }
-    must(map_volume_create(map, &uuid, (uint64_t)16 << 40, NULL, 0, &family), "create");
+    must(map_volume_create(map, &uuid, (uint64_t)16 << 40, NULL, 0, false, &family), "create");
     must(map_volume_open(map, &uuid, &volume), "open");
     measure_writes();
     measure_look_up("look-up, hot", 0, HOT_EXTENTS);

@@ -14,8 +14,9 @@ static void setup(void)
     fixture_setup();
     uuid = fixture_uuid(1);
     commands = 0;
-    ck_assert_int_eq(
-        map_volume_create(fixture_map, &uuid, (uint64_t)SIZE_BLOCKS * BLOCK, NULL, 0, &family), 0);
+    ck_assert_int_eq(map_volume_create(fixture_map, &uuid, (uint64_t)SIZE_BLOCKS * BLOCK, NULL, 0,
+                                       false, &family),
+                     0);
     ck_assert_int_eq(map_volume_open(fixture_map, &uuid, &volume), 0);
 }
 
@@ -273,7 +274,8 @@ START_TEST(origin_of_a_clone_is_kept_though_dropped_and_deleted)
     uint32_t of;
     put(5, 1);
     does(COMMAND_SEAL, 1);
-    ck_assert_int_eq(map_volume_create(fixture_map, &clone_uuid, SIZE_BLOCKS, &uuid, 1, &of), 0);
+    ck_assert_int_eq(map_volume_create(fixture_map, &clone_uuid, SIZE_BLOCKS, &uuid, 1, false, &of),
+                     0);
     ck_assert_uint_eq(of, family);
     does(COMMAND_DROP, 1);
     map_volume_close(volume);
@@ -299,9 +301,9 @@ START_TEST(clone_of_what_is_not_sealed_is_refused)
 {
     const struct uuid clone = fixture_uuid(2);
     uint32_t of;
-    ck_assert_int_eq(map_volume_create(fixture_map, &clone, 4096, &uuid, 1, &of), -ENOENT);
-    ck_assert_int_eq(map_volume_create(fixture_map, &clone, 4096, &clone, 1, &of), -ENOENT);
-    ck_assert_int_eq(map_volume_create(fixture_map, &uuid, 4096, NULL, 0, &of), -EEXIST);
+    ck_assert_int_eq(map_volume_create(fixture_map, &clone, 4096, &uuid, 1, false, &of), -ENOENT);
+    ck_assert_int_eq(map_volume_create(fixture_map, &clone, 4096, &clone, 1, false, &of), -ENOENT);
+    ck_assert_int_eq(map_volume_create(fixture_map, &uuid, 4096, NULL, 0, false, &of), -EEXIST);
 }
 END_TEST
 
@@ -520,6 +522,22 @@ START_TEST(checker_finds_a_slot_with_two_owners)
 }
 END_TEST
 
+START_TEST(head_of_a_blank_volume_is_not_complete)
+{
+    const struct uuid blank = {{77}};
+    struct map_volume *made;
+    struct map_info info;
+    uint32_t of;
+    ck_assert_int_eq(map_volume_create(fixture_map, &blank, 4096, NULL, 0, true, &of), 0);
+    ck_assert_int_eq(map_volume_open(fixture_map, &blank, &made), 0);
+    map_volume_info(made, &info);
+    ck_assert(!info.head_complete);
+    ck_assert_uint_eq(info.lineage.kept_generation, 0);
+    ck_assert_uint_eq(info.lineage.head_generation, 1);
+    map_volume_close(made);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("map");
@@ -556,6 +574,7 @@ int main(void)
     tcase_add_test(tc, damaged_bodies_are_refused);
     tcase_add_test(tc, reverts_too_deep_are_refused);
     tcase_add_test(tc, checker_finds_a_slot_with_two_owners);
+    tcase_add_test(tc, head_of_a_blank_volume_is_not_complete);
     suite_add_tcase(suite, tc);
     return suite_run(suite);
 }

@@ -165,7 +165,8 @@ void model_create(struct model *m)
         .exists = true, .uuid = fixture_uuid(++m->next_uuid), .head_complete = true, .count = 1};
     v->generations[0].number = 1;
     MODEL_RETRY(
-        m, rc, map_volume_create(fixture_map, &v->uuid, MODEL_BLOCKS * BLOCK, NULL, 0, &v->family));
+        m, rc,
+        map_volume_create(fixture_map, &v->uuid, MODEL_BLOCKS * BLOCK, NULL, 0, false, &v->family));
     ck_assert_int_eq(rc, 0);
 }
 
@@ -179,7 +180,7 @@ void model_clone(struct model *m)
     struct model_volume v = {.uuid = fixture_uuid(++m->next_uuid), .head_complete = true};
     MODEL_RETRY(m, rc,
                 map_volume_create(fixture_map, &v.uuid, MODEL_BLOCKS * BLOCK, &origin->uuid,
-                                  origin->generations[g].number, &v.family));
+                                  origin->generations[g].number, false, &v.family));
     ck_assert_int_eq(rc, origin->generations[g].complete ? 0 : -ENOENT);
     if (rc)
         return;

@@ -16,9 +16,10 @@ START_TEST(after_a_failed_sync_nothing_is_answered_well)
     ck_assert_uint_eq(rig.replies[2].status, FRAME_FAILED);
     rig_done_all(&rig);
     struct message_volume volume;
+    bool witness;
     const char *why;
     const uint8_t *copies[] = {rig.meta[0], rig.meta[1]};
-    ck_assert(service_meta_read(copies, &volume, &why));
+    ck_assert(service_meta_read(copies, &volume, &witness, &why));
     ck_assert(volume.failed);
     rig_end(&rig);
 }

@@ -34,7 +34,8 @@ struct rig {
     uint64_t request;
     uint64_t now_ns;
     uint64_t lease_ns; /* the longest */
-    uint8_t dead;      /* whom openers know to be dead */
+    bool witness;
+    uint8_t dead; /* whom openers know to be dead */
 };
 
 static inline struct uuid uuid_of(uint8_t n)
@@ -65,7 +66,7 @@ static inline void rig_drain(struct rig *rig)
 static inline void rig_start(struct rig *rig, bool same_boot)
 {
     const char *why;
-    uint64_t bytes = service_plane_bytes(SIZE_BYTES);
+    uint64_t bytes = service_plane_bytes(service_kept_bytes(SIZE_BYTES, rig->witness));
     memcpy(rig->drl, rig->drl_disk, DRL_BYTES);
     struct service_found found = {
         .meta = {rig->meta[0], rig->meta[1]},
