@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the simulated cluster is made of: disks, hosts, connections, and the oracle's memory. */
+/* What the simulated cluster is made of: disks, hosts, connections, the oracle's memory, what goes
+ * wrong. */
 #ifndef STRAKE_TESTS_SIM_PARTS_H
 #define STRAKE_TESTS_SIM_PARTS_H
 
@@ -131,6 +132,22 @@ struct sim_oracle {
     uint32_t flush_capacity;
     uint64_t era_ns;
     uint64_t flushed_ns[SIM_BLOCKS]; /* start of the latest write that must be durable */
+};
+
+struct sim_faults {
+    uint32_t cut, silence, kill_replica, power, power_all, kill_target, take_over, eio, enospc,
+        sync, rot, slow, partition, usurp, grow; /* weight of each; 0: off */
+    uint64_t mean_ns;
+};
+
+/* A mix of faults that come often, for what is seldom seen otherwise. */
+enum sim_mix {
+    SIM_MIX_DRAWN,
+    SIM_MIX_SPLIT,
+    SIM_MIX_DISK,
+    SIM_MIX_CRASH,
+    SIM_MIX_LEASE,
+    SIM_MIX_MEMBERS
 };
 
 #endif

@@ -28,22 +28,6 @@ struct sim_event {
     uint64_t y;
 };
 
-struct sim_faults {
-    uint32_t cut, silence, kill_replica, power, power_all, kill_target, take_over, eio, enospc,
-        sync, rot, slow, partition, usurp, grow; /* weight of each; 0: off */
-    uint64_t mean_ns;
-};
-
-/* A mix of faults that come often, for what is seldom seen otherwise. */
-enum sim_mix {
-    SIM_MIX_DRAWN,
-    SIM_MIX_SPLIT,
-    SIM_MIX_DISK,
-    SIM_MIX_CRASH,
-    SIM_MIX_LEASE,
-    SIM_MIX_MEMBERS
-};
-
 struct sim {
     uint64_t seed;
     uint64_t random;

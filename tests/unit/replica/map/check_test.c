@@ -15,8 +15,9 @@ static void setup(void)
     uint32_t family;
     fixture_setup();
     uuid = fixture_uuid(1);
-    ck_assert_int_eq(
-        map_volume_create(fixture_map, &uuid, (uint64_t)SIZE_BLOCKS * BLOCK, NULL, 0, false, &family), 0);
+    ck_assert_int_eq(map_volume_create(fixture_map, &uuid, (uint64_t)SIZE_BLOCKS * BLOCK, NULL, 0,
+                                       false, &family),
+                     0);
     ck_assert_int_eq(map_volume_open(fixture_map, &uuid, &volume), 0);
     struct map_run runs[MAP_PLACES_MAX];
     struct map_write write;
