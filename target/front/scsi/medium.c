@@ -50,8 +50,8 @@ enum scsi_next scsi_block_flush(struct scsi_command *command)
 }
 
 /*
- * How many bytes of whole blocks there are to process where the CDB wants `wanted_bytes`; less when
- * the initiator announced less. False when a block came in part, which is told it.
+ * How many bytes there are to process where the CDB wants `wanted_bytes`; less when
+ * the initiator announced less. False when a block came in part.
  */
 static bool data_out_take(const struct scsi_command *command, uint64_t wanted_bytes,
                           uint32_t *length_bytes)
@@ -95,31 +95,33 @@ enum scsi_next scsi_read_finish(struct scsi_command *command, const struct scsi_
     return scsi_good(command);
 }
 
-static enum scsi_next write_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
-                                  enum block_op op)
+static enum scsi_next write_submit(struct scsi_command *command, const struct scsi_cdb *cdb,
+                                   enum block_op op, uint32_t length)
 {
-    uint64_t bytes = block_bytes_of(command);
-    uint32_t length;
-    if (!data_out_take(command, cdb->length * bytes, &length))
-        return data_out_fail(command);
+    uint64_t offset = cdb->lba * block_bytes_of(command);
     if (length == 0)
         return scsi_good(command);
-    return data_out_submit(command, op, fua_of(command) ? BLOCK_FUA : 0, cdb->lba * bytes, length,
-                           length);
+    return data_out_submit(command, op, fua_of(command) ? BLOCK_FUA : 0, offset, length, length);
 }
 
 enum scsi_next scsi_write_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
                                 struct buf_pool *pool)
 {
     (void)pool;
-    return write_begin(command, cdb, BLOCK_WRITE);
+    uint32_t length;
+    /* The part of a block, too: what the residual says was transferred is stored. */
+    (void)data_out_take(command, cdb->length * block_bytes_of(command), &length);
+    return write_submit(command, cdb, BLOCK_WRITE, length);
 }
 
 enum scsi_next scsi_orwrite_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
                                   struct buf_pool *pool)
 {
     (void)pool;
-    return write_begin(command, cdb, BLOCK_OR_WRITE);
+    uint32_t length;
+    if (!data_out_take(command, cdb->length * block_bytes_of(command), &length))
+        return data_out_fail(command);
+    return write_submit(command, cdb, BLOCK_OR_WRITE, length);
 }
 
 /* What is verified must be on the disks, hence FUA. */

@@ -89,10 +89,11 @@ struct scsi_command {
     struct scsi_nexus *nexus;
     uint8_t cdb[SCSI_CDB_BYTES]; /* zeros after a shorter CDB */
     /*
-     * Everything the initiator sent; the caller's reference. Of a WRITE or VERIFY that got less
-     * than its CDB wants the whole blocks that came are processed, and nothing when one came in
-     * part; more than wanted is ignored. WRITE SAME and COMPARE AND WRITE refuse any other length
-     * than theirs, parameter lists a shorter one.
+     * Everything the initiator sent; the caller's reference. A WRITE that got less than its CDB
+     * wants stores what came, to the byte; of ORWRITE, WRITE AND VERIFY and VERIFY the whole
+     * blocks that came are processed, and nothing when one came in part; more than wanted is
+     * ignored. WRITE SAME and COMPARE AND WRITE refuse any other length than theirs, parameter
+     * lists a shorter one.
      */
     struct slice data_out;
     uint64_t offered_bytes; /* data-out it announced, if that is more than it was let send; or 0 */

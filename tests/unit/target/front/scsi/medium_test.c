@@ -108,10 +108,12 @@ START_TEST(read_with_fua_flushes_first)
 }
 END_TEST
 
-START_TEST(read_with_rdprotect_is_refused)
+START_TEST(protection_is_refused)
 {
     ck_assert_check(0x28, 0x20, 0, 0, 0, 5, 0, 0, 1, 0);
     ck_assert_bad_cdb(1, 5);
+    ck_assert_check(0x2a, 0xe0, 0, 0, 0, 5, 0, 0, 1, 0);
+    ck_assert_bad_cdb(1, 7);
 }
 END_TEST
 
@@ -240,20 +242,23 @@ START_TEST(write_without_data_is_good)
 }
 END_TEST
 
-START_TEST(write_with_part_of_a_block_writes_nothing)
+START_TEST(write_with_part_of_a_block_writes_that_part)
 {
+    memset(disk, 0xee, sizeof(disk));
     data_out_fill(0xcd, 512 + 200);
-    ck_assert_check(0x2a, 0, 0, 0, 0, 7, 0, 0, 2, 0);
-    ck_assert_sense(0x05, 0x0e03);
-    ck_assert_uint_eq(steps, 0);
+    ck_assert_good(0x2a, 0, 0, 0, 0, 7, 0, 0, 2, 0);
+    ck_assert(disk_is(7 * 512, 0xcd, 512 + 200));
+    ck_assert(disk_is(8 * 512 + 200, 0xee, 512 - 200));
     ck_assert_uint_eq(command.expected_bytes, 1024);
 }
 END_TEST
 
-START_TEST(write_with_wrprotect_is_refused)
+START_TEST(orwrite_with_part_of_a_block_writes_nothing)
 {
-    ck_assert_check(0x2a, 0xe0, 0, 0, 0, 5, 0, 0, 1, 0);
-    ck_assert_bad_cdb(1, 7);
+    data_out_fill(0xcd, 512 + 200);
+    ck_assert_check(0x8b, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 2, 0, 0);
+    ck_assert_sense(0x05, 0x0e03);
+    ck_assert_uint_eq(steps, 0);
 }
 END_TEST
 
@@ -518,7 +523,7 @@ static void read_tests(TCase *tcase)
     tcase_add_test(tcase, read_of_nothing_is_good);
     tcase_add_test(tcase, read_with_dpo_is_a_read);
     tcase_add_test(tcase, read_with_fua_flushes_first);
-    tcase_add_test(tcase, read_with_rdprotect_is_refused);
+    tcase_add_test(tcase, protection_is_refused);
     tcase_add_test(tcase, read_to_the_last_block_is_good);
     tcase_add_test(tcase, read_past_the_last_block_is_out_of_range);
     tcase_add_test(tcase, read_of_nothing_past_the_end_is_out_of_range);
@@ -538,8 +543,8 @@ static void write_tests(TCase *tcase)
     tcase_add_test(tcase, write_ignores_data_beyond_its_cdb);
     tcase_add_test(tcase, write_with_less_data_writes_whole_blocks);
     tcase_add_test(tcase, write_without_data_is_good);
-    tcase_add_test(tcase, write_with_part_of_a_block_writes_nothing);
-    tcase_add_test(tcase, write_with_wrprotect_is_refused);
+    tcase_add_test(tcase, write_with_part_of_a_block_writes_that_part);
+    tcase_add_test(tcase, orwrite_with_part_of_a_block_writes_nothing);
     tcase_add_test(tcase, write_verify_without_bytchk_writes_durably);
     tcase_add_test(tcase, write_verify_with_bytchk_reads_back);
     tcase_add_test(tcase, write_verify_finds_what_was_not_stored);
