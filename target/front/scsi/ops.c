@@ -92,6 +92,9 @@ const struct scsi_op scsi_ops[] = {
     /* SYNCHRONIZE CACHE (10) */
     {0x35, NO_ACTION, 10, RANGE, NOTHING, {2, 4}, {7, 2},
      scsi_sync_begin, NULL, {0x35, 0x06, U32, GROUP, U16, 0}},
+    /* READ DEFECT DATA (10) */
+    {0x37, NO_ACTION, 10, READS, IN_BYTES, NO_FIELD, {7, 2},
+     scsi_defects_begin, NULL, {0x37, 0, 0x1f, 0, 0, 0, 0, U16, 0}},
     /* WRITE SAME (10) */
     {0x41, NO_ACTION, 10, RANGE | WRITES, OUT_SAME, {2, 4}, {7, 2},
      scsi_write_same_begin, scsi_write_same_finish, {0x41, 0x08, U32, GROUP, U16, 0}},
@@ -203,6 +206,9 @@ const struct scsi_op scsi_ops[] = {
     /* VERIFY (12) */
     {0xaf, NO_ACTION, 12, RANGE | READS, VERIFY, {2, 4}, {6, 4},
      scsi_verify_begin, scsi_verify_finish, {0xaf, DPO | 0x06, U32, U32, GROUP, 0}},
+    /* READ DEFECT DATA (12) */
+    {0xb7, NO_ACTION, 12, READS, IN_BYTES, NO_FIELD, {6, 4},
+     scsi_defects_begin, NULL, {0xb7, 0x1f, U32, U32, 0, 0}},
 };
 /* clang-format on */
 

@@ -11,8 +11,9 @@ enum {
     START = 0x01,
     NO_FLUSH = 0x04,
     DESC = 0x01,
-    LBPME = 0x8000, /* logical block provisioning is managed: UNMAP is there */
-    LBPRZ = 0x4000, /* unmapped blocks read as zeros */
+    DEFECT_LISTS = 0x1f, /* REQ_PLIST, REQ_GLIST and their format */
+    LBPME = 0x8000,      /* logical block provisioning is managed: UNMAP is there */
+    LBPRZ = 0x4000,      /* unmapped blocks read as zeros */
 };
 
 enum scsi_next scsi_unit_ready_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
@@ -60,6 +61,21 @@ enum scsi_next scsi_request_sense_begin(struct scsi_command *command, const stru
     }
     struct writer w = scsi_reply_begin(command, pool);
     scsi_sense_encode(&sense, command->cdb[1] & DESC, &w);
+    return scsi_reply_end(command, &w, cdb->length);
+}
+
+/*
+ * READ DEFECT DATA (10) and (12), SBC-3 5.16 and 5.17: the lists asked for, which are empty. Disks
+ * have theirs; what fails there is read from another replica and written anew.
+ */
+enum scsi_next scsi_defects_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
+                                  struct buf_pool *pool)
+{
+    bool long_form = command->op->cdb_bytes == 12;
+    struct writer w = scsi_reply_begin(command, pool);
+    write_u8(&w, 0);
+    write_u8(&w, command->cdb[long_form ? 1 : 2] & DEFECT_LISTS);
+    write_zeros(&w, long_form ? 6 : 2);
     return scsi_reply_end(command, &w, cdb->length);
 }
 

@@ -15,6 +15,7 @@ scsi_step scsi_unit_ready_begin;
 scsi_step scsi_unit_prevent_begin;
 scsi_step scsi_unit_start_stop_begin;
 scsi_step scsi_request_sense_begin;
+scsi_step scsi_defects_begin;
 scsi_step scsi_read_capacity10_begin;
 scsi_step scsi_read_capacity16_begin;
 

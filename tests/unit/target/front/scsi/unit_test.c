@@ -136,6 +136,15 @@ START_TEST(capacity16_of_a_large_unit)
 }
 END_TEST
 
+START_TEST(defect_lists_are_empty)
+{
+    ck_assert_good(0x37, 0, 0x18 | 5, 0, 0, 0, 0, 0, 0xff, 0);
+    ck_assert_data_in(0, 0x18 | 5, 0, 0);
+    ck_assert_good(0xb7, 0x08 | 4, 0, 0, 0, 0, 0, 0, 0, 0xff, 0, 0);
+    ck_assert_data_in(0, 0x08 | 4, 0, 0, 0, 0, 0, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("scsi unit");
@@ -158,6 +167,7 @@ int main(void)
     tcase_add_test(tcase, capacity10_with_an_lba_is_refused);
     tcase_add_test(tcase, capacity16_with_blocks_of_512);
     tcase_add_test(tcase, capacity16_of_a_large_unit);
+    tcase_add_test(tcase, defect_lists_are_empty);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("4096");
     tcase_add_checked_fixture(tcase, setup_4096, teardown);
