@@ -90,7 +90,7 @@ static const struct frame_rule frame_rules[FRAME_TYPE_COUNT] = {
                     .has_session = true,
                     .has_range = true,
                     .has_generation = true,
-                    .request = {.flags = FRAME_FUA, .payload = FRAME_PART_MUST}},
+                    .request = {.flags = FRAME_FUA | FRAME_MEND, .payload = FRAME_PART_MUST}},
     [FRAME_CLOSE] = {.name = "CLOSE", .has_session = true},
     [FRAME_MARK] = {.name = "MARK",
                     .has_session = true,

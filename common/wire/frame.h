@@ -100,6 +100,7 @@ enum frame_flag {
                                 DIGEST: see there */
     FRAME_TARGET = 1u << 4,  /* OPEN: as a resynchronisation target, not as a member in sync */
     FRAME_NO_HOLE = 1u << 5, /* ZERO: keep the space allocated */
+    FRAME_MEND = 1u << 6,    /* COPY: into what is sealed and complete, where it lies */
 };
 
 enum frame_status {

@@ -73,6 +73,7 @@ void disk_start(struct volume *volume, struct service_io *io)
         .all_incomplete = io->all_incomplete,
         .verify = io->verify,
         .partial = io->partial,
+        .mend = io->mend,
         .offset_bytes = io->offset_bytes,
         .length_bytes = io->length_bytes,
         .generation = io->generation,

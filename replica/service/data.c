@@ -116,6 +116,7 @@ static void write_begin(struct service *service, struct service_io *io, const st
     io->kind = io->type == FRAME_ZERO ? SERVICE_ZERO : SERVICE_WRITE;
     io->fua = frame->flags & FRAME_FUA;
     io->no_hole = frame->flags & FRAME_NO_HOLE;
+    io->mend = frame->flags & FRAME_MEND;
     if (io->kind == SERVICE_WRITE)
         io->data = slice_ref(&frame->payload);
     if (write_to_sealed(service, io))

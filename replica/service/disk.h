@@ -51,6 +51,7 @@ struct service_io {
     enum service_io_kind kind;
     bool fua;
     bool no_hole;
+    bool mend;           /* WRITE: of a generation that is sealed and complete, where it lies */
     bool more;           /* INSTALL: another chunk follows */
     bool all_incomplete; /* INSTALL: nothing that is here counts as complete. COMMAND: what is
                             sealed by it is not complete here */

@@ -219,6 +219,25 @@ static enum step_next plan_read(struct store_req *req)
     return done(req, 0);
 }
 
+/* What is stored is written again where it lies; nobody gives that up as long as this reads. */
+static enum step_next plan_mend(struct store_req *req)
+{
+    while (req->progress_bytes < req->length_bytes) {
+        if (!req->reading)
+            req->side = chores_read_begins(&req->volume->store->chores);
+        req->reading = true;
+        int rc = place_read(req);
+        if (rc)
+            return rc == -EAGAIN ? wait_for_map(req) : done(req, rc);
+        const struct map_run *run = &req->runs[req->run_at];
+        if (run->state == MAP_DATA)
+            return plan_run(req, run);
+        req->progress_bytes += run->length_bytes;
+        place_consume(req, run->length_bytes);
+    }
+    return req->fua ? plan_sync(req) : done(req, 0);
+}
+
 static enum step_next plan_write(struct store_req *req)
 {
     if (req->length_bytes == 0)
@@ -274,6 +293,8 @@ static enum step_next plan(struct store_req *req)
     case STORE_READ:
         return plan_read(req);
     case STORE_WRITE:
+        if (req->mend && req->generation && !req->flushing)
+            return plan_mend(req);
         return req->flushing ? plan_sync(req) : plan_write(req);
     case STORE_ZERO:
         return req->flushing ? plan_sync(req) : plan_zero(req);

@@ -160,6 +160,7 @@ json_t *answer_volume(const struct record *record)
     }
     if (record->volume) {
         json_object_set_new(json, "counters", json_counters(volume_counters(record->volume)));
+        json_object_set_new(json, "scrub", json_scrub(record, &status));
         answer_description(json, record);
     }
     if (record->state == RECORD_DELETED && record->epitaph)

@@ -147,6 +147,10 @@ void api_volume_rest(struct record *record, struct http_request *request, const 
         api_members(record, request, rest[7] ? rest + 8 : "");
         return;
     }
+    if (strcmp(rest, "scrub") == 0) {
+        api_scrub(record, request);
+        return;
+    }
     if ((!snapshots && !diff) || rest[strlen(rest) - 1] == '/')
         answer_error(request, 404, "%.80s: there is nothing here", request->path);
     else if (!record_ready(record, request, rest))

@@ -87,8 +87,8 @@ bool command_lets(struct repl *repl, struct repl_op *op)
         return !command_is_moving(repl);
     /* C13 */
     if (repl->command_op ||
-        (command_moves_head(op) &&
-         (!ops_head_quiet(repl) || !copies_head_quiet(repl) || repl->proposal.active)))
+        (command_moves_head(op) && (!ops_head_quiet(repl) || !copies_head_quiet(repl) ||
+                                    !scrub_head_quiet(repl) || repl->proposal.active)))
         return false;
     command_number(repl, op);
     repl->command_op = op;

@@ -138,11 +138,14 @@ static void copy_write(struct repl *repl, struct copy *copy, const struct slice 
         copy_end(repl, copy);
         return;
     }
-    if (copy_is_zero(data)) {
+    bool mends = copy->purpose == COPY_REPAIR && copy->generation;
+    if (copy_is_zero(data) && !mends) {
         copy_send(repl, copy, copy->dest, FRAME_ZERO);
     } else {
         copy->data = slice_ref(data);
-        copy_send(repl, copy, copy->dest, FRAME_COPY)->payload = slice_ref(data);
+        struct control *control = copy_send(repl, copy, copy->dest, FRAME_COPY);
+        control->payload = slice_ref(data);
+        control->flags = mends ? FRAME_MEND : 0;
     }
     if (copy->generation == 0)
         checkpoint_dirty(repl);
@@ -226,6 +229,13 @@ static void copy_hashed(struct repl *repl, struct copy *copy, const struct frame
     copy_send(repl, copy, copy->dest, FRAME_HASH);
 }
 
+/* The generation was dropped meanwhile. */
+static void copy_absent(struct repl *repl, const struct copy *copy)
+{
+    if (copy->purpose != COPY_REPAIR)
+        repl->sweep.again = true;
+}
+
 static void copy_answer_source(struct repl *repl, struct copy *copy, const struct frame *frame)
 {
     bool ok = frame->status == FRAME_OK;
@@ -235,7 +245,7 @@ static void copy_answer_source(struct repl *repl, struct copy *copy, const struc
                frame->body_bytes == copy_hash_count(copy) * HASH_BYTES) {
         copy_hashed(repl, copy, frame);
     } else if (frame->status == FRAME_ABSENT && copy->generation) {
-        repl->sweep.again = true;
+        copy_absent(repl, copy);
         copy_end(repl, copy);
     } else {
         copy->failed_sources |= copy->source;
@@ -249,7 +259,7 @@ static void copy_answer_dest(struct repl *repl, uint8_t peer, struct copy *copy,
 {
     copy->answered |= bit_of(peer);
     if (frame->status == FRAME_ABSENT && copy->generation)
-        repl->sweep.again = true;
+        copy_absent(repl, copy);
     else if (copy->phase == COPY_COMPARING)
         copy_compare(copy, frame);
     else if (frame->status != FRAME_OK)
@@ -295,12 +305,11 @@ void copies_cancel(struct repl *repl, bool sessions_over)
         repl->repair_count = 0;
 }
 
-void copy_repair(struct repl *repl, uint64_t offset_bytes, uint64_t length_bytes, uint8_t dest)
+void copy_repair(struct repl *repl, const struct repair *repair)
 {
     if (repl->repair_count == REPL_REPAIRS_MAX)
         return;
-    repl->repairs[repl->repair_count++] =
-        (struct repair){.offset_bytes = offset_bytes, .length_bytes = length_bytes, .dest = dest};
+    repl->repairs[repl->repair_count++] = *repair;
     repl->unsettled = true;
 }
 
@@ -334,6 +343,7 @@ void copies_settle(struct repl *repl)
         struct copy_task task = {.purpose = COPY_REPAIR,
                                  .blind = true,
                                  .dest = dest,
+                                 .generation = repair->generation,
                                  .offset_bytes = repair->offset_bytes,
                                  .length_bytes = repair->length_bytes};
         if (dest && !copy_start(repl, &task))

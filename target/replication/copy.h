@@ -97,6 +97,7 @@ struct sweep {
 };
 
 struct repair {
+    uint64_t generation;
     uint64_t offset_bytes;
     uint64_t length_bytes;
     uint8_t dest;

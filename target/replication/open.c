@@ -29,6 +29,7 @@ void open_begin(struct repl *repl)
     ops_restart(repl);
     copies_cancel(repl, true);
     sweep_end(repl);
+    scrub_pause(repl);
     install_end(repl);
     relay_end(repl);
     checkpoint_void(repl);

@@ -73,4 +73,14 @@ struct repl_op {
     int error;        /* what the last failing peer said */
 };
 
+/* Of the last scrub since the volume was opened, or the one under way. */
+struct repl_scrub_status {
+    bool running;
+    uint32_t ended; /* how many did */
+    uint64_t ended_ns;
+    uint64_t done_bytes;
+    uint64_t found;      /* damaged pieces */
+    uint64_t unrepaired; /* of these */
+};
+
 #endif

@@ -45,6 +45,10 @@ static void op_unhold(struct repl *repl, struct repl_op *op)
 void op_granted(void *arg, struct repl_range *range)
 {
     struct repl *repl = arg;
+    if (range == &repl->scrub.range) {
+        scrub_granted(repl);
+        return;
+    }
     if (range->internal) {
         copy_granted(repl, CONTAINER_OF(range, struct copy, range));
         return;
@@ -385,8 +389,9 @@ static void op_answer_read(struct repl *repl, uint8_t peer, struct repl_op *op,
         return;
     if (!op_asks(op) && frame->status == FRAME_OK &&
         frame->payload.length_bytes == op->length_bytes) {
-        if (op->failed && op->generation == 0)
-            copy_repair(repl, op->offset_bytes, op->length_bytes, op->failed);
+        if (op->failed)
+            copy_repair(repl, &(struct repair){op->generation, op->offset_bytes, op->length_bytes,
+                                               op->failed});
         op->failed = 0;
         op->data = slice_ref(&frame->payload);
         if (leases_hold(repl)) {

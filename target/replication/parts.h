@@ -120,7 +120,8 @@ void copies_lost(struct repl *repl, uint8_t peers);
 /* Gives up the sweep's copies; those being written end in their own time, unless `sessions_over`.
  */
 void copies_cancel(struct repl *repl, bool sessions_over);
-void copy_repair(struct repl *repl, uint64_t offset_bytes, uint64_t length_bytes, uint8_t dest);
+/* What is `dest`'s is to be brought from others, as soon as may be; forgotten if there are many. */
+void copy_repair(struct repl *repl, const struct repair *repair);
 void copies_settle(struct repl *repl);
 uint8_t copies_slow(const struct repl *repl);
 /* No copy of a part of the head is under way. */

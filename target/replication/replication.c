@@ -22,6 +22,7 @@ struct repl_settings repl_settings_default(void)
         .checkpoint_ns = 2 * REPL_SECOND_NS,
         .equal_writes = 256,
         .resync_bytes_per_s = (uint64_t)256 << 20,
+        .scrub_bytes_per_s = (uint64_t)64 << 20,
     };
 }
 
@@ -57,6 +58,7 @@ void repl_free(struct repl *repl)
     control_release(repl);
     copies_cancel(repl, true);
     sweep_end(repl);
+    scrub_end(repl);
     relay_end(repl);
     control_release(repl);
     free(repl);
@@ -80,6 +82,7 @@ static void repl_fence(struct repl *repl)
     repl->undecided = repl->doomed = 0;
     copies_cancel(repl, true);
     sweep_end(repl);
+    scrub_end(repl);
     checkpoint_void(repl);
     install_end(repl);
     relay_end(repl);
@@ -165,6 +168,7 @@ static void on_reply(struct repl *repl, uint8_t peer, const struct frame *frame)
         op_answer(repl, peer, frame);
         copy_answer(repl, peer, frame);
         sweep_answer(repl, peer, frame);
+        scrub_answer(repl, peer, frame);
         break;
     case FRAME_LEASE:
         lease_answer(repl, peer, frame);
@@ -220,7 +224,7 @@ static void lose_all(struct repl *repl, uint8_t peers, const char *why)
 static void on_scan(struct repl *repl)
 {
     uint64_t slow_ns = repl->settings.slow_ns;
-    uint8_t slow = ops_slow(repl) | copies_slow(repl) | install_slow(repl);
+    uint8_t slow = ops_slow(repl) | copies_slow(repl) | install_slow(repl) | scrub_slow(repl);
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
         const struct peer_record *record = &repl->peers[peer];
         if (record->state == PEER_OPENING && record->since_ns + slow_ns <= repl->now_ns)
@@ -270,6 +274,7 @@ static void stop_settle(struct repl *repl)
     control_send(repl, repl->up, FRAME_CLOSE);
     copies_cancel(repl, true);
     sweep_end(repl);
+    scrub_end(repl);
     repl->phase = PHASE_STOPPED;
     repl->proposal.active = false;
     repl->checkpoint.active = false;
@@ -287,6 +292,7 @@ static void settle_lost(struct repl *repl)
     questions_lost(repl, lost);
     copies_lost(repl, lost);
     sweep_lost(repl, lost);
+    scrub_lost(repl, lost);
     install_lost(repl, lost);
     relay_lost(repl, lost);
     checkpoint_void(repl);
@@ -316,6 +322,7 @@ static void settle_phase(struct repl *repl)
         (void)relay_strays(repl);
         copies_settle(repl);
         resync_settle(repl);
+        scrub_settle(repl);
         checkpoint_settle(repl);
         break;
     case PHASE_FENCED:
@@ -402,6 +409,9 @@ void repl_step(struct repl *repl, const struct repl_event *event)
         break;
     case REPL_EV_GROW:
         on_grow(repl, event->size_bytes);
+        break;
+    case REPL_EV_SCRUB:
+        scrub_start(repl);
         break;
     case REPL_EV_STOP:
         on_stop(repl);

@@ -73,6 +73,7 @@ enum repl_event_kind {
     REPL_EV_TICK,   /* repl_deadline_ns() has come */
     REPL_EV_CHANGE, /* change: proposes it, only when repl_change_invalid() says nothing */
     REPL_EV_GROW,   /* size_bytes: larger than the volume; only while it serves */
+    REPL_EV_SCRUB,  /* compare everything, in the background; nothing while that is under way */
     REPL_EV_STOP,   /* finish what is outstanding, checkpoint, close: REPL_DO_STOPPED follows */
 };
 
@@ -175,6 +176,7 @@ struct repl_status {
     uint64_t since_ns; /* writes wait since then; UINT64_MAX: they do not */
     uint64_t epoch;
     uint32_t outstanding_ops;
+    struct repl_scrub_status scrub;
     uint8_t member_count;
     struct repl_member_status members[MEMBERS_MAX];
 };

@@ -21,6 +21,7 @@ struct repl_settings {
      */
     struct uuid dead;
     uint64_t resync_bytes_per_s; /* 0: no limit */
+    uint64_t scrub_bytes_per_s;  /* likewise */
     uint64_t io_timeout_ns;      /* frozen longer than this: -EIO to the client; 0: wait for ever */
 };
 struct repl_settings repl_settings_default(void);

@@ -8,6 +8,7 @@
 #include "target/replication/range_lock.h"
 #include "target/replication/records.h"
 #include "target/replication/replication.h"
+#include "target/replication/scrub.h"
 
 enum {
     REPL_CONTROLS_MAX = 96,
@@ -19,11 +20,12 @@ enum {
     SLOT_SWEEP = SLOT_COPY + REPL_COPIES,
     SLOT_RELAY,
     SLOT_INSTALL,
+    SLOT_SCRUB,
 };
 #define REPL_NEVER_NS  UINT64_MAX
 #define REPL_SECOND_NS ((uint64_t)1000 * 1000 * 1000)
 
-STATIC_ASSERT(SLOT_INSTALL < 1 << SLOT_BITS, "slots fit into a request number");
+STATIC_ASSERT(SLOT_SCRUB < 1 << SLOT_BITS, "slots fit into a request number");
 STATIC_ASSERT((int)COMMAND_BYTES_MAX >= (int)MESSAGE_BYTES_MAX, "one buffer for all bodies");
 STATIC_ASSERT(MEMBERS_MAX <= 8, "sets of peers are bytes");
 
@@ -98,6 +100,7 @@ struct repl {
     uint32_t repair_count;
     struct checkpoint checkpoint;
     struct doubt doubt;
+    struct scrub scrub;
 
     struct control controls[REPL_CONTROLS_MAX]; /* ring */
     uint32_t control_head;

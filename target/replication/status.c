@@ -75,6 +75,7 @@ void repl_status(const struct repl *repl, struct repl_status *status)
         .since_ns = repl->frozen_ns,
         .epoch = repl->epoch,
         .outstanding_ops = ops_outstanding(repl),
+        .scrub = repl->scrub.result,
         .member_count = repl->config.member_count,
     };
     status->why = status_why(repl, status->state);
@@ -127,7 +128,7 @@ bool repl_busy(const struct repl *repl)
 {
     bool busy = !list_empty(&repl->inflight) || !list_empty(&repl->leasing) ||
                 repl->sweep.waiting || repl->checkpoint.active || repl->relay.waiting ||
-                repl->install.phase != INSTALL_NONE;
+                repl->install.phase != INSTALL_NONE || repl->scrub.phase > SCRUB_REST;
     for (int i = 0; i < REPL_COPIES; i++)
         busy = busy || repl->copies[i].phase != COPY_IDLE;
     for (uint32_t i = 0; i < repl->peer_count; i++)
@@ -149,6 +150,7 @@ uint64_t repl_deadline_ns(const struct repl *repl)
     deadline_ns = earlier(deadline_ns, register_deadline_ns(repl));
     deadline_ns = earlier(deadline_ns, sweep_deadline_ns(repl));
     deadline_ns = earlier(deadline_ns, checkpoint_deadline_ns(repl));
+    deadline_ns = earlier(deadline_ns, scrub_deadline_ns(repl));
     deadline_ns = earlier(deadline_ns, repl->stop_ns);
     if (repl->frozen_ns != REPL_NEVER_NS && repl->settings.io_timeout_ns &&
         ops_outstanding(repl) > 0)

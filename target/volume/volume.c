@@ -399,6 +399,11 @@ bool volume_full(const struct volume *volume)
     return !list_empty(&volume->waiting);
 }
 
+void volume_scrub(struct volume *volume)
+{
+    volume_run(volume, &(struct repl_event){.kind = REPL_EV_SCRUB});
+}
+
 /* ---- life ---- */
 
 struct volume *volume_new(const struct volume_env *env, const struct config *config)

@@ -121,6 +121,9 @@ bool volume_row(const struct volume *volume, const char *key, struct volume_row 
 void volume_rows(const struct volume *volume, const char *prefix,
                  void (*each)(void *arg, const struct volume_row *row), void *arg);
 
+/* Compares everything at all members in sync, in the background: repl_status.scrub. */
+void volume_scrub(struct volume *volume);
+
 const struct config *volume_config(const struct volume *volume);
 void volume_status(const struct volume *volume, struct repl_status *status);
 

@@ -121,6 +121,15 @@ static void store_through(struct sim_disk *disk, uint64_t generation, uint32_t b
         image_store(disk, disk->table.head, block, id);
 }
 
+void disk_rot(struct sim_disk *disk, uint32_t block, uint64_t id, bool bad)
+{
+    for (uint32_t i = 0; i <= disk->table.count; i++) {
+        struct sim_image *image = i ? disk->table.rows[i - 1].image : disk->table.head;
+        if (image->cached[block] == id)
+            image->bad[block] = bad;
+    }
+}
+
 void disk_store(struct sim_disk *disk, uint64_t generation, uint32_t block, uint64_t id)
 {
     struct sim_row *row = generation ? row_of(disk, generation) : NULL;

@@ -327,6 +327,9 @@ static void fault_next(struct sim *sim, struct sim_event *event)
 {
     if (sim->quiet || sim->now_ns > event->x)
         return;
+    int serving = target_serving(sim);
+    if (serving >= 0 && sim_chance(sim, 1000))
+        target_event(sim, (uint8_t)serving, &(struct repl_event){.kind = REPL_EV_SCRUB});
     fault_one(sim);
     /* Troubles like company. */
     uint64_t wait_ns = sim_chance(sim, 2500) ? 4 * SIM_MS : 2 * sim->faults.mean_ns;

@@ -24,6 +24,7 @@ struct sim_kio {
     uint64_t from;
     uint64_t cursor;
     bool partial;
+    bool mend;
     bool more;
     bool all_incomplete;
     uint64_t *ids;           /* WRITE: per block */
@@ -58,8 +59,26 @@ static void kio_free(struct sim_kio *kio)
     free(kio);
 }
 
+/* Only what is there already is written to what is sealed. */
+static int kio_mend(struct sim *sim, struct sim_kio *kio)
+{
+    struct sim_disk *disk = &kio->replica->disk;
+    const struct sim_image *image = disk_readable(disk, kio->generation, false);
+    if (!image)
+        return -ENOENT;
+    for (uint32_t i = 0; i < kio->count; i++) {
+        if (image->cached[kio->block + i] != kio->ids[i])
+            sim_fail(sim, "replica %u: block %u of generation %" PRIu64 " is mended wrongly",
+                     kio->replica->idx, kio->block + i, kio->generation);
+        disk_rot(disk, kio->block + i, kio->ids[i], false);
+    }
+    return 0;
+}
+
 static int kio_write(struct sim *sim, struct sim_kio *kio)
 {
+    if (kio->mend)
+        return kio_mend(sim, kio);
     struct sim_replica *replica = kio->replica;
     bool dead = !kio->io;
     int status = disk_writable(&replica->disk, kio->generation);
@@ -283,6 +302,7 @@ static void kio_submit(struct sim *sim, struct sim_replica *replica, struct serv
                             .partial = io->partial,
                             .more = io->more,
                             .all_incomplete = io->all_incomplete,
+                            .mend = io->mend,
                             .index = io->index,
                             .block = (uint32_t)(io->offset_bytes / BLOCK_BYTES),
                             .count = (uint32_t)(io->length_bytes / BLOCK_BYTES)};

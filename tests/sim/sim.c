@@ -195,6 +195,7 @@ static void sim_config(struct sim *sim)
         .checkpoint_ns = 100 * SIM_MS,
         .equal_writes = 4,
         .lease_ns = (hasty ? 400 : 150) * SIM_MS,
+        .scrub_bytes_per_s = 64u << 20,
         .resync_bytes_per_s = sim_chance(sim, 5000) ? 0 : 64u << 20,
     };
 }
@@ -249,6 +250,37 @@ static void sim_wait(struct sim *sim, bool (*condition)(const struct sim *), con
     }
 }
 
+static bool sim_is_scrubbed(const struct sim *sim)
+{
+    struct repl_status status;
+    int target = target_serving(sim);
+    if (target < 0)
+        return false;
+    repl_status(sim->targets[target].repl, &status);
+    return !status.scrub.running;
+}
+
+/* What went bad at one replica is found, and brought from another. */
+static void sim_scrub(struct sim *sim)
+{
+    uint32_t data = 0;
+    while (data < sim->replica_count && sim->config.members[data].kind == MEMBER_DATA)
+        data++;
+    struct sim_replica *replica = &sim->replicas[sim_below(sim, data)];
+    sim_wait(sim, sim_is_scrubbed, "an earlier scrub ends");
+    for (int i = 0; i < 8 && data > 1; i++) {
+        uint32_t block = (uint32_t)sim_below(sim, SIM_BLOCKS);
+        uint64_t id = replica->disk.table.head->cached[block];
+        disk_rot(&replica->disk, block, id, id != 0);
+    }
+    target_event(sim, (uint8_t)target_serving(sim), &(struct repl_event){.kind = REPL_EV_SCRUB});
+    sim_wait(sim, sim_is_scrubbed, "a scrub ends");
+    for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
+        if (replica->disk.table.head->bad[block])
+            sim_fail(sim, "replica %u: block %u is bad after a scrub", replica->idx, block);
+    }
+}
+
 static bool sim_is_done(const struct sim *sim)
 {
     return sim->targets[target_serving(sim)].op_count == 0;
@@ -281,6 +313,7 @@ static void sim_settle(struct sim *sim)
     if (sim_is_beyond_help(sim))
         return;
     sim_wait(sim, sim_is_whole, "all members are in sync and serve");
+    sim_scrub(sim);
     int target = target_serving(sim);
     sim->targets[target].issue = false;
     sim_wait(sim, sim_is_done, "the last operations end");

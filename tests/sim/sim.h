@@ -110,6 +110,8 @@ const struct sim_row *disk_row(const struct sim_table *table, uint64_t generatio
 struct lineage disk_lineage(const struct sim_table *table);
 /* 0: blocks of it may be stored. */
 int disk_writable(struct sim_disk *disk, uint64_t generation);
+/* The block with this content goes bad where it lies, for all that show it; or is mended there. */
+void disk_rot(struct sim_disk *disk, uint32_t block, uint64_t id, bool bad);
 void disk_store(struct sim_disk *disk, uint64_t generation, uint32_t block, uint64_t id);
 /* NULL: it is not there, or not complete. */
 const struct sim_image *disk_readable(const struct sim_disk *disk, uint64_t generation,

@@ -163,6 +163,17 @@ const struct ctl_command ctl_commands[] = {
          "NBD clients see it when they connect again. Snapshots keep the size they have.\n\n"
          "Example: strake volume grow scratch 20G",
      .run = volume_grow_run},
+    {.name = "volume scrub",
+     .args = {"NAME"},
+     .options = {{.name = "wait"}},
+     .summary = "read and compare all that a volume's replicas hold, and repair what is damaged",
+     .help =
+         "Goes on in the background, snapshots first. What a replica cannot read, or holds other\n"
+         "than most others, is copied from them; where nobody can tell who is right it is only\n"
+         "reported: strake status, volume show. --wait: until it ended; fails if damage is "
+         "left.\n\n"
+         "Example: strake volume scrub scratch --wait",
+     .run = volume_scrub_run},
     {.name = "member list",
      .args = {"VOLUME"},
      .summary = "the replicas that keep a volume, how far each is, and why one is not in sync",

@@ -171,4 +171,8 @@ int volume_clone_run(struct ctl *ctl);
 int volume_label_run(struct ctl *ctl);
 int volume_grow_run(struct ctl *ctl);
 
+/* scrub.c */
+int volume_scrub_run(struct ctl *ctl);
+void print_scrub(const json_t *scrub);
+
 #endif

@@ -214,4 +214,6 @@ void print_volume(const json_t *volume)
     if (json_array_size(members) > 0)
         printf("replicas:\n");
     print_members(members);
+    if (json_object_get(volume, "scrub"))
+        print_scrub(json_object_get(volume, "scrub"));
 }
