@@ -67,7 +67,7 @@ static const struct setting {
      1 << 20, "bring replicas back in sync at no more than this many MiB a second"},
     {"replace-after", "S", SETTING_NUMBER, offsetof(struct target_config, replace_after_s), 1,
      31536000,
-     "a replica that is away for so many seconds is replaced by one elsewhere; without: never"},
+     "replace a replica that is away for so many seconds by one elsewhere (default: never)"},
     {"no-heal", NULL, SETTING_FLAG, offsetof(struct target_config, no_heal), 0, 0,
      "a replica that lost its data (a new pool) is not filled again by itself"},
     {"memory", "MIB", SETTING_NUMBER, offsetof(struct target_config, memory_mib), 16, 1 << 20,
