@@ -58,7 +58,8 @@ struct family *family_get(struct store *store, uint32_t number)
     }
     struct family *family = calloc(1, sizeof(*family));
     ASSERT(family);
-    *family = (struct family){.store = store, .number = number, .users = 1};
+    *family = (struct family){
+        .store = store, .number = number, .users = 1, .sync_failed = store->journal_failed};
     list_init(&family->segments);
     list_append(&store->families, &family->node);
     return family;
@@ -171,6 +172,7 @@ static struct segment *segment_begin(struct family *family, uint64_t number)
     segment->number = number;
     segment->fd = -1;
     list_init(&segment->waiting);
+    durable_init(&segment->durable);
     list_append(&family->segments, &segment->node);
     segment->work = (struct work){.run = segment_run, .done = segment_opened};
     worker_add(&family->store->worker, &segment->work);
@@ -197,7 +199,7 @@ struct segment *family_unsynced(const struct family *family, uint64_t from)
     struct segment *first = NULL;
     LIST_FOR_EACH (node, &family->segments) {
         struct segment *segment = CONTAINER_OF(node, struct segment, node);
-        if (segment->number >= from && (segment->dirty || segment->syncs > 0) &&
+        if (segment->number >= from && (segment->durable.dirty || segment->durable.syncing) &&
             (!first || segment->number < first->number))
             first = segment;
     }

@@ -20,6 +20,7 @@
 #ifndef STRAKE_STORE_FAMILY_H
 #define STRAKE_STORE_FAMILY_H
 
+#include "replica/store/durable.h"
 #include "replica/store/store.h"
 #include "replica/store/worker.h"
 
@@ -47,12 +48,11 @@ struct segment {
     struct list node; /* family.segments */
     struct family *family;
     uint64_t number;
-    bool ready;          /* else it is being opened, and `waiting` waits */
-    bool dirty;          /* written to since the last sync began */
-    uint32_t syncs;      /* under way */
-    struct list waiting; /* struct store_req */
-    int fd;              /* owned, locked; -1 when closed */
-    uint32_t *sums;      /* owned mapping */
+    bool ready; /* else it is being opened, and `waiting` waits */
+    struct durable durable;
+    struct list waiting;                                 /* struct store_req */
+    int fd;                                              /* owned, locked; -1 when closed */
+    uint32_t *sums;                                      /* owned mapping */
     uint8_t marks[STRETCH_MARKS][SEGMENT_STRETCHES / 8]; /* a bit a stretch */
     struct work work;
     int rc;             /* of the opening */

@@ -14,8 +14,11 @@ struct flush {
     struct store *store;
     struct worker *worker;
     struct family *family;
-    struct segment *segment; /* under way; NULL: the journal */
-    uint64_t next;           /* number of the segment to be looked at next */
+    struct segment *segment;    /* under way; NULL: the journal */
+    uint64_t next;              /* number of the segment to be looked at next */
+    struct list node;           /* waits for the end of a sync */
+    const struct durable *file; /* the segment's or the journal's, and */
+    uint64_t target;            /* the sync of it that is needed */
     uint64_t mark;
     int fd;
     int status;
@@ -40,28 +43,18 @@ static void run_sync(struct work *work)
     flush->status = fdatasync(flush->fd) < 0 ? -errno : 0;
 }
 
+static struct durable *flush_file(struct flush *flush)
+{
+    return flush->segment ? &flush->segment->durable : &flush->store->journal;
+}
+
 static void on_synced(struct work *work)
 {
     struct flush *flush = CONTAINER_OF(work, struct flush, work);
-    if (flush->segment)
-        flush->segment->syncs--;
-    else
-        flush->store->journal_syncs--;
-    if (flush->status) {
+    if (flush->status)
         store_sync_failed(flush->store, flush->segment ? flush->family : NULL);
-        flush_end(flush, -EIO);
-    } else if (flush->segment) {
-        flush_next(flush);
-    } else {
-        flush_end(flush, 0);
-    }
-}
-
-static void flush_sync(struct flush *flush, int fd)
-{
-    flush->fd = fd;
-    flush->work = (struct work){.run = run_sync, .done = on_synced};
-    worker_add(flush->worker, &flush->work);
+    store_synced(flush->store, flush_file(flush));
+    flush_next(flush);
 }
 
 static void on_nothing(struct work *work)
@@ -82,6 +75,26 @@ static void flush_answer(struct flush *flush, int status)
     worker_add(flush->worker, &flush->work);
 }
 
+/* True when the file's sync is under way, this one's or another one's. */
+static bool flush_sync(struct flush *flush, int fd)
+{
+    struct durable *file = flush_file(flush);
+    if (flush->file != file)
+        flush->target = durable_target(file);
+    flush->file = file;
+    if (durable_reached(file, flush->target))
+        return false;
+    if (file->syncing) {
+        list_append(&file->flushes, &flush->node);
+        return true;
+    }
+    durable_begin(file);
+    flush->fd = fd;
+    flush->work = (struct work){.run = run_sync, .done = on_synced};
+    worker_add(flush->worker, &flush->work);
+    return true;
+}
+
 static void flush_next(struct flush *flush)
 {
     struct store *store = flush->store;
@@ -89,21 +102,25 @@ static void flush_next(struct flush *flush)
         flush_answer(flush, -EIO);
         return;
     }
-    flush->segment = family_unsynced(flush->family, flush->next);
-    if (flush->segment) {
+    while ((flush->segment = family_unsynced(flush->family, flush->next))) {
+        if (flush_sync(flush, flush->segment->fd))
+            return;
         flush->next = flush->segment->number + 1;
-        flush->segment->dirty = false;
-        flush->segment->syncs++;
-        flush_sync(flush, flush->segment->fd);
-        return;
     }
     int rc = map_flushed(store->map, flush->family->number, flush->mark);
-    if (rc == 1 || (rc == 0 && store->journal_syncs > 0)) {
-        store->journal_syncs++;
-        flush_sync(flush, map_journal_fd(store->map));
-        return;
-    }
-    flush_answer(flush, rc);
+    store->journal.dirty = store->journal.dirty || rc == 1;
+    if (rc < 0 || !flush_sync(flush, map_journal_fd(store->map)))
+        flush_answer(flush, rc < 0 ? rc : 0);
+}
+
+void flush_resume(struct list *flushes)
+{
+    struct list now;
+    list_init(&now);
+    for (struct list *node; (node = list_pop(flushes));)
+        list_append(&now, node);
+    for (struct list *node; (node = list_pop(&now));)
+        flush_next(CONTAINER_OF(node, struct flush, node));
 }
 
 void flush_begin(struct store *store, struct worker *worker, uint32_t family, flush_done_fn *done,

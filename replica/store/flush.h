@@ -14,6 +14,8 @@
 struct store;
 
 typedef void flush_done_fn(void *arg, int status);
+/* They waited for the end of a sync. */
+void flush_resume(struct list *flushes);
 /* `done` in a later turn. */
 void flush_begin(struct store *store, struct worker *worker, uint32_t family, flush_done_fn *done,
                  void *arg);

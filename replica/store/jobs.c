@@ -55,7 +55,13 @@ static int create_in(int volumes_fd, const struct job *job, const char *name, co
     close(dir_fd);
     if (rc == 0 && renameat(volumes_fd, fresh, volumes_fd, name) < 0)
         rc = errno == ENOTEMPTY ? -EEXIST : -errno;
-    return rc ? rc : folder_sync(volumes_fd);
+    if (rc)
+        return rc;
+    rc = folder_sync(volumes_fd);
+    /* What is told to have failed is not there. */
+    if (rc)
+        (void)renameat(volumes_fd, name, volumes_fd, fresh);
+    return rc;
 }
 
 static int create(const struct directory *directory, const struct job *job)

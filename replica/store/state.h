@@ -7,6 +7,7 @@
 #include "replica/store/chores.h"
 #include "replica/store/digester.h"
 #include "replica/store/directory.h"
+#include "replica/store/durable.h"
 #include "replica/store/engine.h"
 #include "replica/store/store.h"
 #include "replica/store/worker.h"
@@ -37,7 +38,8 @@ struct store {
     struct map *map;      /* owned */
     struct chores chores;
     struct digester digester;
-    uint32_t journal_syncs; /* under way */
+    struct durable journal; /* of the map */
+    bool journal_failed;    /* a sync of it: no flush of any family counts any more */
     struct list map_waits;  /* struct store_req: the map had no room for them */
     struct loop_task kick;  /* looks after them */
     struct list later;      /* struct store_req: go on in a later turn */
@@ -58,6 +60,8 @@ struct store {
 void store_resume(struct store *store, struct store_req *req, int status);
 /* All of the list's requests try again in a later turn, or fail with `status`. */
 void store_resume_later(struct store *store, struct list *waiting, int status);
+/* A sync of the file has ended. Who waits for it goes on. */
+void store_synced(struct store *store, struct durable *durable);
 /* What is on disk of this family can no longer be known; NULL: of any. */
 void store_sync_failed(struct store *store, struct family *family);
 /* Whether so much more may be stored: the last of the space is for what must go on. */

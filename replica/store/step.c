@@ -95,9 +95,27 @@ static enum step_next plan_page(struct store_req *req)
     return STEP_GO;
 }
 
-static uint32_t *syncs_of(struct store_req *req)
+static struct durable *durable_of(struct store_req *req)
 {
-    return req->journal ? &req->volume->store->journal_syncs : &req->segment->syncs;
+    return req->journal ? &req->volume->store->journal : &req->segment->durable;
+}
+
+/* STEP_DONE: it was covered by another one's. */
+static enum step_next plan_sync_of(struct store_req *req, int fd)
+{
+    struct durable *file = durable_of(req);
+    if (req->sync_file != file)
+        req->sync_target = durable_target(file);
+    req->sync_file = file;
+    if (durable_reached(file, req->sync_target))
+        return STEP_DONE;
+    if (file->syncing) {
+        list_append(&file->reqs, &req->node);
+        return STEP_WAIT;
+    }
+    durable_begin(file);
+    req->step = (struct store_step){.kind = STEP_SYNC, .fd = fd};
+    return STEP_GO;
 }
 
 /* Then what the map's journal says of the data, unless that is durable already. */
@@ -111,16 +129,13 @@ static enum step_next plan_journal(struct store_req *req)
         store_sync_failed(store, NULL);
         return done(req, -EIO);
     }
-    /* Another one's sync of the journal may be under way, and fail. */
-    if (rc == 0 && store->journal_syncs == 0)
-        return done(req, 0);
-    store->journal_syncs++;
+    store->journal.dirty = store->journal.dirty || rc == 1;
     req->journal = true;
-    req->step = (struct store_step){.kind = STEP_SYNC, .fd = map_journal_fd(store->map)};
-    return STEP_GO;
+    enum step_next next = plan_sync_of(req, map_journal_fd(store->map));
+    return next == STEP_DONE ? done(req, 0) : next;
 }
 
-/* One segment after the other; another volume's sync that is under way does not count as ours. */
+/* One segment after the other. */
 static enum step_next plan_sync(struct store_req *req)
 {
     struct family *family = req->volume->family;
@@ -130,14 +145,13 @@ static enum step_next plan_sync(struct store_req *req)
         req->mark = map_flush_mark(req->volume->store->map);
     req->flushing = true;
     durable_begins(req);
-    req->segment = family_unsynced(family, req->sync_from);
-    if (!req->segment)
-        return plan_journal(req);
-    req->sync_from = req->segment->number + 1;
-    req->segment->dirty = false;
-    req->segment->syncs++;
-    req->step = (struct store_step){.kind = STEP_SYNC, .fd = req->segment->fd};
-    return STEP_GO;
+    while (!req->journal && (req->segment = family_unsynced(family, req->sync_from))) {
+        enum step_next next = plan_sync_of(req, req->segment->fd);
+        if (next != STEP_DONE)
+            return next;
+        req->sync_from = req->segment->number + 1;
+    }
+    return plan_journal(req);
 }
 
 /* The checksums of the position's stretch: room for them, or all of them read. */
@@ -367,6 +381,7 @@ enum step_next step_begin(struct store_req *req)
     req->status = 0;
     req->progress_bytes = 0;
     req->sync_from = 0;
+    req->sync_file = NULL;
     req->syncing = false;
     req->warming = false;
     req->reserving = false;
@@ -398,7 +413,6 @@ static enum step_next end_failed(struct store_req *req)
     if (status == -EDQUOT)
         status = -ENOSPC;
     if (req->step.kind == STEP_SYNC) {
-        store_sync_failed(req->volume->store, req->journal ? NULL : req->volume->family);
         status = -EIO;
     } else if (req->step.kind == STEP_WRITE && !req->settling && status != -ENOSPC) {
         volume_sync_failed(req->volume);
@@ -438,7 +452,7 @@ static enum step_next plan_settle(struct store_req *req)
     uint64_t count = req->run_bytes / BLOCK_BYTES;
     for (uint64_t i = 0; i < count; i++)
         sums[i] = htole32(sums[i]);
-    req->segment->dirty = true;
+    req->segment->durable.dirty = true;
     req->step = (struct store_step){.kind = STEP_WRITE,
                                     .fd = req->segment->fd,
                                     .bytes = (uint8_t *)sums,
@@ -456,7 +470,7 @@ static enum step_next end_write(struct store_req *req)
     if (step->length_bytes > 0)
         return STEP_GO;
     if (req->settling)
-        req->segment->dirty = true;
+        req->segment->durable.dirty = true;
     if (req->settling)
         place_consume(req, req->run_bytes);
     req->progress_bytes += req->settling ? req->run_bytes : req->length_bytes;
@@ -495,22 +509,28 @@ static enum step_next end_reserve(struct store_req *req)
     return plan(req);
 }
 
+static void end_sync(struct store_req *req)
+{
+    struct store *store = req->volume->store;
+    if (req->step.result < 0)
+        store_sync_failed(store, req->journal ? NULL : req->volume->family);
+    store_synced(store, durable_of(req));
+}
+
 enum step_next step_end(struct store_req *req)
 {
     const struct store_step *step = &req->step;
-    if (step->kind == STEP_SYNC)
-        *syncs_of(req) -= 1;
     if (step->kind == STEP_PUT || step->kind == STEP_ALLOCATE)
-        req->segment->dirty = true;
+        req->segment->durable.dirty = true;
     /* Block and checksum may disagree now: what is there is believed from here on. */
     if (step->kind == STEP_PUT && step->result < 0 && req->generation == 0 && !req->write.fresh)
         doubt_add(&req->volume->doubt, req->offset_bytes + req->progress_bytes, req->run_bytes);
     if ((step->result == -EINTR || step->result == -EAGAIN) && req->retries < RETRIES_MAX) {
         req->retries++;
-        if (step->kind == STEP_SYNC)
-            *syncs_of(req) += 1;
         return STEP_GO;
     }
+    if (step->kind == STEP_SYNC)
+        end_sync(req);
     if (req->reserving)
         return end_reserve(req);
     if (step->kind == STEP_ALLOCATE && (step->result == -EOPNOTSUPP || step->result == -ENOSYS))
@@ -536,8 +556,6 @@ enum step_next step_end(struct store_req *req)
         place_consume(req, req->run_bytes);
         break;
     case STEP_SYNC:
-        if (req->journal)
-            return done(req, 0);
         break;
     }
     return plan(req);

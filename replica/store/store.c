@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "replica/store/family.h"
 #include "replica/store/files.h"
+#include "replica/store/flush.h"
 #include "replica/store/start.h"
 #include "replica/store/state.h"
 #include "replica/store/step.h"
@@ -119,6 +120,7 @@ void store_resume_later(struct store *store, struct list *waiting, int status)
 
 void store_sync_failed(struct store *store, struct family *family)
 {
+    store->journal_failed = store->journal_failed || !family;
     LIST_FOR_EACH (node, &store->volumes) {
         struct store_volume *volume = CONTAINER_OF(node, struct store_volume, node);
         if (!family || volume->family == family)
@@ -128,6 +130,14 @@ void store_sync_failed(struct store *store, struct family *family)
         struct family *each = CONTAINER_OF(node, struct family, node);
         each->sync_failed = each->sync_failed || !family || each == family;
     }
+}
+
+void store_synced(struct store *store, struct durable *durable)
+{
+    ASSERT(durable->syncing);
+    durable->syncing = false;
+    store_resume_later(store, &durable->reqs, 0);
+    flush_resume(&durable->flushes);
 }
 
 bool store_zeroing_get(struct store *store, struct store_req *req)
@@ -217,6 +227,7 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
     list_init(&store->map_waits);
     list_init(&store->later);
     list_init(&store->zeroing_waits);
+    durable_init(&store->journal);
     loop_task_init(&store->kick, on_kick);
     loop_task_init(&store->go_on, on_go_on);
     loop_task_init(&store->answer, answer_all);

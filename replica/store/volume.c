@@ -303,6 +303,8 @@ static int open_in_map(struct store_volume *volume)
         return error_set_errno(&volume->error, rc, "volume %s: the map of the pool", name);
     }
     volume->family = family_get(volume->store, info.family);
+    if (volume->family->sync_failed)
+        volume_sync_failed(volume);
     place_lineage(volume->map_volume, &volume->found.lineage);
     return 0;
 }
@@ -326,7 +328,7 @@ static void on_closed(struct loop_task *task)
     struct store_volume *volume = CONTAINER_OF(task, struct store_volume, tell);
     store_job_fn *closed = volume->closed;
     void *arg = volume->arg;
-    int status = volume->sync_failed ? -EIO : 0;
+    int status = volume->own.status;
     ASSERT(volume->in_flight == 0);
     if (status == 0 && volume->doubt.blocks == 0)
         volume->maps[0][MAP_CLEAN_AT] = 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The calls that change or sync files, caught before the C library has them: this program's
+ * The calls that read, change or sync files, caught before the C library has them: this program's
  * definitions come first, for LMDB too. What goes through io_uring is looked at when it is handed
  * over. Nothing is really synced: that is the simulated disk's.
  */
@@ -9,8 +9,10 @@
 #include "common/base/assert.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -23,14 +25,25 @@ static bool is_durable(int fd)
     return flags >= 0 && flags & O_DSYNC;
 }
 
-ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
+/* True when the call fails. */
+static bool fails(int error)
 {
-    bool ours = disk_begins(fd);
-    if (!is_durable(fd))
-        return syscall(SYS_pwrite64, fd, bytes, length, offset);
+    if (error > 0)
+        errno = error;
+    return error > 0;
+}
+
+ssize_t pread(int fd, void *bytes, size_t length, off_t offset)
+{
+    if (fails(disk_begins(fd, CALL_READ, &length)))
+        return -1;
+    return syscall(SYS_pread64, fd, bytes, length, offset);
+}
+
+/* The disk knows of it already: without waiting. */
+static ssize_t write_plainly(int fd, const void *bytes, size_t length, off_t offset)
+{
     char path[32];
-    if (ours)
-        disk_wrote_durably(fd, bytes, (uint64_t)offset, length);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     int plain = open(path, O_WRONLY | O_CLOEXEC);
     ASSERT(plain >= 0);
@@ -39,65 +52,101 @@ ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
     return put;
 }
 
+ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
+{
+    bool durable = is_durable(fd);
+    int error = disk_begins(fd, durable ? CALL_CHANGE : CALL_WRITE, &length);
+    if (fails(error))
+        return -1;
+    if (error == 0)
+        disk_wrote(fd, (uint64_t)offset, length);
+    if (!durable)
+        return syscall(SYS_pwrite64, fd, bytes, length, offset);
+    if (error == 0)
+        disk_wrote_durably(fd, bytes, (uint64_t)offset, length);
+    return write_plainly(fd, bytes, length, offset);
+}
+
 ssize_t write(int fd, const void *bytes, size_t length)
 {
-    (void)disk_begins(fd);
+    if (fails(disk_begins(fd, CALL_WRITE, &length)))
+        return -1;
     return syscall(SYS_write, fd, bytes, length);
 }
 
 ssize_t writev(int fd, const struct iovec *vectors, int count)
 {
-    (void)disk_begins(fd);
+    int error = disk_begins(fd, CALL_WRITE, NULL);
+    if (fails(error))
+        return -1;
+    size_t length = 0;
+    for (int i = 0; i < count; i++)
+        length += vectors[i].iov_len;
+    if (error == 0)
+        disk_wrote(fd, (uint64_t)lseek(fd, 0, SEEK_CUR), length);
     return syscall(SYS_writev, fd, vectors, count);
 }
 
 ssize_t pwritev2(int fd, const struct iovec *vectors, int count, off_t offset, int flags)
 {
     ASSERT(count == 1);
-    if (disk_begins(fd) && flags & RWF_DSYNC)
-        disk_wrote_durably(fd, vectors->iov_base, (uint64_t)offset, vectors->iov_len);
-    return syscall(SYS_pwritev2, fd, vectors, count, offset, 0, flags & ~RWF_DSYNC);
+    struct iovec vector = *vectors;
+    int error = disk_begins(fd, CALL_CHANGE, &vector.iov_len);
+    if (fails(error))
+        return -1;
+    if (error == 0)
+        disk_wrote(fd, (uint64_t)offset, vector.iov_len);
+    if (error == 0 && flags & RWF_DSYNC)
+        disk_wrote_durably(fd, vector.iov_base, (uint64_t)offset, vector.iov_len);
+    return syscall(SYS_pwritev2, fd, &vector, 1, offset, 0, flags & ~RWF_DSYNC);
 }
 
 int fallocate(int fd, int mode, off_t offset, off_t length)
 {
-    (void)disk_begins(fd);
+    bool punches = mode & FALLOC_FL_PUNCH_HOLE;
+    if (fails(disk_begins(fd, punches ? CALL_CHANGE : CALL_WRITE, NULL)))
+        return -1;
     return (int)syscall(SYS_fallocate, fd, mode, offset, length);
 }
 
 int ftruncate(int fd, off_t length)
 {
-    (void)disk_begins(fd);
+    if (fails(disk_begins(fd, CALL_CHANGE, NULL)))
+        return -1;
     return (int)syscall(SYS_ftruncate, fd, length);
 }
 
 int renameat(int from_fd, const char *from, int to_fd, const char *to)
 {
-    (void)disk_begins(to_fd);
+    if (fails(disk_begins(to_fd, CALL_CHANGE, NULL)))
+        return -1;
     return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, 0);
 }
 
 int unlinkat(int fd, const char *name, int flags)
 {
-    (void)disk_begins(fd);
+    if (fails(disk_begins(fd, CALL_CHANGE, NULL)))
+        return -1;
     return (int)syscall(SYS_unlinkat, fd, name, flags);
 }
 
+/* 0 or the error. */
 static int sync_fd(int fd)
 {
-    if (disk_begins(fd))
+    int error = disk_begins(fd, CALL_SYNC, NULL);
+    if (error == 0)
         disk_synced(fd);
-    return 0;
+    return error < 0 ? 0 : error;
 }
 
 int fsync(int fd)
 {
-    return sync_fd(fd);
+    return fails(sync_fd(fd)) ? -1 : 0;
 }
 
 int fdatasync(int fd)
 {
-    return sync_fd(fd);
+    return fails(sync_fd(fd)) ? -1 : 0;
 }
 
 int syncfs(int fd)
@@ -106,42 +155,91 @@ int syncfs(int fd)
     return 0;
 }
 
+/* io_uring. */
+
+/* Handed over as nothing, and answered with an error. */
+static struct {
+    uint64_t user_data;
+    int result;
+} failed[64];
+static pthread_mutex_t failed_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void make_nothing(struct io_uring_sqe *sqe, int error)
+{
+    sqe->opcode = IORING_OP_NOP;
+    sqe->rw_flags = 0;
+    if (error <= 0)
+        return;
+    pthread_mutex_lock(&failed_lock);
+    size_t i = 0;
+    while (failed[i].result)
+        ASSERT(++i < ARRAY_COUNT(failed));
+    failed[i].user_data = sqe->user_data;
+    failed[i].result = -error;
+    pthread_mutex_unlock(&failed_lock);
+}
+
 static void look_at(struct io_uring_sqe *sqe)
 {
     union {
         uint64_t number;
         const void *bytes;
     } from = {.number = sqe->addr};
+    size_t length = sqe->len;
+    int error = 0;
     switch (sqe->opcode) {
+    case IORING_OP_READ:
+        error = disk_begins(sqe->fd, CALL_READ, &length);
+        break;
     case IORING_OP_WRITE:
-        if (disk_begins(sqe->fd) && sqe->rw_flags & RWF_DSYNC)
-            disk_wrote_durably(sqe->fd, from.bytes, sqe->off, sqe->len);
+        error = disk_begins(sqe->fd, CALL_CHANGE, &length);
+        if (error == 0)
+            disk_wrote(sqe->fd, sqe->off, length);
+        if (error == 0 && sqe->rw_flags & RWF_DSYNC)
+            disk_wrote_durably(sqe->fd, from.bytes, sqe->off, length);
         sqe->rw_flags &= ~RWF_DSYNC;
         break;
     case IORING_OP_FALLOCATE:
-        (void)disk_begins(sqe->fd);
+        error = disk_begins(sqe->fd, CALL_CHANGE, NULL);
         break;
     case IORING_OP_FSYNC:
-        (void)sync_fd(sqe->fd);
-        sqe->opcode = IORING_OP_NOP;
-        sqe->fsync_flags = 0;
-        break;
+        make_nothing(sqe, sync_fd(sqe->fd));
+        return;
     default:
-        break;
+        return;
     }
+    sqe->len = (uint32_t)length;
+    if (error > 0)
+        make_nothing(sqe, error);
 }
 
 int io_uring_submit(struct io_uring *ring)
 {
-    static int (*submit)(struct io_uring *);
-    if (!submit) {
-        union {
-            void *symbol;
-            int (*function)(struct io_uring *);
-        } found = {.symbol = dlsym(RTLD_NEXT, "io_uring_submit")};
-        submit = found.function;
-    }
+    union {
+        void *symbol;
+        int (*function)(struct io_uring *);
+    } real = {.symbol = dlsym(RTLD_NEXT, "io_uring_submit")};
     for (unsigned i = ring->sq.sqe_head; i != ring->sq.sqe_tail; i++)
         look_at(&ring->sq.sqes[i & ring->sq.ring_mask]);
-    return submit(ring);
+    return real.function(ring);
+}
+
+unsigned io_uring_peek_batch_cqe(struct io_uring *ring, struct io_uring_cqe **cqes, unsigned count)
+{
+    union {
+        void *symbol;
+        unsigned (*function)(struct io_uring *, struct io_uring_cqe **, unsigned);
+    } real = {.symbol = dlsym(RTLD_NEXT, "io_uring_peek_batch_cqe")};
+    unsigned got = real.function(ring, cqes, count);
+    pthread_mutex_lock(&failed_lock);
+    for (unsigned i = 0; i < got; i++) {
+        for (size_t j = 0; j < ARRAY_COUNT(failed); j++) {
+            if (!failed[j].result || failed[j].user_data != cqes[i]->user_data)
+                continue;
+            cqes[i]->res = failed[j].result;
+            failed[j].result = 0;
+        }
+    }
+    pthread_mutex_unlock(&failed_lock);
+    return got;
 }

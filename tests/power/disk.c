@@ -3,6 +3,7 @@
 #include "tests/power/disk.h"
 
 #include "common/base/assert.h"
+#include "common/base/crc32c.h"
 #include "replica/store/family.h"
 
 #include <dirent.h>
@@ -30,6 +31,12 @@ struct page {
     uint8_t bytes[PAGE_BYTES];
 };
 
+/* A page that a failed sync left clean: no sync writes it until it is changed. */
+struct lost {
+    uint64_t number;
+    uint32_t crc;
+};
+
 struct name {
     char text[NAME_BYTES];
     struct node *node;
@@ -47,6 +54,8 @@ struct node {
     uint32_t page_count;
     struct name *names; /* owned */
     uint32_t name_count;
+    struct lost *lost; /* owned */
+    uint32_t lost_count;
 };
 
 struct disk {
@@ -58,8 +67,10 @@ struct disk {
 static pthread_mutex_t disk_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct disk *watched;
 static uint64_t calls_left;
+static uint64_t fault_left; /* 0: none */
+static enum fault fault;
+static bool fault_struck;
 static void (*strike_fn)(struct disk *disk);
-static uint64_t random_state = 1;
 
 void disk_lock(void)
 {
@@ -69,19 +80,6 @@ void disk_lock(void)
 void disk_unlock(void)
 {
     pthread_mutex_unlock(&disk_mutex);
-}
-
-void disk_seed(uint64_t seed)
-{
-    random_state = seed * 0x9e3779b97f4a7c15u + 1;
-}
-
-uint64_t disk_random(uint64_t below)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (random_state >> 11) % below;
 }
 
 const char *disk_root(const struct disk *disk)
@@ -145,7 +143,7 @@ static void each_page(struct node *node, each_page_fn *each, void *arg)
         for (off_t at = begin; at < end; at += (off_t)sizeof(chunk)) {
             size_t length = end - at < (off_t)sizeof(chunk) ? (size_t)(end - at) : sizeof(chunk);
             memset(chunk, 0, sizeof(chunk));
-            ssize_t got = pread(node->fd, chunk, length, at);
+            ssize_t got = syscall(SYS_pread64, node->fd, chunk, length, at);
             ASSERT(got >= 0);
             for (size_t i = 0; i < (size_t)got; i += PAGE_BYTES)
                 each(arg, node, ((uint64_t)at + i) / PAGE_BYTES, chunk + i);
@@ -154,11 +152,38 @@ static void each_page(struct node *node, each_page_fn *each, void *arg)
     }
 }
 
+static bool is_lost(const struct node *node, uint64_t number, const uint8_t *bytes)
+{
+    for (uint32_t i = 0; i < node->lost_count; i++) {
+        if (node->lost[i].number == number && node->lost[i].crc == crc32c(0, bytes, PAGE_BYTES))
+            return true;
+    }
+    return false;
+}
+
+static void lose_page(void *arg, struct node *node, uint64_t number, const uint8_t *bytes)
+{
+    static const uint8_t zeros[PAGE_BYTES];
+    (void)arg;
+    const struct page *page = page_find(node, number);
+    if (memcmp(bytes, page ? page->bytes : zeros, PAGE_BYTES) == 0 || disk_random(2))
+        return;
+    node->lost = realloc(node->lost, (node->lost_count + 1) * sizeof(*node->lost));
+    ASSERT(node->lost);
+    node->lost[node->lost_count++] =
+        (struct lost){.number = number, .crc = crc32c(0, bytes, PAGE_BYTES)};
+}
+
 static void note_page(void *arg, struct node *node, uint64_t number, const uint8_t *bytes)
 {
     static const uint8_t zeros[PAGE_BYTES];
     (void)arg;
     struct page *page = page_find(node, number);
+    if (is_lost(node, number, bytes)) {
+        if (page)
+            page->round = node->round;
+        return;
+    }
     if (!page && memcmp(bytes, zeros, PAGE_BYTES) != 0)
         page = page_make(node, number);
     if (!page)
@@ -227,14 +252,9 @@ static void node_free(struct node *node)
         free(node->pages[i]);
     free(node->pages);
     free(node->names);
+    free(node->lost);
     close(node->fd);
     free(node);
-}
-
-/* Locks would be lost with a descriptor of the one, the other says who serves. */
-static bool is_ignored(const char *name)
-{
-    return name[0] == '.' && (name[1] == '\0' || strcmp(name, "..") == 0);
 }
 
 /* The folder's names as they are. */
@@ -248,7 +268,8 @@ static struct name *names_now(struct disk *disk, struct node *folder, uint32_t *
     DIR *dir = fdopendir(fd);
     ASSERT(dir);
     for (struct dirent *entry; (entry = readdir(dir));) {
-        if (is_ignored(entry->d_name) || strcmp(entry->d_name, "lock.mdb") == 0)
+        if (strspn(entry->d_name, ".") == strlen(entry->d_name) ||
+            strcmp(entry->d_name, "lock.mdb") == 0)
             continue;
         int node_fd = openat(fd, entry->d_name, O_RDONLY | O_CLOEXEC);
         if (node_fd < 0)
@@ -479,16 +500,59 @@ static void write_back(struct node *node)
         node->size_bytes = file_size(node);
 }
 
-bool disk_begins(int fd)
+void disk_fault_after(uint32_t calls, enum fault what)
+{
+    disk_lock();
+    fault_left = calls;
+    fault = what;
+    fault_struck = fault_struck && calls == 0;
+    disk_unlock();
+}
+
+bool disk_has_failed(void)
+{
+    disk_lock();
+    bool struck = fault_struck;
+    disk_unlock();
+    return struck;
+}
+
+bool disk_fault_end(void)
+{
+    disk_fault_after(0, FAULT_IO);
+    return disk_has_failed();
+}
+
+/* The error of the call, or 0. */
+static int fail_call(struct node *node, enum call call, size_t *length)
+{
+    bool fits = fault == FAULT_IO || (fault == FAULT_FULL && call == CALL_WRITE) ||
+                (fault == FAULT_SYNC && call == CALL_SYNC) ||
+                (fault == FAULT_SHORT && length && *length > 1);
+    if (fault_left == 0 || --fault_left > 0)
+        return 0;
+    fault_left = !fits || fault == FAULT_FULL; /* the next one that fits */
+    if (!fits)
+        return 0;
+    fault_struck = true;
+    if (fault == FAULT_SHORT)
+        *length /= 2;
+    if (call == CALL_SYNC && !node->folder)
+        each_page(node, lose_page, NULL);
+    return fault == FAULT_SHORT ? 0 : fault == FAULT_FULL ? ENOSPC : EIO;
+}
+
+int disk_begins(int fd, enum call call, size_t *length)
 {
     disk_lock();
     struct node *node = node_of(fd);
     if (node && disk_random(WRITE_BACK_ODDS) == 0)
         write_back(node);
-    if (node && calls_left > 0 && --calls_left == 0)
+    if (node && call != CALL_READ && calls_left > 0 && --calls_left == 0)
         strike();
+    int error = node ? fail_call(node, call, length) : -1;
     disk_unlock();
-    return node != NULL;
+    return error;
 }
 
 void disk_synced(int fd)
@@ -499,6 +563,21 @@ void disk_synced(int fd)
         sync_folder(watched, node);
     else if (node)
         sync_file(node);
+    disk_unlock();
+}
+
+void disk_wrote(int fd, uint64_t offset_bytes, uint64_t length_bytes)
+{
+    disk_lock();
+    struct node *node = node_of(fd);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; node && i < node->lost_count; i++) {
+        uint64_t begin = node->lost[i].number * PAGE_BYTES;
+        if (begin + PAGE_BYTES <= offset_bytes || begin >= offset_bytes + length_bytes)
+            node->lost[kept++] = node->lost[i];
+    }
+    if (node)
+        node->lost_count = kept;
     disk_unlock();
 }
 

@@ -44,10 +44,28 @@ void disk_strike_after(uint32_t calls, void (*strike)(struct disk *disk));
 /* Now, unless it was called meanwhile. */
 void disk_strike_now(void);
 
+/* The call number `calls` from now on fails, once; of a full disk also those after it. */
+enum fault {
+    FAULT_IO,    /* EIO */
+    FAULT_SYNC,  /* EIO, to a sync; then the page cache takes for written what is not */
+    FAULT_FULL,  /* ENOSPC, to what may need space */
+    FAULT_SHORT, /* half of it is read or written */
+};
+void disk_fault_after(uint32_t calls, enum fault fault);
+/* No call fails any more. False: none did. */
+bool disk_fault_end(void);
+bool disk_has_failed(void);
+
 /* What calls.c caught. */
-/* A call that changes or syncs the file begins. False: it is none of the disk's. */
-bool disk_begins(int fd);
+enum call { CALL_READ, CALL_WRITE, CALL_CHANGE, CALL_SYNC };
+/*
+ * The call begins: -1: it is none of the disk's, 0, or the error it ends with. Of a write or read
+ * `length` bytes are to be done.
+ */
+int disk_begins(int fd, enum call call, size_t *length);
 void disk_synced(int fd);
+/* Of what a failed sync left clean this is dirty again. */
+void disk_wrote(int fd, uint64_t offset_bytes, uint64_t length_bytes);
 void disk_wrote_durably(int fd, const void *bytes, uint64_t offset_bytes, uint64_t length_bytes);
 
 /* A generator of its own, so that the threads' use of it does not change the operations. */

@@ -4,7 +4,10 @@
  * again, also while it recovers. Several of the states that the crash may leave are opened and held
  * against the model; the pool goes on with the last of them.
  *
- *   strake-power [--engine uring|threads] [--seed N [--count N]] [--seconds S]
+ *   strake-power [--failing] [--engine uring|threads] [--seed N [--count N]] [--seconds S]
+ *
+ * With --failing some call fails first, or the disk is full for a while (S2, S7): what fails is
+ * told, what was answered is there, a sync that failed stays failed.
  *
  * A seed chooses the operations and the crashes; which thread comes first at the disk it does not
  * choose. With --seconds fresh seeds are tried for as long.
@@ -31,6 +34,8 @@ enum {
     ROUNDS_MAX = 120,
     CALLS_MAX = 900,
     RECOVERY_CALLS_MAX = 30,
+    FAULT_ROUNDS = 24,
+    FAULT_CALLS_MAX = 150,
 };
 
 static char work[64]; /* everything lies below it */
@@ -41,7 +46,8 @@ static uint32_t roots;
 static struct model model, struck_model;
 static struct disk *struck[STATES];
 static enum crash crash;
-static uint64_t crashes, states;
+static bool failing;
+static uint64_t crashes, states, failures;
 
 void fail(const char *format, ...)
 {
@@ -49,8 +55,9 @@ void fail(const char *format, ...)
     va_start(args, format);
     fprintf(stderr, "seed %llu: ", (unsigned long long)seed);
     vfprintf(stderr, format, args);
-    fprintf(stderr, "\nagain: strake-power --engine %s --seed %llu   (the files are in %s)\n",
-            engine == STORE_ENGINE_URING ? "uring" : "threads", (unsigned long long)seed, work);
+    fprintf(stderr, "\nagain: strake-power %s--engine %s --seed %llu   (the files are in %s)\n",
+            failing ? "--failing " : "", engine == STORE_ENGINE_URING ? "uring" : "threads",
+            (unsigned long long)seed, work);
     va_end(args);
     abort();
 }
@@ -181,17 +188,32 @@ static void make_pool(struct pool *pool)
     close(fd);
 }
 
-static void run(uint64_t number)
+static struct disk *begin(struct pool *pool, uint64_t number)
 {
-    static struct pool pool;
     seed = number;
     pick_seed(seed);
     disk_seed(seed);
     memset(&model, 0, sizeof(model));
-    pool = (struct pool){.engine = engine, .may_wait = pick(2), .model = &model};
-    make_pool(&pool);
-    struct disk *disk = disk_new(pool.root);
+    *pool = (struct pool){.engine = engine, .may_wait = pick(2), .model = &model};
+    make_pool(pool);
+    struct disk *disk = disk_new(pool->root);
     disk_watch(disk);
+    return disk;
+}
+
+static void end(struct pool *pool, struct disk *disk)
+{
+    disk_watch(NULL);
+    pool_close(pool);
+    pool_check(pool);
+    disk_free(disk);
+    remove_all(pool->root);
+}
+
+static void run_crashes(uint64_t number)
+{
+    static struct pool pool;
+    struct disk *disk = begin(&pool, number);
     pool_open(&pool);
     for (uint32_t life = 0; life < LIVES; life++) {
         if (!is_struck()) {
@@ -202,16 +224,55 @@ static void run(uint64_t number)
         }
         disk = recover(&pool, disk);
     }
-    disk_watch(NULL);
-    pool_close(&pool);
-    pool_check(&pool);
-    disk_free(disk);
+    end(&pool, disk);
     for (uint32_t i = 0; i < STATES && struck[i]; i++) {
         remove_all(disk_root(struck[i]));
         disk_free(struck[i]);
         struck[i] = NULL;
     }
-    remove_all(pool.root);
+}
+
+/* Some call fails; then the process is killed or the power lost. */
+static void run_failing(uint64_t number)
+{
+    static struct pool pool;
+    struct disk *disk = begin(&pool, number);
+    enum fault fault = (enum fault)pick(4);
+    disk_fault_after(1 + (uint32_t)pick(FAULT_CALLS_MAX), fault);
+    pool.failing = true;
+    pool_open(&pool);
+    for (uint32_t round = 0; pool.store && round < FAULT_ROUNDS; round++)
+        pool_round(&pool);
+    failures += disk_fault_end();
+    if (!pool.store) {
+        pool_close(&pool);
+        pool_open(&pool);
+    }
+    MUST(pool.store, "the pool stays closed");
+    /* Nothing is left behind by a disk that was full for a while. */
+    pool.failing = fault != FAULT_FULL;
+    for (uint32_t round = 0; round < FAULT_ROUNDS / 4; round++)
+        pool_round(&pool);
+    strike_within(1);
+    disk_strike_now();
+    disk_watch(NULL);
+    pool_close(&pool);
+    pool.failing = false;
+    pool_open(&pool);
+    pool_verify(&pool, true);
+    end(&pool, disk);
+    for (uint32_t i = 0; i < STATES; i++) {
+        try_state(struck[i], &pool, crash == CRASH_KILL);
+        struck[i] = NULL;
+    }
+}
+
+static void run(uint64_t number)
+{
+    if (failing)
+        run_failing(number);
+    else
+        run_crashes(number);
 }
 
 static void run_fresh(uint64_t seconds)
@@ -227,11 +288,10 @@ static void run_fresh(uint64_t seconds)
 
 int main(int argc, char *argv[])
 {
-    static const struct option options[] = {{"engine", required_argument, NULL, 'e'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {"count", required_argument, NULL, 'c'},
-                                            {"seconds", required_argument, NULL, 't'},
-                                            {0}};
+    static const struct option options[] = {
+        {"engine", required_argument, NULL, 'e'}, {"seed", required_argument, NULL, 's'},
+        {"count", required_argument, NULL, 'c'},  {"seconds", required_argument, NULL, 't'},
+        {"failing", no_argument, NULL, 'f'},      {0}};
     uint64_t first = 1, count = 0, seconds = 0;
     const char *tmp = getenv("TMPDIR");
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -241,6 +301,8 @@ int main(int argc, char *argv[])
             first = strtoull(optarg, NULL, 10);
         else if (c == 'c')
             count = strtoull(optarg, NULL, 10);
+        else if (c == 'f')
+            failing = true;
         else if (c == 't')
             seconds = strtoull(optarg, NULL, 10);
         else
@@ -254,7 +316,7 @@ int main(int argc, char *argv[])
         run(first + i);
     run_fresh(seconds);
     remove_all(work);
-    printf("%llu crashes, %llu states beside the one gone on with\n", (unsigned long long)crashes,
-           (unsigned long long)states);
+    printf("%llu failed calls, %llu crashes, %llu states beside the one gone on with\n",
+           (unsigned long long)failures, (unsigned long long)crashes, (unsigned long long)states);
     return EXIT_SUCCESS;
 }

@@ -25,6 +25,7 @@ void history_ask(struct history *history, uint64_t serial)
 void history_ack(struct history *history, uint64_t now)
 {
     history->values[history->count - 1].acked = now;
+    history->unknown = false;
 }
 
 /* Those before are not there any more. */
@@ -38,6 +39,7 @@ static void history_flushed(struct history *history, uint64_t asked)
 {
     for (uint32_t i = history->count; i > 0; i--) {
         if (history->values[i - 1].acked <= asked) {
+            history->stained = history->unknown || (history->stained && i < history->count);
             history_begin_at(history, i - 1);
             return;
         }
@@ -47,6 +49,17 @@ static void history_flushed(struct history *history, uint64_t asked)
 void history_certain(struct history *history)
 {
     history_begin_at(history, history->count - 1);
+    history->unknown = history->stained = false;
+}
+
+void history_failed(struct history *history)
+{
+    history->unknown = history->stained = true;
+}
+
+bool history_is_open(const struct history *history, bool killed)
+{
+    return killed ? history->unknown : history->stained;
 }
 
 bool history_has(const struct history *history, uint64_t serial, bool killed)
@@ -93,6 +106,10 @@ static struct generation *model_begin(struct volume *volume, const struct genera
     for (uint32_t b = 0; b < MODEL_BLOCKS; b++) {
         uint64_t serial = from ? history_newest(&from->blocks[b]) : 0;
         g->blocks[b] = (struct history){.values = {{.serial = serial}}, .count = 1};
+        if (from) {
+            g->blocks[b].unknown = from->blocks[b].unknown;
+            g->blocks[b].stained = from->blocks[b].stained;
+        }
     }
     return g;
 }
@@ -222,16 +239,53 @@ void model_gone(struct model *model, struct volume *volume)
     volume->exists = volume->appears = volume->goes = false;
 }
 
+static void add_later(struct generation *head, const struct generation *later)
+{
+    for (uint32_t b = 0; b < MODEL_BLOCKS; b++) {
+        struct history *block = &head->blocks[b];
+        const struct history *more = &later->blocks[b];
+        for (uint32_t i = 1; i < more->count && !history_is_full(block); i++) {
+            block->values[block->count] = more->values[i];
+            block->values[block->count++].acked = MODEL_NEVER;
+        }
+        if (history_is_full(block) || more->stained)
+            history_failed(block);
+    }
+}
+
+/*
+ * A head whose seal is lost may show what was written after it: a place that was zeroed before the
+ * seal may be used again after it, and it is the same block to whoever wrote it.
+ */
+static void unseal(struct volume *volume, struct generation *head)
+{
+    for (uint64_t sealed = head->sealed; sealed != MODEL_NEVER;) {
+        const struct generation *later = NULL;
+        for (uint32_t i = 0; i < volume->count; i++) {
+            if (volume->generations[i].born == sealed)
+                later = &volume->generations[i];
+        }
+        if (!later)
+            break;
+        add_later(head, later);
+        sealed = later->sealed;
+    }
+    head->sealed = MODEL_NEVER;
+}
+
 /* As if later commands had not been given. */
 static void roll_back(struct volume *volume, uint64_t command)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < volume->count; i++) {
         struct generation *g = &volume->generations[i];
+        if (g->born <= command && g->sealed != MODEL_NEVER && g->sealed > command)
+            unseal(volume, g);
+    }
+    for (uint32_t i = 0; i < volume->count; i++) {
+        struct generation *g = &volume->generations[i];
         if (g->born > command)
             continue;
-        if (g->sealed > command)
-            g->sealed = MODEL_NEVER;
         if (g->dropped > command)
             g->dropped = MODEL_NEVER;
         if (kept != i)
@@ -240,6 +294,13 @@ static void roll_back(struct volume *volume, uint64_t command)
     }
     volume->count = kept;
     volume->command = command;
+}
+
+void model_undo_command(struct model *model, struct volume *volume)
+{
+    ASSERT(model->orders[model->order_count - 1].command == volume->command);
+    model->order_count--;
+    roll_back(volume, volume->command - 1);
 }
 
 /* Of each family a beginning of its commands, at least what was flushed, or answered. */

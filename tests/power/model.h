@@ -31,6 +31,10 @@ struct value {
 struct history {
     struct value values[MODEL_VALUES]; /* oldest first; the first one is there for certain */
     uint32_t count;
+    /* A write failed: until the next one anything may be there; after a power loss, until it is
+     * flushed. */
+    bool unknown;
+    bool stained;
 };
 
 struct generation {
@@ -82,6 +86,9 @@ void history_ack(struct history *history, uint64_t now);
 void history_certain(struct history *history);
 /* This may be found after the power was lost, or after the process was killed. */
 bool history_has(const struct history *history, uint64_t serial, bool killed);
+void history_failed(struct history *history);
+/* Anything may be there. */
+bool history_is_open(const struct history *history, bool killed);
 /* It was found. */
 void history_found(struct history *history, uint64_t serial, bool killed);
 
@@ -97,6 +104,8 @@ void model_seal(struct model *model, struct volume *volume);
 void model_drop(struct model *model, struct volume *volume, struct generation *generation);
 void model_revert(struct model *model, struct volume *volume, const struct generation *generation);
 void model_ack_command(struct model *model, const struct volume *volume);
+/* It was refused. */
+void model_undo_command(struct model *model, struct volume *volume);
 /* A flush that was asked for at this time is answered. */
 void model_flushed(struct model *model, uint32_t family, uint64_t asked);
 /* What no flush covers may be gone, though it was answered. */

@@ -4,6 +4,7 @@
 #include "tests/power/disk.h"
 #include "tests/power/pool.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Data. */
@@ -29,7 +30,7 @@ static bool is_free(const struct pool *pool, const struct op *op)
 static bool has_room(const struct op *op)
 {
     for (uint32_t b = op->first; b < op->first + op->count; b++) {
-        if (history_is_full(&op->generation->blocks[b]))
+        if (history_is_full(&model_head(op->volume)->blocks[b]))
             return false;
     }
     return true;
@@ -40,14 +41,14 @@ static void data_done(struct op *op)
     struct model *model = op->pool->model;
     model->now++;
     for (uint32_t b = op->first; b < op->first + op->count; b++) {
-        history_ack(&op->generation->blocks[b], model->now);
+        history_ack(&model_head(op->volume)->blocks[b], model->now);
         op->volume->doubtful[b] = model->now;
     }
     if (!op->req.fua)
         return;
     model_flushed(model, op->volume->family, op->asked);
     for (uint32_t b = op->first; b < op->first + op->count; b++)
-        history_certain(&op->generation->blocks[b]);
+        history_certain(&model_head(op->volume)->blocks[b]);
 }
 
 static void sync_done(struct op *op)
@@ -64,11 +65,12 @@ static void sync_done(struct op *op)
 static void check_read(const struct op *op)
 {
     for (uint32_t i = 0; i < op->count; i++) {
-        const struct history *block = &op->generation->blocks[op->first + i];
+        const struct history *block = &model_head(op->volume)->blocks[op->first + i];
+        if (block->unknown)
+            continue;
         uint64_t serial = block_serial(op->req.data.bytes + (size_t)i * BLOCK_BYTES, op->first + i);
-        MUST(serial == history_newest(block), "read of block %u of generation %llu: %llu, not %llu",
-             op->first + i, (unsigned long long)op->generation->number, (unsigned long long)serial,
-             (unsigned long long)history_newest(block));
+        MUST(serial == history_newest(block), "read of block %u of the head: %llu, not %llu",
+             op->first + i, (unsigned long long)serial, (unsigned long long)history_newest(block));
     }
 }
 
@@ -77,13 +79,33 @@ static struct history *page_history(struct op *op)
     return op->req.op == STORE_DRL ? &op->volume->drl : &op->volume->meta[op->req.index];
 }
 
+/* What was asked for may be there or not, until it is asked for anew. */
+static void op_failed(struct op *op)
+{
+    struct pool *pool = op->pool;
+    enum store_op kind = op->req.op;
+    if (kind == STORE_COMMAND)
+        model_undo_command(pool->model, op->volume);
+    else if (kind == STORE_META || kind == STORE_DRL)
+        history_failed(page_history(op));
+    for (uint32_t b = op->first; b < op->first + op->count && kind != STORE_READ; b++)
+        history_failed(&model_head(op->volume)->blocks[b]);
+    if (kind == STORE_SYNC && op->req.status == -EIO)
+        pool->sync_failed[op->volume - pool->model->volumes] = true;
+}
+
 static void on_done(struct store_req *req)
 {
     struct op *op = CONTAINER_OF(req, struct op, req);
     struct pool *pool = op->pool;
-    MUST(req->status == 0, "operation %d: %d", (int)req->op, req->status);
+    bool fine = pool_fine(pool, req->status, "an operation");
+    bool synced = fine && (req->op == STORE_SYNC || req->fua);
+    MUST(!synced || !pool->sync_failed[op->volume - pool->model->volumes],
+         "a sync that failed is retried into success");
     disk_lock();
-    if (req->op == STORE_WRITE || req->op == STORE_ZERO)
+    if (!fine)
+        op_failed(op);
+    else if (req->op == STORE_WRITE || req->op == STORE_ZERO)
         data_done(op);
     else if (req->op == STORE_SYNC)
         sync_done(op);
@@ -149,7 +171,7 @@ static void submit_data(struct op *op)
     op->serial = op->req.op == STORE_WRITE ? ++model->serial : 0;
     for (uint32_t i = 0; i < op->count; i++) {
         uint32_t block = op->first + i;
-        history_ask(&op->generation->blocks[block], op->serial);
+        history_ask(&model_head(op->volume)->blocks[block], op->serial);
         op->volume->doubtful[block] = MODEL_NEVER;
         if (op->serial)
             block_fill(op->req.data.bytes + (size_t)i * BLOCK_BYTES, op->volume, block, op->serial);
@@ -166,7 +188,7 @@ static void submit_page(struct op *op)
     op->req.index = op->req.op == STORE_META ? (uint32_t)pick(2) : 0;
     op->count = 0;
     struct history *history = page_history(op);
-    if (history->count > 1 && history_is_full(history))
+    if (history_is_full(history))
         return;
     for (uint32_t i = 0; i < POOL_OPS; i++) {
         if (op->pool->ops[i].busy && op->pool->ops[i].req.bytes)
@@ -200,7 +222,6 @@ static void several(struct pool *pool)
         op->volume = any_volume(pool);
         if (!op->volume)
             break;
-        op->generation = model_head(op->volume);
         uint64_t kind = pick(16);
         if (kind == 0)
             submit_page(op);
@@ -292,7 +313,8 @@ static void create(struct pool *pool)
     create.volume = volume->uuid;
     store_volume_create(pool->store, &create, pool_job_done, pool);
     loop_run(&pool->loop);
-    MUST(pool->status == 0, "making a volume: %d", pool->status);
+    if (!pool_fine(pool, pool->status, "making a volume"))
+        return;
     disk_lock();
     volume->exists = true;
     volume->appears = false;
@@ -314,7 +336,8 @@ static void delete (struct pool *pool)
     store_volume_delete(pool->store, &volume->uuid, meta, &(struct epitaph){0}, pool_job_done,
                         pool);
     loop_run(&pool->loop);
-    MUST(pool->status == 0, "deleting a volume: %d", pool->status);
+    if (!pool_fine(pool, pool->status, "deleting a volume"))
+        return;
     disk_lock();
     model_gone(pool->model, volume);
     disk_unlock();

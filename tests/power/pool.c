@@ -4,7 +4,7 @@
 
 #include "tests/power/disk.h"
 
-#include <stdio.h>
+#include <string.h>
 
 static uint64_t pick_state = 1;
 
@@ -19,6 +19,27 @@ uint64_t pick(uint64_t below)
     return (pick_state >> 33) % below;
 }
 
+static uint64_t disk_state = 1;
+
+void disk_seed(uint64_t seed)
+{
+    disk_state = seed * 0x9e3779b97f4a7c15u + 1;
+}
+
+uint64_t disk_random(uint64_t below)
+{
+    disk_state ^= disk_state << 13;
+    disk_state ^= disk_state >> 7;
+    disk_state ^= disk_state << 17;
+    return (disk_state >> 11) % below;
+}
+
+bool pool_fine(const struct pool *pool, int status, const char *what)
+{
+    MUST(status == 0 || (pool->failing && disk_has_failed()), "%s: %s", what, strerror(-status));
+    return status == 0;
+}
+
 void pool_open(struct pool *pool)
 {
     const struct store_settings settings = {.directory = pool->root,
@@ -31,8 +52,9 @@ void pool_open(struct pool *pool)
     ASSERT(rc == 0);
     buf_pool_init(&pool->bufs, 16u << 20);
     pool->store = store_open(&settings, &pool->loop, &error);
-    MUST(pool->store, "the pool does not open: %s", error.text);
-    pool->boot = *store_boot_id(pool->store);
+    MUST(pool->store || pool->failing, "the pool does not open: %s", error.text);
+    if (pool->store)
+        pool->boot = *store_boot_id(pool->store);
 }
 
 void pool_close(struct pool *pool)
@@ -41,7 +63,9 @@ void pool_close(struct pool *pool)
         if (pool->open[i])
             pool_volume_close(pool, i);
     }
-    store_close(pool->store);
+    if (pool->store)
+        store_close(pool->store);
+    pool->store = NULL;
     loop_release(&pool->loop);
     buf_pool_release(&pool->bufs);
 }
@@ -61,7 +85,7 @@ struct opening {
 static void on_opened(void *arg, struct store_volume *volume, const struct error *error)
 {
     struct opening *opening = arg;
-    MUST(volume, "a volume does not open: %s", error->text);
+    MUST(volume || opening->pool->failing, "a volume does not open: %s", error->text);
     opening->volume = volume;
     loop_stop(&opening->pool->loop);
 }
@@ -75,6 +99,9 @@ void pool_volume_open(struct pool *pool, uint32_t idx, bool settle)
     store_volume_open(pool->store, &volume->uuid, &extent, on_opened, &opening);
     loop_run(&pool->loop);
     pool->open[idx] = opening.volume;
+    pool->sync_failed[idx] = false;
+    if (!opening.volume)
+        return;
     for (uint32_t b = 0; b < MODEL_BLOCKS; b++) {
         if (volume->doubtful[b] && !store_volume_found(opening.volume)->clean)
             store_volume_doubt(opening.volume, (uint64_t)b * BLOCK_BYTES, BLOCK_BYTES);
@@ -91,7 +118,9 @@ void pool_volume_close(struct pool *pool, uint32_t idx)
     store_volume_close(pool->open[idx], pool_job_done, pool);
     pool->open[idx] = NULL;
     loop_run(&pool->loop);
-    MUST(pool->status == 0, "closing a volume: %d", pool->status);
+    if (!pool_fine(pool, pool->status, "closing a volume"))
+        return;
+    MUST(!pool->sync_failed[idx], "a failed sync is forgotten");
     disk_lock();
     model_flushed(pool->model, volume->family, asked);
     disk_unlock();

@@ -26,8 +26,7 @@ struct op {
     struct pool *pool;
     bool busy;
     struct volume *volume;
-    struct generation *generation;
-    uint32_t first; /* blocks */
+    uint32_t first; /* blocks, of the head */
     uint32_t count;
     uint64_t serial;
     uint64_t asked;
@@ -47,7 +46,10 @@ struct pool {
     struct store_volume *open[MODEL_VOLUMES];
     struct op ops[POOL_OPS];
     uint32_t busy;
-    int status; /* of the last job */
+    int status;                      /* of the last job */
+    bool failing;                    /* calls fail: what does so is told, no more */
+    bool dead;                       /* and the pool could not be opened */
+    bool sync_failed[MODEL_VOLUMES]; /* since the volume was opened */
 };
 
 /* What went wrong, and how to see it again; the files stay. */
@@ -62,7 +64,11 @@ noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2))
 uint64_t pick(uint64_t below);
 void pick_seed(uint64_t seed);
 
+/* True when all went well; else it must have been possible that it did not. */
+bool pool_fine(const struct pool *pool, int status, const char *what);
+
 /* pool.c */
+/* What fails is not open then. */
 void pool_open(struct pool *pool);
 void pool_close(struct pool *pool);
 /* Opens the volume and tells which blocks may be in doubt; `settle`: to be put right at once. */

@@ -63,6 +63,10 @@ static void verify_page(struct history *history, const uint8_t *page, const char
 {
     struct stamp first = {0};
     bool whole = true;
+    if (history_is_open(history, killed)) {
+        history_failed(history);
+        return;
+    }
     for (uint32_t at = 0; at < BLOCK_BYTES; at += sizeof(first)) {
         struct stamp stamp;
         memcpy(&stamp, page + at, sizeof(stamp));
@@ -104,13 +108,23 @@ static void verify_block(struct generation *g, uint32_t block, uint64_t serial, 
     history_found(history, serial, killed);
 }
 
+/* How many blocks from the first on are read at once; what is open is left out. */
+static uint32_t next_blocks(struct generation *g, uint32_t *first, bool killed)
+{
+    uint32_t count = 0, most = 1 + (uint32_t)pick(40);
+    while (*first < MODEL_BLOCKS && history_is_open(&g->blocks[*first], killed))
+        history_failed(&g->blocks[(*first)++]);
+    while (count < most && *first + count < MODEL_BLOCKS &&
+           !history_is_open(&g->blocks[*first + count], killed))
+        count++;
+    return count;
+}
+
 static void verify_generation(struct pool *pool, uint32_t idx, struct generation *g, bool killed)
 {
     bool head = g->sealed == MODEL_NEVER;
-    for (uint32_t first = 0; first < MODEL_BLOCKS;) {
-        uint32_t count = 1 + (uint32_t)pick(40);
-        if (count > MODEL_BLOCKS - first)
-            count = MODEL_BLOCKS - first;
+    uint32_t first = 0;
+    for (uint32_t count; (count = next_blocks(g, &first, killed)) > 0; first += count) {
         struct store_req req = {.op = STORE_READ,
                                 .generation = head ? 0 : g->number,
                                 .offset_bytes = (uint64_t)first * BLOCK_BYTES,
@@ -124,7 +138,6 @@ static void verify_generation(struct pool *pool, uint32_t idx, struct generation
             verify_block(g, first + i,
                          block_serial(req.data.bytes + (size_t)i * BLOCK_BYTES, first + i), killed);
         slice_release(&req.data);
-        first += count;
     }
 }
 

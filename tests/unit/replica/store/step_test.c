@@ -55,6 +55,12 @@ static bool end(int64_t result)
     return next == STEP_DONE;
 }
 
+static enum step_next go_on(struct store_req *waiting)
+{
+    list_remove(&waiting->node);
+    return step_resume(waiting, 0);
+}
+
 static void expect(enum step_kind kind, int fd, uint64_t offset_bytes, uint64_t length_bytes)
 {
     ck_assert_int_eq(req.step.kind, kind);
@@ -246,19 +252,45 @@ START_TEST(sync_of_what_was_not_written_is_nothing)
 }
 END_TEST
 
-/* Another sync that is under way may have begun before the write had ended. */
-START_TEST(sync_does_not_rely_on_another_one_under_way)
+/* It may have begun before the write had ended; and the kernel tells an error once. */
+START_TEST(s2_sync_waits_for_another_one_and_begins_its_own)
 {
-    segment->dirty = true;
+    segment->durable.dirty = true;
     begin(STORE_SYNC, 0, 0);
+    segment->durable.dirty = true;
     struct store_req other = req;
     other.op = STORE_SYNC;
-    ck_assert_int_eq(step_begin(&other), STEP_GO);
-    ck_assert_int_eq(other.step.kind, STEP_SYNC);
+    ck_assert_int_eq(step_begin(&other), STEP_WAIT);
     ck_assert(end(0));
+    ck_assert_int_eq(go_on(&other), STEP_GO);
+    ck_assert_int_eq(other.step.kind, STEP_SYNC);
     other.step.result = 0;
     ck_assert_int_eq(step_end(&other), STEP_DONE);
     ck_assert_int_eq(step_begin(&req), STEP_DONE);
+}
+END_TEST
+
+START_TEST(sync_is_covered_by_one_that_began_after_the_write)
+{
+    segment->durable.dirty = true;
+    begin(STORE_SYNC, 0, 0);
+    struct store_req other = req;
+    ck_assert_int_eq(step_begin(&other), STEP_WAIT);
+    ck_assert(end(0));
+    ck_assert_int_eq(go_on(&other), STEP_DONE);
+    ck_assert_int_eq(other.status, 0);
+}
+END_TEST
+
+START_TEST(s2_sync_fails_with_the_one_it_waited_for)
+{
+    segment->durable.dirty = true;
+    begin(STORE_SYNC, 0, 0);
+    struct store_req other = req;
+    ck_assert_int_eq(step_begin(&other), STEP_WAIT);
+    ck_assert(end(-EIO));
+    ck_assert_int_eq(go_on(&other), STEP_DONE);
+    ck_assert_int_eq(other.status, -EIO);
 }
 END_TEST
 
@@ -289,7 +321,7 @@ END_TEST
 
 START_TEST(s2_failed_sync_is_final)
 {
-    segment->dirty = true;
+    segment->durable.dirty = true;
     begin(STORE_SYNC, 0, 0);
     ck_assert(end(-ENOSPC));
     ck_assert_int_eq(req.status, -EIO);
@@ -314,7 +346,7 @@ END_TEST
 
 START_TEST(what_is_being_made_durable_is_marked_in_the_mapping)
 {
-    segment->dirty = true;
+    segment->durable.dirty = true;
     begin(STORE_SYNC, 0, 0);
     ck_assert_uint_eq(fixture_volume->maps[0][45], 1);
     ck_assert(end(0));
@@ -328,7 +360,7 @@ END_TEST
 /* So that the failure itself can still be recorded. */
 START_TEST(metadata_may_be_written_after_a_failed_sync)
 {
-    segment->dirty = true;
+    segment->durable.dirty = true;
     begin(STORE_SYNC, 0, 0);
     ck_assert(end(-EIO));
     begin(STORE_META, 0, 0);
@@ -367,7 +399,9 @@ int main(void)
     tcase_add_test(tcase, read_error_is_reported);
     tcase_add_test(tcase, fua_write_syncs_at_its_end);
     tcase_add_test(tcase, sync_of_what_was_not_written_is_nothing);
-    tcase_add_test(tcase, sync_does_not_rely_on_another_one_under_way);
+    tcase_add_test(tcase, s2_sync_waits_for_another_one_and_begins_its_own);
+    tcase_add_test(tcase, sync_is_covered_by_one_that_began_after_the_write);
+    tcase_add_test(tcase, s2_sync_fails_with_the_one_it_waited_for);
     tcase_add_test(tcase, zero_asks_for_holes);
     tcase_add_test(tcase, pages_go_to_their_place_durably);
     tcase_add_test(tcase, s2_failed_sync_is_final);
