@@ -40,6 +40,15 @@ wait_in_sync v2
 strake snapshot verify v2@s3 | tee "$DIR/verified"
 [ "$(grep -c "known, $digest" "$DIR/verified")" -eq 4 ] || fail "not three replicas verified it"
 
+# A replica whose data is lost is replaced, and computes its own.
+replica_kill 2
+rm -rf "$DIR/pool2"
+replica_start 2
+wait_in_sync v1
+[ "$(strake snapshot digest v1@s1)" = "$digest" ] || fail "the rebuilt replica has another digest"
+strake snapshot verify v1@s1 | tee "$DIR/verified"
+[ "$(grep -c "known, $digest" "$DIR/verified")" -eq 4 ] || fail "not three replicas verified it"
+
 # A block is spoiled behind one replica's back.
 for file in "$DIR"/pool3/data/*/00000000; do
   printf 'spoiled' | dd of="$file" bs=1 seek=$((5 << 20)) conv=notrunc status=none
