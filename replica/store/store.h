@@ -48,7 +48,7 @@ struct store_settings {
     enum store_engine engine;
     uint32_t requests_max; /* in flight, all volumes together */
     /*
-     * The process has nothing to do that does not depend on this disk. Then the loop makes small
+     * The process has nothing to do that does not depend on this disk. Then the loop makes
      * writes into the page cache itself, which spares two changes of threads; that it has to wait
      * there for the disk is unlikely, and not impossible.
      */

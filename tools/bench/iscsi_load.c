@@ -154,9 +154,10 @@ static int run(struct load *load)
     }
     double seconds = (double)(now_ns() - began) / 1e9;
     qsort(load->latencies_us, load->latency_count, sizeof(uint32_t), compare_u32);
-    printf("{\"ios\": %llu, \"seconds\": %.3f, \"p50_us\": %u, \"p99_us\": %u, \"p999_us\": %u}\n",
+    printf("{\"ios\": %llu, \"seconds\": %.3f, \"p50_us\": %u, \"p99_us\": %u, \"p999_us\": %u, "
+           "\"max_us\": %u}\n",
            (unsigned long long)load->ios, seconds, percentile(load, 0.5), percentile(load, 0.99),
-           percentile(load, 0.999));
+           percentile(load, 0.999), percentile(load, 1));
     return load->failed ? 1 : 0;
 }
 

@@ -2,20 +2,33 @@
 /* Decoding of CDBs by the table of commands (ops.c). */
 #include "target/front/scsi/cdb.h"
 
+/* The first row at or after a command; scsi_op_count when there is none. */
+static uint32_t row_at(uint8_t opcode, uint8_t action)
+{
+    uint32_t low = 0, high = scsi_op_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct scsi_op *op = &scsi_ops[middle];
+        if (op->opcode < opcode || (op->opcode == opcode && op->action < action))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 const struct scsi_op *scsi_op_find(uint8_t opcode, uint8_t action)
 {
-    for (uint32_t i = 0; i < scsi_op_count; i++)
-        if (scsi_ops[i].opcode == opcode && scsi_ops[i].action == action)
-            return &scsi_ops[i];
-    return NULL;
+    uint32_t at = row_at(opcode, action);
+    bool found = at < scsi_op_count && scsi_ops[at].opcode == opcode;
+    return found && scsi_ops[at].action == action ? &scsi_ops[at] : NULL;
 }
 
 bool scsi_opcode_has_actions(uint8_t opcode)
 {
-    for (uint32_t i = 0; i < scsi_op_count; i++)
-        if (scsi_ops[i].opcode == opcode)
-            return scsi_ops[i].action != SCSI_ACTION_NONE;
-    return false;
+    uint32_t at = row_at(opcode, 0);
+    bool found = at < scsi_op_count && scsi_ops[at].opcode == opcode;
+    return found && scsi_ops[at].action != SCSI_ACTION_NONE;
 }
 
 const struct scsi_op *scsi_op_of(const uint8_t cdb[SCSI_CDB_BYTES])
