@@ -10,6 +10,7 @@ static void check_sets(const struct repl *repl)
     ASSERT(without(repl->doomed, required(repl)) == 0);
     /* C17 */
     ASSERT(count_of(repl->voters ^ voters_next(repl)) <= 1);
+    ASSERT(repl->phase != PHASE_GATHER || repl->voters == voters_next(repl));
     ASSERT(repl->voters == peers_voting(repl, &repl->config));
     ASSERT(without(repl->data | repl->leaving, repl->voters) == 0);
     /* C2 */

@@ -13,7 +13,7 @@
  * `lossy`. The loss of memory of all members in sync is not followed further (the volume holds).
  * min_in_sync is 1, the most permissive. No layers; no clocks, hence no read leases (the simulator
  * has them, target/replication/lease.c): reads of a target that was superseded while it reaches only
- * a minority are not judged. Voters do not change.
+ * a minority are not judged. Voters do not change (membership.pml).
  *
  * Asserted: what was acknowledged, or read, is never gone (FLOOR); an older target acknowledges
  * nothing that a serving newer one does not hold; whoever is in sync has on its disk what was
