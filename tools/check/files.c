@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAP_CLEAN_AT = 54 }; /* of a volume's map: replica/store/volume.h */
+enum { MAP_CLEAN_AT = 46 }; /* of a volume's map: replica/store/volume.h */
 
 typedef void each_fn(struct pool *pool, const char *name);
 
