@@ -67,7 +67,7 @@ struct volume {
     uint64_t lease_until_ns;    /* of who was promised, while there is no service */
     uint32_t session_count;     /* of all connections */
     struct list opens;          /* struct open_wait, owned */
-    bool refused;               /* ENDING: its service could not be started */
+    bool refused;               /* once closed, not served again by this process */
     bool witness;               /* it has a vote, and no data */
     bool unclean;               /* found so at the start */
     bool deleting;              /* wanted: `answer` waits */

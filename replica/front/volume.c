@@ -71,7 +71,7 @@ static void perform_failed(struct volume *volume, const char *why)
 {
     char uuid[UUID_TEXT_BYTES];
     uuid_format(&volume->uuid, uuid);
-    volume->entry.failed = true;
+    volume->entry.failed = volume->refused = true;
     log_warn("volume %s (%s): out of service (%s)", replica_volume_name(volume), uuid, why);
 }
 
@@ -239,7 +239,7 @@ static void on_closed(void *arg, int status)
     replica->job_count--;
     replica->open_count--;
     if (status != 0)
-        volume->entry.failed = true;
+        volume->entry.failed = volume->refused = true;
     volume->state = volume->refused ? VOLUME_REFUSED : VOLUME_CLOSED;
     if (!list_empty(&volume->opens) && volume->state == VOLUME_CLOSED && !replica->stopping)
         replica_volume_open(volume);

@@ -38,7 +38,7 @@ out() {
 
 say "syncs of replica 3 fail, then work again"
 touch "$DIR/sync-fails"
-wait_for 20 "a sync to fail" log_says "$DIR/replica3.log" "sync failed"
+wait_for 20 "a sync to fail" log_says "$DIR/replica3.log" "out of service"
 rm "$DIR/sync-fails"
 out 3
 say "it starts again: all of it is copied"
