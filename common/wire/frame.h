@@ -94,13 +94,14 @@ enum frame_type {
 
 enum frame_flag {
     FRAME_REPLY = 1u << 0,
-    FRAME_FUA = 1u << 1,     /* WRITE, ZERO, COPY: durable before the reply */
-    FRAME_MORE = 1u << 2,    /* LIST replies, INSTALL: another frame follows */
-    FRAME_ALL = 1u << 3,     /* COMMIT: every data member is in sync; GETMAP: all planes; INSTALL,
-                                DIGEST: see there */
-    FRAME_TARGET = 1u << 4,  /* OPEN: as a resynchronisation target, not as a member in sync */
-    FRAME_NO_HOLE = 1u << 5, /* ZERO: keep the space allocated */
-    FRAME_MEND = 1u << 6,    /* COPY: into what is sealed and complete, where it lies */
+    FRAME_FUA = 1u << 1,       /* WRITE, ZERO, COPY: durable before the reply */
+    FRAME_MORE = 1u << 2,      /* LIST replies, INSTALL: another frame follows */
+    FRAME_ALL = 1u << 3,       /* COMMIT: every data member is in sync; GETMAP: all planes; INSTALL,
+                                  DIGEST: see there */
+    FRAME_TARGET = 1u << 4,    /* OPEN: as a resynchronisation target, not as a member in sync */
+    FRAME_NO_HOLE = 1u << 5,   /* ZERO: keep the space allocated */
+    FRAME_MEND = 1u << 6,      /* COPY: into what is sealed and complete, where it lies */
+    FRAME_SPACE_LOW = 1u << 7, /* WRITE replies: little is left for new blocks there */
 };
 
 enum frame_status {

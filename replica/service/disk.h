@@ -56,6 +56,7 @@ struct service_io {
     bool all_incomplete; /* INSTALL: nothing that is here counts as complete. COMMAND: what is
                             sealed by it is not complete here */
     bool verify;         /* DIGEST: everything is read again */
+    bool space_low;      /* WRITE: set when it is done: little is left for new blocks */
     bool partial;        /* READ: also of a generation that is not complete here */
     uint64_t offset_bytes;
     uint64_t length_bytes;

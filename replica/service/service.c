@@ -261,6 +261,8 @@ static void service_reply(struct service *service, struct service_effect *effect
         .length_bytes = io->length_bytes,
     };
     bool ok = io->reply_status == FRAME_OK;
+    if (io->type == FRAME_WRITE && io->space_low)
+        effect->frame.flags |= FRAME_SPACE_LOW;
     if (io->reply_status == FRAME_STALE || (ok && io->type == FRAME_OPEN)) {
         effect->frame.body_bytes =
             session_opened_encode(service, service->body, sizeof(service->body));

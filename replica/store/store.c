@@ -309,6 +309,11 @@ struct store_space store_space(struct store *store)
     return store->space;
 }
 
+bool store_space_low(const struct store *store)
+{
+    return store->space_low;
+}
+
 bool store_admit(struct store *store, uint64_t length_bytes)
 {
     struct store_space space = store_space(store);

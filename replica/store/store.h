@@ -93,6 +93,8 @@ const struct uuid *store_pool_uuid(const struct store *store);
 const struct uuid *store_boot_id(const struct store *store);
 const char *store_engine_name(const struct store *store); /* "io_uring", or "threads (why)" */
 struct store_space store_space(struct store *store);
+/* When new blocks were stored last, little was left for more. */
+bool store_space_low(const struct store *store);
 
 /* Calls `each` for every volume and every deleted record of the pool (start-up; blocking). */
 enum store_kept {

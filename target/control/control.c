@@ -107,6 +107,13 @@ static void on_cache_lost(void *owner, struct volume *volume)
         front_export_news(record->export, FRONT_CACHE_LOST);
 }
 
+static void on_space_low(void *owner, struct volume *volume)
+{
+    struct record *record = control_record_of(owner, volume);
+    if (record && record->export)
+        front_export_news(record->export, FRONT_SPACE_LOW);
+}
+
 static void on_fenced(void *owner, struct volume *volume)
 {
     struct control *control = owner;
@@ -237,6 +244,7 @@ struct control *control_new(const struct control_settings *settings, struct loop
                                        .on_event = on_event,
                                        .on_config = on_config,
                                        .on_cache_lost = on_cache_lost,
+                                       .on_space_low = on_space_low,
                                        .on_fenced = on_fenced,
                                        .on_bookless = on_bookless,
                                        .on_book = on_book,

@@ -137,6 +137,22 @@ const char *peer_refusal(uint32_t status)
     return status == FRAME_IO ? "its disk refuses" : frame_status_text(status);
 }
 
+void peer_space(struct repl *repl, uint8_t peer, const struct frame *frame)
+{
+    struct peer_record *record = &repl->peers[peer];
+    bool low = frame->flags & FRAME_SPACE_LOW;
+    /* What failed does not tell that there is space. */
+    if (low == record->space_low || (!low && frame->status != FRAME_OK))
+        return;
+    record->space_low = low;
+    if (low) {
+        say(repl, true, "replica %s: its disk is nearly full", record->name);
+        control_push(repl, REPL_DO_SPACE_LOW, 0);
+    } else {
+        say(repl, false, "replica %s: its disk has space again", record->name);
+    }
+}
+
 void peer_back_off(struct repl *repl, uint8_t peer, const char *why)
 {
     struct peer_record *record = &repl->peers[peer];

@@ -42,6 +42,7 @@ struct peer_record {
     uint32_t reads;    /* outstanding */
     bool full;         /* as a target: its planes do not tell what it may lack */
     bool installed;    /* the book, in this session */
+    bool space_low;    /* as it said last */
     const char *why;
 };
 

@@ -23,6 +23,8 @@ void peer_opened(struct repl *repl, uint8_t peer, const struct frame *frame);
 void peer_lose(struct repl *repl, uint8_t peer, bool close, const char *why);
 /* Why it did not do what it was asked: by the status of its answer. */
 const char *peer_refusal(uint32_t status);
+/* What a reply to WRITE says of the space there. */
+void peer_space(struct repl *repl, uint8_t peer, const struct frame *frame);
 /* A target failed: it may try again later. */
 void peer_back_off(struct repl *repl, uint8_t peer, const char *why);
 void peers_open(struct repl *repl);

@@ -156,12 +156,18 @@ static void on_reply(struct repl *repl, uint8_t peer, const struct frame *frame)
         sweep_answer(repl, peer, frame);
         relay_answer(repl, peer, frame);
         break;
+    case FRAME_WRITE:
+        peer_space(repl, peer, frame);
+        op_answer(repl, peer, frame);
+        copy_answer(repl, peer, frame);
+        sweep_answer(repl, peer, frame);
+        scrub_answer(repl, peer, frame);
+        break;
     case FRAME_FLUSH:
     case FRAME_HASH:
     case FRAME_DIFF:
     case FRAME_DIGEST:
     case FRAME_SPACE:
-    case FRAME_WRITE:
     case FRAME_ZERO:
     case FRAME_READ:
     case FRAME_COPY:

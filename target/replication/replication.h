@@ -107,6 +107,7 @@ enum repl_effect_kind {
     REPL_DO_FENCED,     /* another target took over: nothing is ever served here again */
     REPL_DO_CACHE_LOST, /* acknowledged writes that were not flushed may be gone: tell the clients
                          */
+    REPL_DO_SPACE_LOW,  /* a replica's disk is nearly full: tell the clients */
     REPL_DO_STOPPED,
 };
 

@@ -208,6 +208,10 @@ static void volume_perform(struct volume *volume, struct repl_effect *effect)
         if (volume->env.on_cache_lost)
             volume->env.on_cache_lost(volume->env.owner, volume);
         break;
+    case REPL_DO_SPACE_LOW:
+        if (volume->env.on_space_low)
+            volume->env.on_space_low(volume->env.owner, volume);
+        break;
     case REPL_DO_STOPPED:
         volume->core_stopped = true;
         loop_defer(volume->env.loop, &volume->answer);

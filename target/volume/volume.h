@@ -33,6 +33,8 @@ struct volume_env {
     void (*on_config)(void *owner, struct volume *volume);
     /* What was answered to clients and not flushed may be gone. May be NULL. */
     void (*on_cache_lost)(void *owner, struct volume *volume);
+    /* A replica's disk is nearly full. May be NULL. */
+    void (*on_space_low)(void *owner, struct volume *volume);
     /* Another target took the volume over: it will never serve here again. */
     void (*on_fenced)(void *owner, struct volume *volume);
     /* The replicas keep no book, so there will be no rows. May be NULL. */

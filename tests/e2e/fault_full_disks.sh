@@ -23,6 +23,7 @@ for i in range(8, 110): h.pwrite(b"b" * M, i * M); print(i, flush=True)
 h.flush()' >"$DIR/written") &
 WRITER=$!
 wait_for 60 "a write to wait" log_says "$TARGET_LOG" "space for a write\|no space left"
+strake events | grep -q "nearly full" || fail "nobody was warned"
 sleep 1
 kill -0 "$WRITER" || fail "the writer came to an end: $(tail -n 3 "$DIR/written")"
 full=$(tail -n 1 "$DIR/written")

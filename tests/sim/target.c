@@ -140,6 +140,8 @@ static void target_effect(struct sim *sim, uint8_t idx, struct repl_effect *effe
     case REPL_DO_RELEASE:
         target_release(sim, target, effect->peers);
         break;
+    case REPL_DO_SPACE_LOW:
+        break;
     case REPL_DO_FENCED:
         target->fenced = true;
         target->issue = false;

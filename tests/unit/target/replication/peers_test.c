@@ -23,10 +23,29 @@ START_TEST(who_comes_back_in_time_gets_what_is_outstanding_again)
 }
 END_TEST
 
+START_TEST(a_disk_that_is_nearly_full_is_told_once)
+{
+    struct story story;
+    struct repl_op op;
+    story_serve(&story);
+    for (int round = 0; round < 2; round++) {
+        story_submit(&story, &op, REPL_WRITE, 0);
+        for (uint8_t i = 0; i < STORY_MEMBERS; i++) {
+            story.reply_flags = i == 1 ? FRAME_SPACE_LOW : 0;
+            story_answer(&story, FRAME_WRITE, i, FRAME_OK);
+        }
+        slice_release(&op.data);
+    }
+    ck_assert_uint_eq(story.space_low, 1);
+    story_end(&story);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("peers");
     tcase_add_test(tcase, who_comes_back_in_time_gets_what_is_outstanding_again);
+    tcase_add_test(tcase, a_disk_that_is_nearly_full_is_told_once);
     Suite *suite = suite_create("peers");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);

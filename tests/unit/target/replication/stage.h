@@ -33,10 +33,12 @@ struct story {
     uint32_t sent_count;
     struct repl_op *completed;
     uint32_t completions;
+    uint32_t space_low; /* how often it was told */
     bool fenced;
     bool stopped;
     uint8_t closed;
     uint8_t released;
+    uint16_t reply_flags;   /* of what members answer */
     uint8_t map;            /* what members answer to GETMAP: bits of the first 128 KiB */
     bool zeros;             /* what members answer to READ */
     bool equal;             /* what HASH shows of them */
@@ -82,6 +84,9 @@ static inline void story_drain(struct story *story)
             break;
         case REPL_DO_FENCED:
             story->fenced = true;
+            break;
+        case REPL_DO_SPACE_LOW:
+            story->space_low++;
             break;
         case REPL_DO_STOPPED:
             story->stopped = true;

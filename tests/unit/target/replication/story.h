@@ -48,7 +48,7 @@ static inline void story_answer(struct story *story, uint8_t type, uint8_t peer,
     uint8_t body[2048] = {0};
     ck_assert_ptr_nonnull(found);
     struct frame frame = {.type = type,
-                          .flags = FRAME_REPLY,
+                          .flags = FRAME_REPLY | story->reply_flags,
                           .session = 1,
                           .status = status,
                           .request = found->request,
