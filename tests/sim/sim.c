@@ -260,22 +260,34 @@ static bool sim_is_scrubbed(const struct sim *sim)
     return !status.scrub.running;
 }
 
+/* Any of the members that hold data, if it is not the only one. */
+static struct sim_replica *sim_draw_mendable(struct sim *sim)
+{
+    struct repl_status status;
+    struct sim_replica *drawn = NULL;
+    uint64_t data = 0;
+    repl_status(sim->targets[target_serving(sim)].repl, &status);
+    for (uint32_t i = 0; i < status.member_count; i++) {
+        const struct repl_member_status *member = &status.members[i];
+        if (member->kind == MEMBER_DATA && sim_below(sim, ++data) == 0)
+            drawn = members_host(sim, &member->member);
+    }
+    return data > 1 ? drawn : NULL;
+}
+
 /* What went bad at one replica is found, and brought from another. */
 static void sim_scrub(struct sim *sim)
 {
-    uint32_t data = 0;
-    while (data < sim->replica_count && sim->config.members[data].kind == MEMBER_DATA)
-        data++;
-    struct sim_replica *replica = &sim->replicas[sim_below(sim, data)];
     sim_wait(sim, sim_is_scrubbed, "an earlier scrub ends");
-    for (int i = 0; i < 8 && data > 1; i++) {
+    struct sim_replica *replica = sim_draw_mendable(sim);
+    for (int i = 0; i < 8 && replica; i++) {
         uint32_t block = (uint32_t)sim_below(sim, SIM_BLOCKS);
         uint64_t id = replica->disk.table.head->cached[block];
         disk_rot(&replica->disk, block, id, id != 0);
     }
     target_event(sim, (uint8_t)target_serving(sim), &(struct repl_event){.kind = REPL_EV_SCRUB});
     sim_wait(sim, sim_is_scrubbed, "a scrub ends");
-    for (uint32_t block = 0; block < SIM_BLOCKS; block++) {
+    for (uint32_t block = 0; block < SIM_BLOCKS && replica; block++) {
         if (replica->disk.table.head->bad[block])
             sim_fail(sim, "replica %u: block %u is bad after a scrub", replica->idx, block);
     }
