@@ -121,8 +121,16 @@ static const char *create_invalid(const struct message_create *create)
     return NULL;
 }
 
-static uint64_t files_bytes(uint64_t size_bytes)
+static bool is_witness(const struct message_create *create)
 {
+    int idx = config_member_idx(&create->config, &create->member);
+    ASSERT(idx >= 0);
+    return create->config.members[idx].kind == MEMBER_WITNESS;
+}
+
+static uint64_t files_bytes(const struct message_create *create)
+{
+    uint64_t size_bytes = service_kept_bytes(create->config.size_bytes, is_witness(create));
     return DRL_BYTES + STORE_PLANE_COUNT * service_plane_bytes(size_bytes) +
            4 * (uint64_t)STORE_META_BYTES;
 }
@@ -153,7 +161,7 @@ static void create_begin(struct connection *connection, const struct answer *to,
     struct replica *replica = connection->replica;
     int idx = config_member_idx(&create->config, &create->member);
     const struct member *member = &create->config.members[idx];
-    bool witness = member->kind == MEMBER_WITNESS;
+    bool witness = is_witness(create);
     uint64_t size_bytes = service_kept_bytes(create->config.size_bytes, witness);
     struct volume *volume = replica_volume_new(replica, &create->config.volume, VOLUME_CREATING);
     volume->entry.member = create->member;
@@ -201,7 +209,7 @@ static void create(struct connection *connection, const struct answer *to,
         return;
     }
     struct store_space space = store_space(replica->store);
-    if (space.free_bytes < FREE_BYTES_MIN + files_bytes(wish.config.size_bytes)) {
+    if (space.free_bytes < FREE_BYTES_MIN + files_bytes(&wish)) {
         log_warn("volume %s: not made (%llu bytes free)", wish.config.name,
                  (unsigned long long)space.free_bytes);
         reply(connection, to, FRAME_NO_SPACE, NULL);

@@ -1,12 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The disk of one replica becomes full: the volume goes on with the others, the reason is shown, and
-# the replica returns by itself when there is space again.
+# the replica returns by itself when there is space again. A
+# small disk is room enough for the witness of a large volume.
 . "$(dirname "$0")/../lib/cluster.sh"
 . "$(dirname "$0")/../lib/faults.sh" 3 "$@"
 disk_make 3 96
 cluster_start 3
 volume_create v1 48M >/dev/null
+
+say "a witness of 4 TiB needs next to nothing of the small disk"
+volume_create v2 4T --witness >/dev/null
+volume_json v2 | jq -e --arg small "$(replica_address 3)" \
+  '.members[] | select(.kind == "witness") | .replica == $small' >/dev/null || fail "no witness there"
+strake volume delete v2 >/dev/null
+
 fill() {
   local kib
   kib=$(df -k --output=avail "$DIR/pool3" | tail -n 1)
