@@ -417,7 +417,7 @@ static void check_all(struct check *check)
 
 int map_check(struct map *map, map_words_fn *finding, map_slot_fn *used, void *arg)
 {
-    ASSERT(map->job == JOB_NONE && !map_fold_pending(map));
+    ASSERT(map->job == JOB_NONE && !map_fold_pending(map, UINT64_MAX));
     struct check check = {.map = map, .finding = finding, .used = used, .arg = arg};
     check.stored = (struct stored){.map = map, .txn = map->read};
     check_all(&check);

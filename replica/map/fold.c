@@ -241,26 +241,27 @@ static uint64_t flushed_until(const struct map *map)
     return until;
 }
 
+bool map_fold_pending(const struct map *map, uint64_t mark)
+{
+    return map->journal.tail_sequence < map->journal.next_sequence &&
+           map->journal.tail_sequence <= mark;
+}
+
 bool map_fold_wanted(const struct map *map)
 {
     return journal_used(&map->journal) >= map->journal.ring_bytes / 4 ||
-           map->table.changed_count >= map->table.entries_max / 4;
+           map->table.changed_count >= map->table.entries_max / 4 ||
+           (map->left && map_fold_pending(map, UINT64_MAX));
 }
 
-bool map_fold_pending(const struct map *map)
+uint32_t map_fold_family(const struct map *map, uint64_t mark)
 {
-    return map->journal.tail_sequence < map->journal.next_sequence;
-}
-
-uint32_t map_fold_families(const struct map *map, uint32_t *families, uint32_t families_max)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < map->families.count && count < families_max; i++) {
+    for (uint32_t i = 0; i < map->families.count; i++) {
         const struct family *family = map->families.items[i];
-        if (family->first != 0)
-            families[count++] = family->id;
+        if (family->first != 0 && family->first <= mark)
+            return family->id;
     }
-    return count;
+    return 0;
 }
 
 int map_fold_begin(struct map *map)
@@ -273,6 +274,7 @@ int map_fold_begin(struct map *map)
         record.sequence >= flushed_until(map))
         return 0;
     map->job = JOB_FOLD;
+    map->left = false;
     map->fold_until = flushed_until(map);
     map->fold_position = map->journal.tail;
     map->fold_sequence = map->journal.tail_sequence;

@@ -176,9 +176,11 @@ int map_journal_fd(const struct map *map);
  * Fold: from the journal into LMDB, in pieces: begin, work, end while begin gives 1. It stops at
  * families that must be flushed first. The work's result goes to end; -ENOSPC changes nothing.
  */
-bool map_fold_wanted(const struct map *map);  /* soon: the journal fills */
-bool map_fold_pending(const struct map *map); /* some day: there is something to fold */
-uint32_t map_fold_families(const struct map *map, uint32_t *families, uint32_t families_max);
+bool map_fold_wanted(const struct map *map); /* soon: the journal fills */
+/* Some day: there is something to fold, recorded up to a mark (map_flush_mark). */
+bool map_fold_pending(const struct map *map, uint64_t mark);
+/* One that must be flushed before all up to the mark can be folded; 0: none. */
+uint32_t map_fold_family(const struct map *map, uint64_t mark);
 MUST_USE int map_fold_begin(struct map *map);
 MUST_USE int map_fold_work(struct map *map);
 void map_fold_end(struct map *map, int status);

@@ -159,6 +159,8 @@ int map_reclaim_begin(struct map *map)
         map->reclaim = (struct reclaim){.kind = RECLAIM_FORGET};
     else
         rc = map->stuck ? 0 : begin_some(map);
+    map->stuck = false;
+    map->left = rc == 0 && map_reclaim_pending(map);
     map->stuck = rc == 0;
     if (rc == 1)
         map->job = JOB_RECLAIM;

@@ -141,6 +141,7 @@ struct map {
     uint64_t fold_sequence;
     int job_error;        /* of LMDB */
     bool stuck;           /* reclaim found nothing it could do since the last fold */
+    bool left;            /* and left something, as it was being changed */
     uint32_t from_branch; /* where reclaim goes on, in a dropped generation's changes */
     uint64_t from_step;
     uint64_t from_extent;

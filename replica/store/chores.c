@@ -20,6 +20,7 @@ static void chores_rest(struct chores *chores, int status)
 {
     chores->busy = false;
     chores->fold_asked = false;
+    chores->fold_until = 0;
     if (status)
         log_warn("background work: %s", strerror(-status));
     /* Nothing has changed: asking again would change nothing. */
@@ -125,22 +126,29 @@ static void on_flushed(void *arg, int status)
         chores_next(chores);
 }
 
-/* 1: something is under way; 0: there is nothing to fold; or -errno. */
+/*
+ * 1: something is under way; 0: there is nothing to fold; or -errno. What is recorded meanwhile is
+ * another fold's: one that waited until all is flushed would never end while writes go on.
+ */
 static int fold(struct chores *chores)
 {
     struct map *map = chores->store->map;
-    uint32_t families[CHORES_FAMILIES_MAX];
-    if (!map_fold_wanted(map) && !(chores->fold_asked && map_fold_pending(map)))
-        return 0;
-    if (map_fold_families(map, families, CHORES_FAMILIES_MAX) > 0) {
-        flush_begin(chores->store, &chores->worker, families[0], on_flushed, chores);
+    if (chores->fold_until == 0 && (chores->fold_asked || map_fold_wanted(map))) {
+        chores->fold_asked = false;
+        chores->fold_until = map_flush_mark(map);
+    }
+    uint32_t family = map_fold_family(map, chores->fold_until);
+    if (family) {
+        flush_begin(chores->store, &chores->worker, family, on_flushed, chores);
         return 1;
     }
-    int rc = map_fold_begin(map);
+    int rc = 0;
+    if (map_fold_pending(map, chores->fold_until))
+        rc = map_fold_begin(map);
     if (rc == 1)
         piece_begin(chores, run_fold, map_fold_end);
     else
-        chores->fold_asked = false;
+        chores->fold_until = 0;
     return rc;
 }
 
@@ -157,7 +165,7 @@ static int reclaim(struct chores *chores)
         return 1;
     }
     /* What is to be reclaimed may still be in the journal. */
-    if (rc == 0 && map_fold_pending(map)) {
+    if (rc == 0 && map_fold_pending(map, UINT64_MAX)) {
         chores->fold_asked = true;
         return fold(chores);
     }

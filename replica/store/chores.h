@@ -11,8 +11,6 @@
 #include "replica/map/map.h"
 #include "replica/store/worker.h"
 
-enum { CHORES_FAMILIES_MAX = 16 };
-
 struct store;
 
 struct chores {
@@ -21,6 +19,7 @@ struct chores {
     struct work work;
     bool busy;
     bool fold_asked; /* reclaim cannot go on without, or somebody waits for room in the journal */
+    uint64_t fold_until; /* the mark when the fold under way began: not chased further; 0: none */
     bool stopping;
     bool progress; /* since it was kicked */
     int status;    /* of the piece under way */

@@ -103,10 +103,8 @@ void fixture_flush_family(uint32_t family)
 /* Everything is folded; families are flushed for it. */
 void fixture_fold(void)
 {
-    uint32_t families[64];
-    uint32_t count = map_fold_families(fixture_map, families, 64);
-    for (uint32_t i = 0; i < count; i++)
-        fixture_flush_family(families[i]);
+    for (uint32_t family; (family = map_fold_family(fixture_map, UINT64_MAX));)
+        fixture_flush_family(family);
     while (map_fold_begin(fixture_map) == 1)
         map_fold_end(fixture_map, map_fold_work(fixture_map));
     ck_assert_msg(!map_failed(fixture_map), "%s", map_failed(fixture_map));

@@ -414,14 +414,27 @@ END_TEST
 
 START_TEST(fold_stops_at_a_family_that_is_not_flushed)
 {
-    uint32_t families[4];
     ck_assert_int_eq(map_fold_begin(fixture_map), 0);
-    ck_assert_uint_eq(map_fold_families(fixture_map, families, 4), 1);
-    ck_assert_uint_eq(families[0], family);
+    ck_assert_uint_eq(map_fold_family(fixture_map, UINT64_MAX), family);
     flush();
     ck_assert_int_eq(map_fold_begin(fixture_map), 1);
     map_fold_end(fixture_map, map_fold_work(fixture_map));
-    ck_assert_uint_eq(map_fold_families(fixture_map, families, 4), 0);
+    ck_assert_uint_eq(map_fold_family(fixture_map, UINT64_MAX), 0);
+}
+END_TEST
+
+START_TEST(fold_of_what_was_flushed_does_not_wait_for_later_changes)
+{
+    ck_assert(put(0, 1));
+    flush();
+    uint64_t mark = map_flush_mark(fixture_map);
+    ck_assert(put(100, 1));
+    ck_assert_uint_eq(map_fold_family(fixture_map, mark), 0);
+    ck_assert(map_fold_pending(fixture_map, mark));
+    ck_assert_int_eq(map_fold_begin(fixture_map), 1);
+    map_fold_end(fixture_map, map_fold_work(fixture_map));
+    ck_assert(!map_fold_pending(fixture_map, mark));
+    ck_assert(map_fold_pending(fixture_map, UINT64_MAX));
 }
 END_TEST
 
@@ -567,6 +580,7 @@ int main(void)
     tcase_add_test(tc, data_is_synced_before_unflushed_changes_are_taken_over);
     tcase_add_test(tc, volume_nobody_flushed_is_gone_after_power_loss);
     tcase_add_test(tc, fold_stops_at_a_family_that_is_not_flushed);
+    tcase_add_test(tc, fold_of_what_was_flushed_does_not_wait_for_later_changes);
     tcase_add_test(tc, full_journal_lets_in_place_writes_go_on);
     tcase_add_test(tc, head_that_may_miss_writes_is_sealed_incomplete);
     tcase_add_test(tc,

@@ -111,11 +111,9 @@ void model_flush_family(struct model *m, uint32_t family)
 /* After -EAGAIN: everything that can be done is done. */
 void model_make_room(struct model *m)
 {
-    uint32_t families[64];
     model_end_job(m);
-    uint32_t count = map_fold_families(fixture_map, families, 64);
-    for (uint32_t i = 0; i < count; i++)
-        model_flush_family(m, families[i]);
+    for (uint32_t family; (family = map_fold_family(fixture_map, UINT64_MAX));)
+        model_flush_family(m, family);
     while (map_fold_begin(fixture_map) == 1)
         map_fold_end(fixture_map, map_fold_work(fixture_map));
 }

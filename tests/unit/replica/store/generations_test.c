@@ -332,6 +332,59 @@ START_TEST(s4_space_of_a_deleted_snapshot_comes_back)
 }
 END_TEST
 
+/* Writes and zeros without a pause, in one run of the loop, until the space is back. */
+static struct {
+    struct store_req req;
+    struct slice data;
+    struct slice reply;
+    uint64_t count;
+    uint64_t reclaimable_bytes;
+} busy;
+
+static void busy_next(struct store_req *req)
+{
+    ck_assert_int_eq(req->status, 0);
+    if (req->op == STORE_SPACE) {
+        struct message_space message;
+        struct reader r = reader_of(req->reply.bytes, req->reply.length_bytes);
+        message_space_decode(&r, &message);
+        busy.reclaimable_bytes = message.reclaimable_bytes;
+        if (message.reclaimable_bytes == 0 || busy.count > 100000) {
+            loop_stop(&fixture_loop);
+            return;
+        }
+    }
+    uint64_t number = busy.count++;
+    enum store_op op = number % 64 == 0 ? STORE_SPACE : number % 2 ? STORE_WRITE : STORE_ZERO;
+    *req = (struct store_req){.op = op,
+                              .volume = fixture_volume,
+                              .offset_bytes = (512 + number / 2 % 256) * 4096,
+                              .length_bytes = op == STORE_SPACE ? 0 : 4096,
+                              .done = busy_next};
+    if (op == STORE_SPACE)
+        req->reply = busy.reply;
+    if (op == STORE_WRITE)
+        req->data = busy.data;
+    store_submit(fixture_store, req);
+}
+
+START_TEST(s4_space_comes_back_while_writes_go_on)
+{
+    write_blocks(0, 64);
+    seal();
+    write_blocks(0, 64);
+    ck_assert_int_eq(give_command(COMMAND_DROP, 1), 0);
+    memset(&busy, 0, sizeof(busy));
+    busy.data = fixture_slice(bytes, 4096);
+    busy.reply = slice_get(&fixture_bufs, 64u << 10);
+    busy_next(&busy.req);
+    loop_run(&fixture_loop);
+    ck_assert_uint_eq(busy.reclaimable_bytes, 0);
+    slice_release(&busy.data);
+    slice_release(&busy.reply);
+}
+END_TEST
+
 static void add_tests(Suite *suite, const char *name, void (*setup)(void))
 {
     TCase *tcase = tcase_create(name);
@@ -344,6 +397,7 @@ static void add_tests(Suite *suite, const char *name, void (*setup)(void))
     tcase_add_test(tcase, command_given_twice_counts_once);
     tcase_add_test(tcase, s7_space_is_told);
     tcase_add_test(tcase, s4_space_of_a_deleted_snapshot_comes_back);
+    tcase_add_test(tcase, s4_space_comes_back_while_writes_go_on);
     suite_add_tcase(suite, tcase);
 }
 
