@@ -212,11 +212,10 @@ static void read_zeros(struct store_req *req, uint64_t length_bytes)
     memset(req->data.bytes + req->progress_bytes, 0, length_bytes);
     for (uint64_t i = 0; i < length_bytes / BLOCK_BYTES; i++)
         sums[i] = (uint32_t)SUM_OF_ZEROS;
-    req->progress_bytes += length_bytes;
-    place_consume(req, length_bytes);
 }
 
-static enum step_next plan_read(struct store_req *req)
+/* What is stored is read, or written again where it lies: nobody gives it up meanwhile. */
+static enum step_next plan_stored(struct store_req *req)
 {
     while (req->progress_bytes < req->length_bytes) {
         if (!req->reading)
@@ -226,28 +225,13 @@ static enum step_next plan_read(struct store_req *req)
         if (rc)
             return rc == -EAGAIN ? wait_for_map(req) : done(req, rc);
         const struct map_run *run = &req->runs[req->run_at];
+        uint64_t length_bytes = run->length_bytes;
         if (run->state == MAP_DATA)
             return plan_run(req, run);
-        read_zeros(req, run->length_bytes);
-    }
-    return done(req, 0);
-}
-
-/* What is stored is written again where it lies; nobody gives that up as long as this reads. */
-static enum step_next plan_mend(struct store_req *req)
-{
-    while (req->progress_bytes < req->length_bytes) {
-        if (!req->reading)
-            req->side = chores_read_begins(&req->volume->store->chores);
-        req->reading = true;
-        int rc = place_read(req);
-        if (rc)
-            return rc == -EAGAIN ? wait_for_map(req) : done(req, rc);
-        const struct map_run *run = &req->runs[req->run_at];
-        if (run->state == MAP_DATA)
-            return plan_run(req, run);
-        req->progress_bytes += run->length_bytes;
-        place_consume(req, run->length_bytes);
+        if (req->op == STORE_READ)
+            read_zeros(req, length_bytes);
+        req->progress_bytes += length_bytes;
+        place_consume(req, length_bytes);
     }
     return req->fua ? plan_sync(req) : done(req, 0);
 }
@@ -305,10 +289,10 @@ static enum step_next plan(struct store_req *req)
     int rc;
     switch (req->op) {
     case STORE_READ:
-        return plan_read(req);
+        return plan_stored(req);
     case STORE_WRITE:
         if (req->mend && req->generation && !req->flushing)
-            return plan_mend(req);
+            return plan_stored(req);
         return req->flushing ? plan_sync(req) : plan_write(req);
     case STORE_ZERO:
         return req->flushing ? plan_sync(req) : plan_zero(req);
