@@ -120,6 +120,8 @@ static int io_perform(struct fuzz *fuzz, struct service_io *io, uint8_t fill)
         return 0;
     case SERVICE_INSTALL:
         return io->more ? 0 : -EINVAL;
+    case SERVICE_GROW: /* a size that was made up: there is no room for it */
+        return -ENOSPC;
     case SERVICE_LAST_COMMAND:
     case SERVICE_BOOK:
     case SERVICE_DIFF:
@@ -260,14 +262,13 @@ static void begin(struct fuzz *fuzz)
     if (pool_init(&fuzz->ios, sizeof(struct service_io), IOS))
         UNREACHABLE();
     buf_pool_init(&fuzz->bufs, 64u << 20);
-    fuzz->drl = calloc(1, service_drl_bytes(SIZE_BYTES));
+    fuzz->drl = calloc(1, DRL_BYTES);
     fuzz->planes = calloc(3, plane_bytes);
     fuzz->recent = calloc(1, SERVICE_RECENT_BYTES);
     ASSERT(fuzz->drl && fuzz->planes && fuzz->recent);
     service_meta_format(meta, &create, &boot);
     const struct service_found found = {.meta = {meta, meta},
                                         .drl = fuzz->drl,
-                                        .drl_bytes = service_drl_bytes(SIZE_BYTES),
                                         .lease_ns = SERVICE_LEASE_NS,
                                         .planes = {.current = fuzz->planes,
                                                    .old = fuzz->planes + plane_bytes,
