@@ -361,11 +361,25 @@ void faults_end(struct sim *sim)
     faults_replace_fenced(sim);
 }
 
+/* All members it knew may have left under another target: then nobody tells it so. */
+static bool is_superseded(const struct sim *sim, const struct repl *repl)
+{
+    struct repl_status status;
+    repl_status(repl, &status);
+    for (uint32_t i = 0; i < sim->replica_count; i++) {
+        const struct service *service = sim->replicas[i].service;
+        if (service && service_config(service)->epoch > status.epoch)
+            return true;
+    }
+    return false;
+}
+
 void faults_replace_fenced(struct sim *sim)
 {
     bool any = false;
     for (uint8_t i = 0; i < SIM_TARGETS; i++) {
-        if (sim->targets[i].repl && sim->targets[i].fenced)
+        const struct sim_target *target = &sim->targets[i];
+        if (target->repl && (target->fenced || is_superseded(sim, target->repl)))
             target_kill(sim, i);
         any = any || sim->targets[i].repl;
     }
