@@ -40,8 +40,11 @@ ssize_t pread(int fd, void *bytes, size_t length, off_t offset)
     return syscall(SYS_pread64, fd, bytes, length, offset);
 }
 
-/* The disk knows of it already: without waiting. */
-static ssize_t write_plainly(int fd, const void *bytes, size_t length, off_t offset)
+/*
+ * Without waiting for the real disk. It is certain once it is in the file, not before: whatever of
+ * the file is written back in between becomes certain as it is then.
+ */
+static ssize_t write_durably(int fd, const void *bytes, size_t length, off_t offset)
 {
     char path[32];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -49,6 +52,8 @@ static ssize_t write_plainly(int fd, const void *bytes, size_t length, off_t off
     ASSERT(plain >= 0);
     ssize_t put = syscall(SYS_pwrite64, plain, bytes, length, offset);
     close(plain);
+    if (put > 0)
+        disk_wrote_durably(fd, bytes, (uint64_t)offset, (uint64_t)put);
     return put;
 }
 
@@ -62,9 +67,7 @@ ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
         disk_wrote(fd, (uint64_t)offset, length);
     if (!durable)
         return syscall(SYS_pwrite64, fd, bytes, length, offset);
-    if (error == 0)
-        disk_wrote_durably(fd, bytes, (uint64_t)offset, length);
-    return write_plainly(fd, bytes, length, offset);
+    return write_durably(fd, bytes, length, offset);
 }
 
 ssize_t write(int fd, const void *bytes, size_t length)
@@ -97,7 +100,7 @@ ssize_t pwritev2(int fd, const struct iovec *vectors, int count, off_t offset, i
     if (error == 0)
         disk_wrote(fd, (uint64_t)offset, vector.iov_len);
     if (error == 0 && flags & RWF_DSYNC)
-        disk_wrote_durably(fd, vector.iov_base, (uint64_t)offset, vector.iov_len);
+        return write_durably(fd, vector.iov_base, vector.iov_len, offset);
     return syscall(SYS_pwritev2, fd, &vector, 1, offset, 0, flags & ~RWF_DSYNC);
 }
 
@@ -157,26 +160,26 @@ int syncfs(int fd)
 
 /* io_uring. */
 
-/* Handed over as nothing, and answered with an error. */
+/* Handed over as nothing, and answered with this. */
 static struct {
     uint64_t user_data;
     int result;
-} failed[64];
-static pthread_mutex_t failed_lock = PTHREAD_MUTEX_INITIALIZER;
+} answers[64];
+static pthread_mutex_t answers_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void make_nothing(struct io_uring_sqe *sqe, int error)
+static void make_nothing(struct io_uring_sqe *sqe, int result)
 {
     sqe->opcode = IORING_OP_NOP;
     sqe->rw_flags = 0;
-    if (error <= 0)
+    if (result == 0)
         return;
-    pthread_mutex_lock(&failed_lock);
+    pthread_mutex_lock(&answers_lock);
     size_t i = 0;
-    while (failed[i].result)
-        ASSERT(++i < ARRAY_COUNT(failed));
-    failed[i].user_data = sqe->user_data;
-    failed[i].result = -error;
-    pthread_mutex_unlock(&failed_lock);
+    while (answers[i].result)
+        ASSERT(++i < ARRAY_COUNT(answers));
+    answers[i].user_data = sqe->user_data;
+    answers[i].result = result;
+    pthread_mutex_unlock(&answers_lock);
 }
 
 static void look_at(struct io_uring_sqe *sqe)
@@ -195,22 +198,24 @@ static void look_at(struct io_uring_sqe *sqe)
         error = disk_begins(sqe->fd, CALL_CHANGE, &length);
         if (error == 0)
             disk_wrote(sqe->fd, sqe->off, length);
-        if (error == 0 && sqe->rw_flags & RWF_DSYNC)
-            disk_wrote_durably(sqe->fd, from.bytes, sqe->off, length);
+        if (error == 0 && sqe->rw_flags & RWF_DSYNC) {
+            make_nothing(sqe, (int)write_durably(sqe->fd, from.bytes, length, (off_t)sqe->off));
+            return;
+        }
         sqe->rw_flags &= ~RWF_DSYNC;
         break;
     case IORING_OP_FALLOCATE:
         error = disk_begins(sqe->fd, CALL_CHANGE, NULL);
         break;
     case IORING_OP_FSYNC:
-        make_nothing(sqe, sync_fd(sqe->fd));
+        make_nothing(sqe, -sync_fd(sqe->fd));
         return;
     default:
         return;
     }
     sqe->len = (uint32_t)length;
     if (error > 0)
-        make_nothing(sqe, error);
+        make_nothing(sqe, -error);
 }
 
 int io_uring_submit(struct io_uring *ring)
@@ -231,15 +236,15 @@ unsigned io_uring_peek_batch_cqe(struct io_uring *ring, struct io_uring_cqe **cq
         unsigned (*function)(struct io_uring *, struct io_uring_cqe **, unsigned);
     } real = {.symbol = dlsym(RTLD_NEXT, "io_uring_peek_batch_cqe")};
     unsigned got = real.function(ring, cqes, count);
-    pthread_mutex_lock(&failed_lock);
+    pthread_mutex_lock(&answers_lock);
     for (unsigned i = 0; i < got; i++) {
-        for (size_t j = 0; j < ARRAY_COUNT(failed); j++) {
-            if (!failed[j].result || failed[j].user_data != cqes[i]->user_data)
+        for (size_t j = 0; j < ARRAY_COUNT(answers); j++) {
+            if (!answers[j].result || answers[j].user_data != cqes[i]->user_data)
                 continue;
-            cqes[i]->res = failed[j].result;
-            failed[j].result = 0;
+            cqes[i]->res = answers[j].result;
+            answers[j].result = 0;
         }
     }
-    pthread_mutex_unlock(&failed_lock);
+    pthread_mutex_unlock(&answers_lock);
     return got;
 }
