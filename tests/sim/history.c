@@ -82,15 +82,6 @@ uint32_t history_count(const struct sim *sim)
     return replica ? replica->disk.table.count : SIM_GENERATIONS_MAX;
 }
 
-static struct sim_seal *seal_of_number(struct sim *sim, uint64_t generation)
-{
-    for (uint32_t i = sim->oracle.seal_count; i > 0; i--) {
-        if (sim->oracle.seals[i - 1]->generation == generation)
-            return sim->oracle.seals[i - 1];
-    }
-    return NULL;
-}
-
 void history_begin(struct sim *sim, struct sim_op *op)
 {
     struct sim_oracle *oracle = &sim->oracle;
@@ -172,7 +163,10 @@ void history_end(struct sim *sim, struct sim_op *op, bool ok)
 
 void history_read(struct sim *sim, const struct sim_op *op)
 {
-    const struct sim_seal *seal = seal_of_number(sim, op->op.generation);
+    /* One of this number may have been sealed before, and lost before anybody was answered. */
+    const struct sim_replica *replica = member_in_sync(sim, 0);
+    const struct sim_row *row = replica ? disk_row(&replica->disk.table, op->op.generation) : NULL;
+    const struct sim_seal *seal = row ? seal_find(sim, row->generation, &row->identity) : NULL;
     for (uint32_t i = 0; seal && i < op->count; i++) {
         uint64_t id = sim_payload_id(&op->op.data, i);
         if (id != seal->content[op->block + i])
