@@ -46,6 +46,19 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
+/* Moves all of `from` to `to`, which need not be initialised. */
+static inline void list_take_all(struct list *to, struct list *from)
+{
+    *to = *from;
+    if (list_empty(from)) {
+        list_init(to);
+        return;
+    }
+    to->next->prev = to;
+    to->prev->next = to;
+    list_init(from);
+}
+
 /* Takes the first node out; NULL when the list is empty. */
 static inline struct list *list_pop(struct list *head)
 {

@@ -143,6 +143,12 @@ static const char *const frame_status_texts[FRAME_STATUS_COUNT] = {
     [FRAME_ABSENT] = "no such generation here",
 };
 
+bool frame_has_reply(uint8_t type)
+{
+    ASSERT(type < FRAME_TYPE_COUNT && frame_rules[type].name);
+    return !frame_rules[type].has_no_reply;
+}
+
 const char *frame_type_name(uint8_t type)
 {
     return type < FRAME_TYPE_COUNT && frame_rules[type].name ? frame_rules[type].name : "unknown";

@@ -147,6 +147,8 @@ enum frame_decode frame_decode(struct rx *rx, struct frame *frame, const char **
 void frame_done(struct frame *frame);
 /* NULL when the header's fields may be together, else which rule they break. */
 const char *frame_invalid(const struct frame *frame, uint32_t payload_bytes);
+/* Whether a request of this type has a reply. */
+bool frame_has_reply(uint8_t type);
 const char *frame_type_name(uint8_t type);
 const char *frame_status_text(uint32_t status);
 

@@ -57,13 +57,13 @@ struct message_greet {
     char software[SOFTWARE_BYTES]; /* visible ASCII and spaces, for the log */
 };
 
-/* LIST: one volume kept here. */
 /* What a deleted volume was, in words of the target that deleted it; replicas just keep it. */
 struct epitaph {
     uint32_t length_bytes; /* 0: nothing is known, or it is not deleted */
     const uint8_t *bytes;  /* lent by whoever holds the body */
 };
 
+/* LIST: one volume kept here. */
 struct message_volume {
     struct uuid member;
     bool failed;

@@ -121,16 +121,18 @@ static const char *create_invalid(const struct message_create *create)
     return NULL;
 }
 
-static bool is_witness(const struct message_create *create)
+/* Who is to be made. */
+static const struct member *member_of(const struct message_create *create)
 {
     int idx = config_member_idx(&create->config, &create->member);
     ASSERT(idx >= 0);
-    return create->config.members[idx].kind == MEMBER_WITNESS;
+    return &create->config.members[idx];
 }
 
 static uint64_t files_bytes(const struct message_create *create)
 {
-    uint64_t size_bytes = service_kept_bytes(create->config.size_bytes, is_witness(create));
+    uint64_t size_bytes =
+        service_kept_bytes(create->config.size_bytes, member_of(create)->kind == MEMBER_WITNESS);
     return DRL_BYTES + STORE_PLANE_COUNT * service_plane_bytes(size_bytes) +
            4 * (uint64_t)STORE_META_BYTES;
 }
@@ -159,9 +161,8 @@ static void create_begin(struct connection *connection, const struct answer *to,
                          const struct message_create *create)
 {
     struct replica *replica = connection->replica;
-    int idx = config_member_idx(&create->config, &create->member);
-    const struct member *member = &create->config.members[idx];
-    bool witness = is_witness(create);
+    const struct member *member = member_of(create);
+    bool witness = member->kind == MEMBER_WITNESS;
     uint64_t size_bytes = service_kept_bytes(create->config.size_bytes, witness);
     struct volume *volume = replica_volume_new(replica, &create->config.volume, VOLUME_CREATING);
     volume->entry.member = create->member;

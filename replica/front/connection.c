@@ -121,7 +121,7 @@ void connection_end(struct connection *connection, const char *why)
 
 static void refuse(struct connection *connection, const struct frame *frame, uint32_t status)
 {
-    if (frame->type == FRAME_COMMIT || frame->type == FRAME_EQUAL)
+    if (!frame_has_reply(frame->type))
         return;
     const struct frame reply = {.type = frame->type,
                                 .flags = FRAME_REPLY,

@@ -204,9 +204,7 @@ static int serve(struct volume *volume, struct error *error)
 static void answer_opens(struct volume *volume)
 {
     struct list waiting;
-    list_init(&waiting);
-    for (struct list *node; (node = list_pop(&volume->opens));)
-        list_append(&waiting, node);
+    list_take_all(&waiting, &volume->opens);
     for (struct list *node; (node = list_pop(&waiting));) {
         struct open_wait *wait = CONTAINER_OF(node, struct open_wait, node);
         struct connection *connection = connection_by_id(volume->replica, wait->connection);

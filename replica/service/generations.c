@@ -107,13 +107,6 @@ static void change_take(struct service *service, struct service_io *io, const st
     changes_begin(service);
 }
 
-void generations_drop(struct service *service)
-{
-    struct list *node;
-    while ((node = list_pop(&service->change_waits)) != NULL)
-        io_reply(service, CONTAINER_OF(node, struct service_io, node), FRAME_FAILED);
-}
-
 static void diff_begin(struct service *service, struct service_io *io, const struct frame *frame)
 {
     struct message_diff_ask ask;

@@ -51,7 +51,7 @@ void io_refuse(struct service *service, struct service_io *io, uint32_t status)
 
 void io_reply(struct service *service, struct service_io *io, uint32_t status)
 {
-    bool answered = io->type != 0 && io->type != FRAME_COMMIT && io->type != FRAME_EQUAL;
+    bool answered = io->type != 0 && frame_has_reply(io->type);
     if (!answered || io_is_stale(service, io))
         io_put(service, io);
     else
@@ -70,6 +70,20 @@ void service_say(struct service *service, const char *text)
     say(service, SERVICE_DO_SAY, text);
 }
 
+static void io_drop(struct service *service, struct list *waiting)
+{
+    struct list *node;
+    while ((node = list_pop(waiting)) != NULL)
+        io_reply(service, CONTAINER_OF(node, struct service_io, node), FRAME_FAILED);
+}
+
+void service_drop(struct service *service)
+{
+    io_drop(service, &service->accept_waits);
+    data_drop(service);
+    io_drop(service, &service->change_waits);
+}
+
 /* Whoever waits is told; what is under way is answered FAILED when it ends. */
 static void service_stop(struct service *service, const char *text)
 {
@@ -84,9 +98,7 @@ static void service_stop(struct service *service, const char *text)
     service->wanted_epoch = 0;
     service->session_state = SESSION_NONE;
     service_checkpoint_void(service);
-    session_drop(service);
-    data_drop(service);
-    generations_drop(service);
+    service_drop(service);
 }
 
 void service_fail(struct service *service, const char *text)

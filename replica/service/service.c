@@ -207,7 +207,7 @@ static void service_frame(struct service *service, uint64_t link, const struct f
         session_open(service, io, frame);
     else if (is_present && !service->failed && !service_refuses(service, frame))
         service_request(service, io, frame);
-    else if (frame->type == FRAME_COMMIT || frame->type == FRAME_EQUAL)
+    else if (!frame_has_reply(frame->type))
         io_put(service, io);
     else if (is_present && !service->failed)
         io_reply(service, io, FRAME_INVALID);

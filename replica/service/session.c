@@ -54,9 +54,7 @@ void session_end(struct service *service)
     service->session_serial++;
     service_checkpoint_void(service);
     recent_unmark(&service->dirty.recent);
-    session_drop(service);
-    data_drop(service);
-    generations_drop(service);
+    service_drop(service);
 }
 
 /* Whoever is replaced by a higher epoch learns it at once, also if it asks for nothing. */
@@ -233,9 +231,7 @@ void session_grown(struct service *service, struct service_io *io)
     if (status == 0)
         dirty_grow(&service->dirty, &io->planes, io->length_bytes);
     io_put(service, io);
-    list_init(&waiting);
-    while ((node = list_pop(&service->accept_waits)) != NULL)
-        list_append(&waiting, node);
+    list_take_all(&waiting, &service->accept_waits);
     while ((node = list_pop(&waiting)) != NULL) {
         struct service_io *accept = CONTAINER_OF(node, struct service_io, node);
         if (status == 0)
@@ -243,11 +239,4 @@ void session_grown(struct service *service, struct service_io *io)
         else
             io_reply(service, accept, data_status(status));
     }
-}
-
-void session_drop(struct service *service)
-{
-    struct list *node;
-    while ((node = list_pop(&service->accept_waits)) != NULL)
-        io_reply(service, CONTAINER_OF(node, struct service_io, node), FRAME_FAILED);
 }

@@ -98,6 +98,8 @@ void io_reply(struct service *service, struct service_io *io, uint32_t status);
 void io_refuse(struct service *service, struct service_io *io, uint32_t status);
 bool io_is_stale(const struct service *service, const struct service_io *io);
 void service_say(struct service *service, const char *text);
+/* The session ended: what waits and was not begun never will be. */
+void service_drop(struct service *service);
 /* R7: out of service. */
 void service_fail(struct service *service, const char *text);
 /* Makes the present meta durable; whoever waits uses meta.seq. */
@@ -111,8 +113,6 @@ void session_open(struct service *service, struct service_io *io, const struct f
 void session_end(struct service *service);
 void session_accept(struct service *service, struct service_io *io, const struct frame *frame);
 void session_grown(struct service *service, struct service_io *io);
-/* The session ended: what waits to be accepted never will be. */
-void session_drop(struct service *service);
 void session_lease(struct service *service, struct service_io *io);
 /* Answers the OPEN that waits, once everything earlier has ended. */
 void session_advance(struct service *service);
@@ -132,8 +132,6 @@ uint32_t data_status(int status);
 
 /* generations.c */
 void generations_request(struct service *service, struct service_io *io, const struct frame *frame);
-/* The session ended: what was not begun never will be. */
-void generations_drop(struct service *service);
 void generations_done(struct service *service, struct service_io *io);
 /* The parts of the reply's frame that are of its kind. */
 void generations_reply(struct service *service, const struct service_io *io, struct frame *frame);

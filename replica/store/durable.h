@@ -29,15 +29,19 @@ static inline void durable_init(struct durable *durable)
     list_init(&durable->flushes);
 }
 
-/* The sync that covers what is written now. */
-static inline uint64_t durable_target(const struct durable *durable)
-{
-    return durable->begun + durable->dirty;
-}
+/* What one needs of a file, over its waits; another file's is forgotten. */
+struct durable_need {
+    const struct durable *file;
+    uint64_t target; /* the sync that covers what was written when it was asked for first */
+};
 
-static inline bool durable_reached(const struct durable *durable, uint64_t target)
+/* Whether all is durable that was written when this was first asked; else a sync must end, or be
+ * begun if none is under way. */
+static inline bool durable_met(const struct durable *durable, struct durable_need *need)
 {
-    return durable->begun - durable->syncing >= target;
+    if (need->file != durable)
+        *need = (struct durable_need){durable, durable->begun + durable->dirty};
+    return durable->begun - durable->syncing >= need->target;
 }
 
 static inline void durable_begin(struct durable *durable)

@@ -181,7 +181,7 @@ static struct segment *segment_begin(struct family *family, uint64_t number)
 
 struct segment *family_segment(struct family *family, uint64_t position)
 {
-    uint64_t number = position >> SEGMENT_SHIFT;
+    uint64_t number = position >> STORE_SEGMENT_SHIFT;
     if (family->last && family->last->number == number)
         return family->last;
     struct segment *found = NULL;

@@ -25,15 +25,13 @@
 #include "replica/store/worker.h"
 
 enum {
-    SEGMENT_SHIFT = 40,
-    SUM_BYTES = 4,
     /* As much of a segment's checksums is read at once; they cover a stretch of 64 MiB. */
     SUMS_CHUNK_BYTES = 64u << 10,
     SUM_OF_ZEROS = (int)0x98f94189, /* CRC32C of 4 KiB of zeros */
 };
-#define SEGMENT_BYTES      ((uint64_t)1 << SEGMENT_SHIFT)
-#define SEGMENT_SUMS_BYTES (SEGMENT_BYTES / BLOCK_BYTES * SUM_BYTES)
-#define STRETCH_BYTES      ((uint64_t)SUMS_CHUNK_BYTES / SUM_BYTES * BLOCK_BYTES)
+#define SEGMENT_BYTES      ((uint64_t)1 << STORE_SEGMENT_SHIFT)
+#define SEGMENT_SUMS_BYTES (SEGMENT_BYTES / BLOCK_BYTES * STORE_SUM_BYTES)
+#define STRETCH_BYTES      ((uint64_t)SUMS_CHUNK_BYTES / STORE_SUM_BYTES * BLOCK_BYTES)
 #define SEGMENT_STRETCHES  (SEGMENT_BYTES / STRETCH_BYTES)
 
 /* What is known of a stretch. */
@@ -110,11 +108,6 @@ static inline void segment_mark(struct segment *segment, uint64_t position, enum
 static inline uint32_t *segment_sums(const struct segment *segment, uint64_t position)
 {
     return segment->sums + (position & (SEGMENT_BYTES - 1)) / BLOCK_BYTES;
-}
-
-static inline uint64_t segment_sums_offset(uint64_t position)
-{
-    return SEGMENT_BYTES + (position & (SEGMENT_BYTES - 1)) / BLOCK_BYTES * SUM_BYTES;
 }
 
 #endif

@@ -14,11 +14,10 @@ struct flush {
     struct store *store;
     struct worker *worker;
     struct family *family;
-    struct segment *segment;    /* under way; NULL: the journal */
-    uint64_t next;              /* number of the segment to be looked at next */
-    struct list node;           /* waits for the end of a sync */
-    const struct durable *file; /* the segment's or the journal's, and */
-    uint64_t target;            /* the sync of it that is needed */
+    struct segment *segment;  /* under way; NULL: the journal */
+    uint64_t next;            /* number of the segment to be looked at next */
+    struct list node;         /* waits for the end of a sync */
+    struct durable_need need; /* of the segment or the journal */
     uint64_t mark;
     int fd;
     int status;
@@ -79,10 +78,7 @@ static void flush_answer(struct flush *flush, int status)
 static bool flush_sync(struct flush *flush, int fd)
 {
     struct durable *file = flush_file(flush);
-    if (flush->file != file)
-        flush->target = durable_target(file);
-    flush->file = file;
-    if (durable_reached(file, flush->target))
+    if (durable_met(file, &flush->need))
         return false;
     if (file->syncing) {
         list_append(&file->flushes, &flush->node);
@@ -116,9 +112,7 @@ static void flush_next(struct flush *flush)
 void flush_resume(struct list *flushes)
 {
     struct list now;
-    list_init(&now);
-    for (struct list *node; (node = list_pop(flushes));)
-        list_append(&now, node);
+    list_take_all(&now, flushes);
     for (struct list *node; (node = list_pop(&now));)
         flush_next(CONTAINER_OF(node, struct flush, node));
 }

@@ -7,13 +7,13 @@
 #include "common/base/list.h"
 #include "common/wire/lineage.h"
 #include "replica/map/map.h"
+#include "replica/store/durable.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum { STORE_RUNS_MAX = 17 }; /* 1 MiB touches as many extents */
 
-struct durable;
 struct segment;
 struct zeroing;
 struct store_volume;
@@ -98,20 +98,19 @@ struct store_req {
     uint32_t rounds; /* ZERO: made without leaving the loop; COMMAND: of settling, waited for */
     uint8_t side;    /* of a read: chores.h */
     bool reading;
-    bool placed;                     /* `write` is there and must be ended */
-    bool flushing;                   /* the sync at the end has begun */
-    bool journal;                    /* the step is the sync of the map's journal */
-    uint64_t progress_bytes;         /* how much of length_bytes is done */
-    uint64_t position;               /* where the bytes lie that are under way */
-    uint64_t run_bytes;              /* and how many they are */
-    struct segment *segment;         /* and in which file */
-    uint64_t sync_from;              /* number of the next segment to be synced */
-    const struct durable *sync_file; /* that or the journal, and */
-    uint64_t sync_target;            /* the sync of it that is needed */
-    uint32_t retries;                /* calls that were interrupted */
-    bool settling;  /* READ: what is read is believed, its checksums are put right */
-    bool warming;   /* READ, WRITE: the checksums are read first */
-    bool reserving; /* WRITE: space for them before that */
+    bool placed;                   /* `write` is there and must be ended */
+    bool flushing;                 /* the sync at the end has begun */
+    bool journal;                  /* the step is the sync of the map's journal */
+    uint64_t progress_bytes;       /* how much of length_bytes is done */
+    uint64_t position;             /* where the bytes lie that are under way */
+    uint64_t run_bytes;            /* and how many they are */
+    struct segment *segment;       /* and in which file */
+    uint64_t sync_from;            /* number of the next segment to be synced */
+    struct durable_need sync_need; /* of it, or of the journal */
+    uint32_t retries;              /* calls that were interrupted */
+    bool settling;                 /* READ: what is read is believed, its checksums are put right */
+    bool warming;                  /* READ, WRITE: the checksums are read first */
+    bool reserving;                /* WRITE: space for them before that */
     bool syncing;
 };
 

@@ -104,10 +104,7 @@ static struct durable *durable_of(struct store_req *req)
 static enum step_next plan_sync_of(struct store_req *req, int fd)
 {
     struct durable *file = durable_of(req);
-    if (req->sync_file != file)
-        req->sync_target = durable_target(file);
-    req->sync_file = file;
-    if (durable_reached(file, req->sync_target))
+    if (durable_met(file, &req->sync_need))
         return STEP_DONE;
     if (file->syncing) {
         list_append(&file->reqs, &req->node);
@@ -163,7 +160,7 @@ static enum step_next plan_stretch(struct store_req *req, bool reserve)
     req->step = (struct store_step){.kind = reserve ? STEP_ALLOCATE : STEP_READ,
                                     .fd = req->segment->fd,
                                     .bytes = step_scratch,
-                                    .offset_bytes = segment_sums_offset(begin),
+                                    .offset_bytes = store_sums_offset(begin),
                                     .length_bytes = sizeof(step_scratch)};
     return STEP_GO;
 }
@@ -171,7 +168,7 @@ static enum step_next plan_stretch(struct store_req *req, bool reserve)
 /* The present run, as much of it as one step may do. */
 static enum step_next plan_run(struct store_req *req, const struct map_run *run)
 {
-    req->position = (uint64_t)run->segment << SEGMENT_SHIFT | run->offset_bytes;
+    req->position = (uint64_t)run->segment << STORE_SEGMENT_SHIFT | run->offset_bytes;
     req->run_bytes = smaller(run->length_bytes, STRETCH_BYTES - req->position % STRETCH_BYTES);
     struct segment *segment = family_segment(req->volume->family, req->position);
     req->segment = segment;
@@ -198,7 +195,7 @@ static enum step_next plan_run(struct store_req *req, const struct map_run *run)
         if (req->generation == 0)
             volume_undoubt(req->volume, req->offset_bytes + req->progress_bytes, req->run_bytes);
         req->step.sums = slice_crc(&req->data) + req->progress_bytes / BLOCK_BYTES;
-        req->step.sums_offset_bytes = segment_sums_offset(req->position);
+        req->step.sums_offset_bytes = store_sums_offset(req->position);
         if (segment_is(segment, req->position, STRETCH_STORED))
             req->step.sums_mapped = segment_sums(segment, req->position);
     }
@@ -365,7 +362,7 @@ enum step_next step_begin(struct store_req *req)
     req->status = 0;
     req->progress_bytes = 0;
     req->sync_from = 0;
-    req->sync_file = NULL;
+    req->sync_need.file = NULL;
     req->syncing = false;
     req->warming = false;
     req->reserving = false;
@@ -440,8 +437,8 @@ static enum step_next plan_settle(struct store_req *req)
     req->step = (struct store_step){.kind = STEP_WRITE,
                                     .fd = req->segment->fd,
                                     .bytes = (uint8_t *)sums,
-                                    .offset_bytes = segment_sums_offset(req->position),
-                                    .length_bytes = count * SUM_BYTES};
+                                    .offset_bytes = store_sums_offset(req->position),
+                                    .length_bytes = count * STORE_SUM_BYTES};
     return STEP_GO;
 }
 

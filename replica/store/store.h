@@ -38,6 +38,18 @@ enum {
     STORE_PLANE_COUNT = 3,
 };
 
+/* Where things lie, for who reads a pool's files that nobody serves. */
+enum {
+    STORE_SEGMENT_SHIFT = 40, /* a file of blocks holds 1 TiB of them, then their checksums, */
+    STORE_SUM_BYTES = 4,      /* CRC32C, little-endian */
+    STORE_MAP_CLEAN_AT = 46,  /* byte of `map`: 1: the volume was closed in order */
+};
+static inline uint64_t store_sums_offset(uint64_t position)
+{
+    uint64_t segment_bytes = (uint64_t)1 << STORE_SEGMENT_SHIFT;
+    return segment_bytes + (position & (segment_bytes - 1)) / BLOCK_BYTES * STORE_SUM_BYTES;
+}
+
 enum store_engine { STORE_ENGINE_AUTO, STORE_ENGINE_URING, STORE_ENGINE_THREADS };
 
 struct store_settings {

@@ -24,7 +24,6 @@ enum {
     MAP_HEADER_USED_BYTES = 44,
     MAP_SYNC_FAILED_AT = 44,
     MAP_SYNCING_AT = 45,
-    MAP_CLEAN_AT = 46,
     /* Writes of a killed process may still be under way in the kernel for a while. */
     LOCK_WAIT_MS = 30000,
     SETTLE_BYTES = 256u << 10,
@@ -228,8 +227,8 @@ out:
         close(fd);
     if (rc)
         return rc;
-    found->clean = found->same_boot && volume->maps[0][MAP_CLEAN_AT];
-    volume->maps[0][MAP_CLEAN_AT] = 0;
+    found->clean = found->same_boot && volume->maps[0][STORE_MAP_CLEAN_AT];
+    volume->maps[0][STORE_MAP_CLEAN_AT] = 0;
     return 0;
 }
 
@@ -331,7 +330,7 @@ static void on_closed(struct loop_task *task)
     int status = volume->own.status;
     ASSERT(volume->in_flight == 0);
     if (status == 0 && volume->doubt.blocks == 0)
-        volume->maps[0][MAP_CLEAN_AT] = 1;
+        volume->maps[0][STORE_MAP_CLEAN_AT] = 1;
     list_remove(&volume->node);
     family_put(volume->family);
     map_volume_close(volume->map_volume);
@@ -522,12 +521,13 @@ bool volume_settles_first(struct store_volume *volume, struct store_req *req)
 
 bool volume_is_unclean(const struct store *store, const struct uuid *uuid, int dir_fd)
 {
-    uint8_t header[MAP_CLEAN_AT + 1];
+    uint8_t header[STORE_MAP_CLEAN_AT + 1];
     if (file_read(dir_fd, "map", header, sizeof(header)) != 0)
         return false;
     struct reader r = reader_of(header + sizeof(map_magic), 2 * (size_t)UUID_BYTES);
     struct uuid boot, volume;
     memcpy(boot.bytes, read_bytes(&r, UUID_BYTES), UUID_BYTES);
     memcpy(volume.bytes, read_bytes(&r, UUID_BYTES), UUID_BYTES);
-    return uuid_equal(&boot, &store->boot) && uuid_equal(&volume, uuid) && !header[MAP_CLEAN_AT];
+    return uuid_equal(&boot, &store->boot) && uuid_equal(&volume, uuid) &&
+           !header[STORE_MAP_CLEAN_AT];
 }

@@ -94,7 +94,8 @@ static int64_t writer_put_sums(const struct store_step *step)
     ASSERT(count <= ARRAY_COUNT(sums));
     for (uint64_t i = 0; i < count; i++)
         sums[i] = htole32(step->sums[i]);
-    return writer_put(step->fd, (const uint8_t *)sums, count * SUM_BYTES, step->sums_offset_bytes);
+    return writer_put(step->fd, (const uint8_t *)sums, count * STORE_SUM_BYTES,
+                      step->sums_offset_bytes);
 }
 
 /* The blocks and then their checksums: all written, or -errno and what is there is not known. */

@@ -394,9 +394,7 @@ struct front_counters front_counters(const struct front *front)
 static void front_pump_blocked(struct front *front)
 {
     struct list waiting;
-    list_init(&waiting);
-    while (!list_empty(&front->blocked))
-        list_append(&waiting, list_pop(&front->blocked));
+    list_take_all(&waiting, &front->blocked);
     while (!list_empty(&waiting)) {
         struct conn *conn = CONTAINER_OF(waiting.next, struct conn, blocked_node);
         list_remove(&conn->blocked_node);

@@ -5,6 +5,7 @@
 
 #include "common/base/error.h"
 #include "replica/map/map.h"
+#include "replica/store/store.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Blocks against their checksums. POOL/data/FAMILY/NUMBER holds 1 TiB of slots and behind it, for
- * each 4 KiB block, its CRC32C, 4 bytes, little-endian (replica/store/family.h).
+ * Blocks against their checksums, as they lie in POOL/data/FAMILY/NUMBER (replica/store/store.h).
  */
 #include "tools/check/check.h"
 
@@ -14,8 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCK_BYTES = 4096, SLOT_BLOCKS = 16, SEGMENT_SLOTS_LOG = 24 };
-#define SUMS_OFFSET_BYTES ((uint64_t)1 << 40)
+enum { SLOT_BLOCKS = 16, SEGMENT_SLOTS_LOG = STORE_SEGMENT_SHIFT - 16 };
 
 static int segment_open(struct pool *pool, uint32_t family, uint64_t segment)
 {
@@ -77,9 +75,9 @@ void data_check_slot(struct pool *pool, const struct map_slot *slot)
         int rc =
             data_read(pool, slot->family, segment, (first + i) * BLOCK_BYTES, bytes, sizeof(bytes));
         if (rc == 0)
-            rc = data_read(pool, slot->family, segment,
-                           SUMS_OFFSET_BYTES + (first + i) * sizeof(sum), (uint8_t *)&sum,
-                           sizeof(sum));
+            rc =
+                data_read(pool, slot->family, segment, store_sums_offset((first + i) * BLOCK_BYTES),
+                          (uint8_t *)&sum, sizeof(sum));
         if (rc)
             tell(pool, slot, i, "cannot be read");
         else if (crc32c(0, bytes, sizeof(bytes)) != le32toh(sum))

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAP_CLEAN_AT = 46 }; /* of a volume's map: replica/store/volume.h */
-
 typedef void each_fn(struct pool *pool, const char *name);
 
 static void each_name(struct pool *pool, int dir_fd, each_fn *each)
@@ -113,7 +111,7 @@ bool files_unclean(struct pool *pool, const struct uuid *volume)
     int fd = openat(pool->volumes_fd, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    ssize_t got = pread(fd, &clean, 1, MAP_CLEAN_AT);
+    ssize_t got = pread(fd, &clean, 1, STORE_MAP_CLEAN_AT);
     close(fd);
     return got == 1 && !clean;
 }

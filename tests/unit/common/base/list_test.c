@@ -61,6 +61,26 @@ START_TEST(pop_takes_the_first)
 }
 END_TEST
 
+START_TEST(take_all_keeps_order_and_leaves_nothing)
+{
+    struct list to;
+    list_take_all(&to, &head);
+    ck_assert(list_empty(&head));
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(value_of(list_pop(&to)), i);
+    ck_assert(list_empty(&to));
+}
+END_TEST
+
+START_TEST(take_all_of_nothing_is_empty)
+{
+    struct list from, to;
+    list_init(&from);
+    list_take_all(&to, &from);
+    ck_assert(list_empty(&to) && list_empty(&from));
+}
+END_TEST
+
 START_TEST(removed_node_is_in_no_list)
 {
     list_remove(&items[1].node);
@@ -92,6 +112,8 @@ int main(void)
     tcase_add_test(tcase, append_keeps_order);
     tcase_add_test(tcase, prepend_goes_first);
     tcase_add_test(tcase, pop_takes_the_first);
+    tcase_add_test(tcase, take_all_keeps_order_and_leaves_nothing);
+    tcase_add_test(tcase, take_all_of_nothing_is_empty);
     tcase_add_test(tcase, removed_node_is_in_no_list);
     tcase_add_test(tcase, safe_walk_may_remove_the_node_it_is_at);
     suite_add_tcase(suite, tcase);

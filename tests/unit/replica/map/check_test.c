@@ -43,10 +43,8 @@ static void teardown(void)
 
 static void reopen(void)
 {
-    map_volume_close(volume);
-    map_close(fixture_map);
-    fixture_open();
-    ck_assert_int_eq(map_volume_open(fixture_map, &uuid, &volume), 0);
+    volume = fixture_reopen(volume, &uuid);
+    ck_assert_ptr_nonnull(volume);
 }
 
 static void say(void *arg, const char *words)

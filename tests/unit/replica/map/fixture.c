@@ -44,6 +44,14 @@ void fixture_open(void)
     ck_assert_msg(fixture_map != NULL, "%s", error.text);
 }
 
+struct map_volume *fixture_reopen(struct map_volume *volume, const struct uuid *uuid)
+{
+    map_volume_close(volume);
+    map_close(fixture_map);
+    fixture_open();
+    return map_volume_open(fixture_map, uuid, &volume) == 0 ? volume : NULL;
+}
+
 void fixture_setup(void)
 {
     snprintf(fixture_path, sizeof(fixture_path), "/tmp/strake-map-test.XXXXXX");

@@ -35,6 +35,8 @@ extern void *fixture_arg;
 struct cell *fixture_cell(uint32_t family, uint64_t place);
 uint64_t fixture_place(const struct map_run *run, uint64_t block);
 void fixture_open(void);
+/* Closes the volume and the map, and opens both again. NULL: the volume is not there. */
+struct map_volume *fixture_reopen(struct map_volume *volume, const struct uuid *uuid);
 void fixture_setup(void);
 void fixture_remove(const char *name);
 void fixture_teardown(void);

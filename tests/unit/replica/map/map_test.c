@@ -87,12 +87,7 @@ static struct map_info info(void)
 
 static void reopen(void)
 {
-    map_volume_close(volume);
-    map_close(fixture_map);
-    fixture_open();
-    volume = NULL;
-    if (map_volume_open(fixture_map, &uuid, &volume))
-        volume = NULL;
+    volume = fixture_reopen(volume, &uuid);
 }
 
 static void lose_power(void)

@@ -150,7 +150,7 @@ START_TEST(checksums_without_reserved_space_are_not_stored_in_the_mapping)
     ck_assert(!end(SUMS_CHUNK_BYTES));
     expect(STEP_PUT, segment->fd, 4096, 4096);
     ck_assert_ptr_null(req.step.sums_mapped);
-    ck_assert_uint_eq(req.step.sums_offset_bytes, SEGMENT_BYTES + SUM_BYTES);
+    ck_assert_uint_eq(req.step.sums_offset_bytes, SEGMENT_BYTES + STORE_SUM_BYTES);
     ck_assert(end(4096));
     begin(STORE_WRITE, 8192, 4096);
     expect(STEP_PUT, segment->fd, 8192, 4096);
@@ -172,7 +172,7 @@ START_TEST(write_brings_its_checksums_to_their_place)
     begin(STORE_WRITE, 8192, 8192);
     expect(STEP_PUT, segment->fd, 8192, 8192);
     ck_assert_ptr_eq(req.step.sums, slice_crc(&req.data));
-    ck_assert_uint_eq(req.step.sums_offset_bytes, SEGMENT_BYTES + 2 * SUM_BYTES);
+    ck_assert_uint_eq(req.step.sums_offset_bytes, SEGMENT_BYTES + 2 * STORE_SUM_BYTES);
     ck_assert(end(8192));
     ck_assert_int_eq(req.status, 0);
 }

@@ -113,7 +113,7 @@ END_TEST
 
 START_TEST(s3_damaged_checksum_is_found)
 {
-    put(SEGMENT_BYTES + 3 * SUM_BYTES, "x", 1);
+    put(SEGMENT_BYTES + 3 * STORE_SUM_BYTES, "x", 1);
     ck_assert_int_eq(fixture_read(12288, back, 4096), -EILSEQ);
 }
 END_TEST
@@ -135,7 +135,7 @@ START_TEST(checksums_survive_without_a_sync)
     uint32_t sum;
     memset(back, 0x21, 4096);
     ck_assert_int_eq(fixture_write(8192, back, 4096, false), 0);
-    get(SEGMENT_BYTES + 2 * SUM_BYTES, &sum, sizeof(sum));
+    get(SEGMENT_BYTES + 2 * STORE_SUM_BYTES, &sum, sizeof(sum));
     ck_assert_uint_eq(le32toh(sum), crc32c(0, back, 4096));
 }
 END_TEST
