@@ -44,7 +44,7 @@ bool command_is_hopeless(const struct repl *repl, const struct repl_op *op)
     if (op->kind != REPL_COMMAND || op->numbered || !command_moves_head(op) ||
         list_empty(&repl->retries))
         return false;
-    return CONTAINER_OF(repl->retries.next, struct repl_op, node)->error == -ENOSPC;
+    return op_of(repl->retries.next)->error == -ENOSPC;
 }
 
 static uint64_t command_random(struct repl *repl)

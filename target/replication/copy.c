@@ -35,6 +35,15 @@ bool copy_idle(const struct repl *repl)
     return true;
 }
 
+bool copies_none(const struct repl *repl)
+{
+    for (int i = 0; i < REPL_COPIES; i++) {
+        if (repl->copies[i].phase != COPY_IDLE)
+            return false;
+    }
+    return true;
+}
+
 static void copy_end(struct repl *repl, struct copy *copy)
 {
     ASSERT(copy->phase != COPY_IDLE);

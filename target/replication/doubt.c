@@ -15,7 +15,7 @@ enum {
 static bool doubt_is_passed(const struct repl *repl)
 {
     LIST_FOR_EACH (node, &repl->inflight) {
-        const struct repl_op *op = CONTAINER_OF(node, struct repl_op, node);
+        const struct repl_op *op = op_of(node);
         if (op_locks(op) && !op_reads(op) && op->serial <= repl->doubt.serial)
             return false;
         if (op->serial > repl->doubt.serial)

@@ -6,17 +6,6 @@
  */
 #include "target/replication/parts.h"
 
-void ops_forget(struct repl *repl, uint8_t peer)
-{
-    for (uint32_t slot = 0; slot < REPL_OPS_MAX; slot++) {
-        struct repl_op *op = repl->slots[slot];
-        if (!op)
-            continue;
-        op->answered = without(op->answered, bit_of(peer));
-        op->failed = without(op->failed, bit_of(peer));
-    }
-}
-
 static struct member *member_of(struct config *config, const struct uuid *uuid)
 {
     int idx = config_member_idx(config, uuid);

@@ -2,8 +2,6 @@
 /* What kind of thing an operation is, and the frame it is sent as. */
 #include "target/replication/parts.h"
 
-#include <errno.h>
-
 /* The answer is the reply's body. */
 bool op_asks(const struct repl_op *op)
 {
@@ -70,14 +68,4 @@ void op_frame(struct repl *repl, const struct repl_op *op, struct repl_effect *e
         frame->flags |= FRAME_NO_HOLE;
     if (op->kind == REPL_DIGEST && op->verify)
         frame->flags |= FRAME_ALL;
-}
-
-void questions_lost(struct repl *repl, uint8_t peers)
-{
-    for (uint32_t slot = 0; slot < REPL_OPS_MAX; slot++) {
-        struct repl_op *op = repl->slots[slot];
-        bool of_one = op && op->kind >= REPL_DIGEST && op->peer != REPL_ANY_PEER;
-        if (of_one && (peers & bit_of(op->peer)))
-            op_done(repl, op, -ENOTCONN);
-    }
 }

@@ -75,7 +75,7 @@ uint8_t pace_hiccups(const struct repl *repl)
     if (!repl->settings.hiccup_ns || repl->phase != PHASE_SERVE || repl->undecided)
         return 0;
     LIST_FOR_EACH (node, &repl->inflight) {
-        const struct repl_op *op = CONTAINER_OF(node, struct repl_op, node);
+        const struct repl_op *op = op_of(node);
         const struct checkpoint *checkpoint = &repl->checkpoint;
         if (op->sent_ns + repl->settings.hiccup_ns > repl->now_ns)
             break;
@@ -116,7 +116,7 @@ void pace_reads_elsewhere(struct repl *repl)
     if (!repl->settings.hiccup_ns)
         return;
     LIST_FOR_EACH_SAFE (node, &repl->inflight) {
-        struct repl_op *op = CONTAINER_OF(node, struct repl_op, node);
+        struct repl_op *op = op_of(node);
         if (op->sent_ns + repl->settings.hiccup_ns > repl->now_ns)
             break;
         if (!pace_reads(op) || !op->sent)

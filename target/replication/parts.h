@@ -17,12 +17,14 @@ void say(struct repl *repl, bool warn, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* operation.c */
+static inline struct repl_op *op_of(struct list *node)
+{
+    return CONTAINER_OF(node, struct repl_op, node);
+}
 /* The answer is the reply's body. */
 bool op_asks(const struct repl_op *op);
 bool op_reads(const struct repl_op *op);
 bool op_locks(const struct repl_op *op);
-/* These are away: what only they could answer is not answered. */
-void questions_lost(struct repl *repl, uint8_t peers);
 void op_frame(struct repl *repl, const struct repl_op *op, struct repl_effect *effect);
 
 /* ops.c */
@@ -30,8 +32,14 @@ void op_done(struct repl *repl, struct repl_op *op, int status);
 void op_submit(struct repl *repl, struct repl_op *op);
 void op_merged(struct repl *repl, struct repl_op *op, bool write);
 void op_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
-bool op_next(struct repl *repl, struct repl_effect *effect);
 void ops_lost(struct repl *repl, uint8_t peers);
+/* What only these could answer is not answered. */
+void questions_lost(struct repl *repl, uint8_t peers);
+/* The index is to stand for somebody else. */
+void ops_forget(struct repl *repl, uint8_t peer);
+/* Who may be read from. */
+uint8_t op_sources(const struct repl *repl, const struct repl_op *op);
+void op_retry_later(struct repl *repl, struct repl_op *op);
 /* Everything outstanding is to be sent to this peer too. */
 void ops_resend(struct repl *repl, uint8_t peer);
 /* I, U or A changed: who waits for nobody any more is done. */
@@ -55,6 +63,9 @@ void op_waits(void *arg, struct repl_range *range);
 
 /* No write to the head is under way, nor has one to be repeated. */
 bool ops_head_quiet(const struct repl *repl);
+
+/* dispatch.c */
+bool op_next(struct repl *repl, struct repl_effect *effect);
 
 /* command.c */
 /* Draws the key under which contents are compared. */
@@ -111,7 +122,10 @@ void doubt_end(struct repl *repl);
 bool repl_busy(const struct repl *repl);
 
 /* copy.c */
+/* No copy but repairs is under way. */
 bool copy_idle(const struct repl *repl);
+/* None at all. */
+bool copies_none(const struct repl *repl);
 /* Starts a copy; false when none is free. */
 MUST_USE bool copy_start(struct repl *repl, const struct copy_task *task);
 void copy_granted(struct repl *repl, struct copy *copy);

@@ -48,8 +48,6 @@ bool register_stuck(const struct repl *repl);
 uint64_t register_deadline_ns(const struct repl *repl);
 
 /* membership.c */
-/* The index is to stand for somebody else. */
-void ops_forget(struct repl *repl, uint8_t peer);
 void membership_change(struct repl *repl, const struct repl_change *change);
 /* Removes a member that is to go, if the others can do without it. */
 void membership_settle(struct repl *repl);

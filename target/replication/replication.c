@@ -159,9 +159,6 @@ static void on_reply(struct repl *repl, uint8_t peer, const struct frame *frame)
     case FRAME_WRITE:
         peer_space(repl, peer, frame);
         op_answer(repl, peer, frame);
-        copy_answer(repl, peer, frame);
-        sweep_answer(repl, peer, frame);
-        scrub_answer(repl, peer, frame);
         break;
     case FRAME_FLUSH:
     case FRAME_HASH:

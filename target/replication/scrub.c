@@ -11,15 +11,6 @@
 
 #define SCRUB_REST_NS ((uint64_t)100 * 1000 * 1000)
 
-static bool copies_none(const struct repl *repl)
-{
-    for (int i = 0; i < REPL_COPIES; i++) {
-        if (repl->copies[i].phase != COPY_IDLE)
-            return false;
-    }
-    return true;
-}
-
 static bool scrub_may(const struct repl *repl)
 {
     return repl->phase == PHASE_SERVE && !repl->stopping && !repl->proposal.active &&

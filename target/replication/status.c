@@ -85,10 +85,9 @@ void repl_status(const struct repl *repl, struct repl_status *status)
         member->kind = repl->config.members[i].kind;
         member->leaving = repl->config.members[i].leaving;
         member->why = "";
-        for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
-            if (uuid_equal(&repl->peers[peer].member, &member->member))
-                status_member(repl, peer, member);
-        }
+        int peer = peer_find(repl, &member->member);
+        if (peer >= 0)
+            status_member(repl, (uint8_t)peer, member);
     }
 }
 
@@ -102,35 +101,12 @@ bool repl_growing(const struct repl *repl)
     return repl->grow_bytes != 0;
 }
 
-bool ops_can_write(const struct repl *repl)
-{
-    uint8_t needed = required(repl);
-    return repl->phase == PHASE_SERVE && count_of(repl->in_sync) >= repl->config.min_in_sync &&
-           without(needed, repl->attached) == 0 && (needed & repl->doomed) == 0;
-}
-
-bool ops_head_quiet(const struct repl *repl)
-{
-    LIST_FOR_EACH (node, &repl->inflight) {
-        const struct repl_op *op = CONTAINER_OF(node, struct repl_op, node);
-        if (op_locks(op) && !op_reads(op))
-            return false;
-    }
-    return repl->torn_count == 0;
-}
-
-uint32_t ops_outstanding(const struct repl *repl)
-{
-    return REPL_OPS_MAX - repl->free_count;
-}
-
 bool repl_busy(const struct repl *repl)
 {
     bool busy = !list_empty(&repl->inflight) || !list_empty(&repl->leasing) ||
                 repl->sweep.waiting || repl->checkpoint.active || repl->relay.waiting ||
-                repl->install.phase != INSTALL_NONE || repl->scrub.phase > SCRUB_REST;
-    for (int i = 0; i < REPL_COPIES; i++)
-        busy = busy || repl->copies[i].phase != COPY_IDLE;
+                repl->install.phase != INSTALL_NONE || repl->scrub.phase > SCRUB_REST ||
+                !copies_none(repl);
     for (uint32_t i = 0; i < repl->peer_count; i++)
         busy = busy || repl->peers[i].state == PEER_OPENING || repl->peers[i].accept_ns != 0;
     return busy;

@@ -16,8 +16,7 @@ START_TEST(an_idle_volume_ends_clean_and_without_a_timer)
     story_serve(&story);
     ck_assert_uint_eq(repl_deadline_ns(story.repl), UINT64_MAX);
     story_submit(&story, &op, REPL_WRITE, 0);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_WRITE, i, FRAME_OK);
+    story_answer_all(&story, FRAME_WRITE, FRAME_OK);
     for (int round = 0; round < 2; round++) {
         story_elapse(&story, 2100);
         answer_checkpoint(&story);
@@ -37,8 +36,7 @@ START_TEST(a_lost_session_voids_the_checkpoint)
     struct repl_op op;
     story_serve(&story);
     story_submit(&story, &op, REPL_WRITE, 0);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_WRITE, i, FRAME_OK);
+    story_answer_all(&story, FRAME_WRITE, FRAME_OK);
     story_elapse(&story, 2100);
     story_answer(&story, FRAME_CHECKPOINT, 0, FRAME_OK);
     story_answer(&story, FRAME_CHECKPOINT, 1, FRAME_OK);

@@ -56,8 +56,7 @@ START_TEST(seal_waits_for_writes_and_later_writes_for_it)
     story_command_submit(&story, &seal, COMMAND_SEAL, 0);
     story_submit(&story, &later, REPL_WRITE, 8192);
     ck_assert_ptr_null(story_find(&story, FRAME_COMMAND, 0));
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_WRITE, i, FRAME_OK);
+    story_answer_all(&story, FRAME_WRITE, FRAME_OK);
     ck_assert_ptr_nonnull(story_find(&story, FRAME_COMMAND, 0));
     ck_assert_ptr_null(story_find(&story, FRAME_WRITE, 0));
     story_apply(&story);
@@ -100,8 +99,7 @@ START_TEST(command_that_cannot_be_is_refused)
     struct repl_op op;
     story_serve(&story);
     story_command_submit(&story, &op, COMMAND_DROP, 7);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_COMMAND, i, FRAME_ABSENT);
+    story_answer_all(&story, FRAME_COMMAND, FRAME_ABSENT);
     ck_assert_uint_eq(story.completions, 1);
     ck_assert_int_eq(op.status, -ENOENT);
     story_end(&story);
@@ -136,8 +134,7 @@ START_TEST(what_one_member_lacks_is_asked_for_and_sent)
         story_opened(&story, i, (struct message_opened){.lineage = i == 1 ? story.lineage : behind},
                      FRAME_OK);
     }
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
+    story_answer_all(&story, FRAME_ACCEPT, FRAME_OK);
     struct story_sent *asked = story_find(&story, FRAME_LAST_COMMAND, 1);
     ck_assert_ptr_nonnull(asked);
     struct writer w = writer_of(body, sizeof(body));
@@ -169,8 +166,7 @@ START_TEST(member_in_sync_is_told_that_what_it_holds_is_complete)
         story_opened(&story, i, (struct message_opened){.lineage = i == 1 ? stray : whole},
                      FRAME_OK);
     }
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
+    story_answer_all(&story, FRAME_ACCEPT, FRAME_OK);
     ck_assert_int_eq(story_state(&story), REPL_RECOVERING);
     ck_assert_uint_eq(story_find(&story, FRAME_SETTLE, 1)->generation, 2);
     story_answer(&story, FRAME_SETTLE, 1, FRAME_OK);

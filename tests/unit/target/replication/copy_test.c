@@ -34,10 +34,8 @@ START_TEST(a_zero_block_is_copied_as_zeros)
         story_up(&story, i);
         story_opened(&story, i, (struct message_opened){.doubt_bytes = 16384}, FRAME_OK);
     }
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_GETMAP, i, FRAME_OK);
+    story_answer_all(&story, FRAME_ACCEPT, FRAME_OK);
+    story_answer_all(&story, FRAME_GETMAP, FRAME_OK);
     story_compare(&story, 0, 6);
     story_answer(&story, FRAME_READ, 0, FRAME_OK);
     ck_assert_ptr_nonnull(story_find(&story, FRAME_ZERO, 1));
@@ -56,10 +54,8 @@ START_TEST(what_is_equal_is_not_copied)
         story_up(&story, i);
         story_opened(&story, i, (struct message_opened){.doubt_bytes = 16384}, FRAME_OK);
     }
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_GETMAP, i, FRAME_OK);
+    story_answer_all(&story, FRAME_ACCEPT, FRAME_OK);
+    story_answer_all(&story, FRAME_GETMAP, FRAME_OK);
     story_compare(&story, 0, 6);
     ck_assert_ptr_null(story_find(&story, FRAME_READ, 0));
     ck_assert_int_eq(story_state(&story), REPL_SERVING);
@@ -77,10 +73,8 @@ START_TEST(what_cannot_be_compared_is_copied)
         story_up(&story, i);
         story_opened(&story, i, (struct message_opened){.doubt_bytes = 16384}, FRAME_OK);
     }
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_GETMAP, i, FRAME_OK);
+    story_answer_all(&story, FRAME_ACCEPT, FRAME_OK);
+    story_answer_all(&story, FRAME_GETMAP, FRAME_OK);
     story_compare(&story, 0, 2);
     story_answer(&story, FRAME_HASH, 2, FRAME_CHECKSUM);
     ck_assert_ptr_nonnull(story_find(&story, FRAME_READ, 0));

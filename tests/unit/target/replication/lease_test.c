@@ -41,8 +41,7 @@ END_TEST
 START_TEST(a_second_read_soon_after_asks_nobody)
 {
     read_and_answer();
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_LEASE, i, FRAME_OK);
+    story_answer_all(&story, FRAME_LEASE, FRAME_OK);
     slice_release(&op.data);
     story.now_ns += 100 * STORY_MS;
     read_and_answer();
@@ -55,8 +54,7 @@ START_TEST(a_lease_counts_from_when_it_was_asked_for)
 {
     read_and_answer();
     story.now_ns += 950 * STORY_MS;
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_LEASE, i, FRAME_OK);
+    story_answer_all(&story, FRAME_LEASE, FRAME_OK);
     ck_assert_uint_eq(story.completions, 0);
     story_elapse(&story, 10);
     for (uint8_t i = 0; i < 2; i++)
@@ -87,8 +85,7 @@ END_TEST
 START_TEST(an_idle_volume_asks_for_nothing)
 {
     read_and_answer();
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_LEASE, i, FRAME_OK);
+    story_answer_all(&story, FRAME_LEASE, FRAME_OK);
     story_elapse(&story, 10000);
     ck_assert_ptr_null(story_find(&story, FRAME_LEASE, 0));
     ck_assert_uint_eq(repl_deadline_ns(story.repl), UINT64_MAX);

@@ -26,8 +26,7 @@ START_TEST(opening_takes_nobody_who_lost_its_memory)
         story_up(&story, i);
         story_opened(&story, i, (struct message_opened){.lossy = i == 1}, FRAME_OK);
     }
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
+    story_answer_all(&story, FRAME_ACCEPT, FRAME_OK);
     ck_assert(repl_config(story.repl)->members[0].in_sync);
     ck_assert(!repl_config(story.repl)->members[1].in_sync);
     story_end(&story);

@@ -23,37 +23,16 @@ START_TEST(a_write_waits_for_all_in_sync)
 }
 END_TEST
 
-START_TEST(overlapping_writes_go_one_after_the_other)
-{
-    struct story story;
-    struct repl_op first;
-    struct repl_op second;
-    story_serve(&story);
-    story_submit(&story, &first, REPL_WRITE, 0);
-    story_submit(&story, &second, REPL_WRITE, 0);
-    uint32_t sent_count = story.sent_count;
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_WRITE, i, FRAME_OK);
-    ck_assert_ptr_eq(story.completed, &first);
-    ck_assert_uint_eq(story.sent_count, sent_count + 1);
-    slice_release(&first.data);
-    slice_release(&second.data);
-    story_end(&story);
-}
-END_TEST
-
 START_TEST(a_full_disk_everywhere_is_waited_for)
 {
     struct story story;
     struct repl_op op;
     story_serve(&story);
     story_submit(&story, &op, REPL_WRITE, 0);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_WRITE, i, FRAME_NO_SPACE);
+    story_answer_all(&story, FRAME_WRITE, FRAME_NO_SPACE);
     ck_assert_uint_eq(story.completions, 0);
     story_elapse(&story, 1100);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_WRITE, i, FRAME_OK);
+    story_answer_all(&story, FRAME_WRITE, FRAME_OK);
     ck_assert_uint_eq(story.completions, 1);
     ck_assert_int_eq(op.status, 0);
     slice_release(&op.data);
@@ -88,12 +67,10 @@ START_TEST(without_the_full_ones_there_would_be_too_few)
     ck_assert_uint_eq(story.closed, 0);
     ck_assert_int_eq(story_state(&story), REPL_SERVING);
     story_submit(&story, &other, REPL_ZERO, 1 << 20);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_ZERO, i, FRAME_OK);
+    story_answer_all(&story, FRAME_ZERO, FRAME_OK);
     ck_assert_ptr_eq(story.completed, &other);
     story_elapse(&story, 1000);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_WRITE, i, FRAME_OK);
+    story_answer_all(&story, FRAME_WRITE, FRAME_OK);
     ck_assert_ptr_eq(story.completed, &op);
     ck_assert_int_eq(op.status, 0);
     slice_release(&op.data);
@@ -107,8 +84,7 @@ START_TEST(no_snapshot_is_waited_for_behind_a_full_disk)
     struct repl_op op, seal;
     story_serve(&story);
     story_submit(&story, &op, REPL_WRITE, 0);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_WRITE, i, FRAME_NO_SPACE);
+    story_answer_all(&story, FRAME_WRITE, FRAME_NO_SPACE);
     seal = (struct repl_op){.kind = REPL_COMMAND, .command.kind = COMMAND_SEAL};
     story_step(&story, (struct repl_event){.kind = REPL_EV_SUBMIT, .op = &seal});
     ck_assert_ptr_eq(story.completed, &seal);
@@ -140,7 +116,6 @@ int main(void)
 {
     TCase *tcase = tcase_create("ops");
     tcase_add_test(tcase, a_write_waits_for_all_in_sync);
-    tcase_add_test(tcase, overlapping_writes_go_one_after_the_other);
     tcase_add_test(tcase, a_full_disk_everywhere_is_waited_for);
     tcase_add_test(tcase, a_slow_member_is_closed);
     tcase_add_test(tcase, without_the_full_ones_there_would_be_too_few);

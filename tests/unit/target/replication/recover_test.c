@@ -11,11 +11,9 @@ START_TEST(what_is_in_doubt_is_made_equal_before_serving)
         story_up(&story, i);
         story_opened(&story, i, (struct message_opened){.doubt_bytes = 16384}, FRAME_OK);
     }
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
+    story_answer_all(&story, FRAME_ACCEPT, FRAME_OK);
     ck_assert_int_eq(story_state(&story), REPL_RECOVERING);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_GETMAP, i, FRAME_OK);
+    story_answer_all(&story, FRAME_GETMAP, FRAME_OK);
     ck_assert_int_eq(story_state(&story), REPL_SERVING);
     story_end(&story);
 }
@@ -30,10 +28,8 @@ START_TEST(recovery_copies_what_is_in_doubt_from_one_to_the_others)
         story_up(&story, i);
         story_opened(&story, i, (struct message_opened){.doubt_bytes = 16384}, FRAME_OK);
     }
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_GETMAP, i, FRAME_OK);
+    story_answer_all(&story, FRAME_ACCEPT, FRAME_OK);
+    story_answer_all(&story, FRAME_GETMAP, FRAME_OK);
     story_compare(&story, 0, 6);
     ck_assert_uint_eq(story_find(&story, FRAME_READ, 0)->offset_bytes, 16384);
     story_answer(&story, FRAME_READ, 0, FRAME_OK);

@@ -43,8 +43,7 @@ START_TEST(a_stop_leaves_nothing_in_doubt)
     struct repl_op op;
     story_serve(&story);
     story_submit(&story, &op, REPL_WRITE, 0);
-    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
-        story_answer(&story, FRAME_WRITE, i, FRAME_OK);
+    story_answer_all(&story, FRAME_WRITE, FRAME_OK);
     story_step(&story, (struct repl_event){.kind = REPL_EV_STOP});
     answer_checkpoint(&story);
     ck_assert(!story.stopped);

@@ -70,6 +70,13 @@ static inline void story_answer(struct story *story, uint8_t type, uint8_t peer,
     slice_release(&frame.payload);
 }
 
+/* All three do. */
+static inline void story_answer_all(struct story *story, uint8_t type, uint32_t status)
+{
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
+        story_answer(story, type, i, status);
+}
+
 /* A copy's comparison: the source's hashes, then those of the others. */
 static inline void story_compare(struct story *story, uint8_t source, uint8_t dests)
 {
