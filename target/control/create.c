@@ -104,9 +104,8 @@ static void choose_sources(struct choice *choice, const struct record *origin, u
     volume_status(origin->volume, &status);
     for (uint8_t i = 0; i < status.member_count && choice->count < count; i++) {
         const struct repl_member_status *member = &status.members[i];
-        const struct placement *placement = record_placement(origin, &member->member);
-        if (!member->in_sync || !member->attached || member->kind != MEMBER_DATA || !placement ||
-            !placement->here || !peer_is_up(placement->peer))
+        const struct placement *placement = record_present(origin, &member->member);
+        if (!member->in_sync || !member->attached || member->kind != MEMBER_DATA || !placement)
             continue;
         choice->peers[choice->count++] = placement->peer;
     }

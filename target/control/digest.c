@@ -7,30 +7,24 @@
 #include "target/control/question.h"
 
 #include "common/base/log.h"
+#include "common/digest/digest.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-struct digest {
+struct digest_job {
     struct record *record;
     struct http_request *request;
     char name[VOLUME_NAME_BYTES];
     uint64_t generation;
     struct digest_ask {
-        struct digest *digest;
+        struct digest_job *digest;
         struct volume_question question;
     } asks[MEMBERS_MAX];
     uint32_t count;
     uint32_t waiting;
 };
-
-static void digest_text(const struct message_digest *digest, char text[DIGEST_TEXT_BYTES])
-{
-    int used = snprintf(text, DIGEST_TEXT_BYTES, "sha256:");
-    for (int i = 0; i < SHA256_BYTES; i++)
-        used += snprintf(text + used, DIGEST_TEXT_BYTES - (size_t)used, "%02x", digest->sha256[i]);
-}
 
 static const char *state_name(const struct volume_question *question)
 {
@@ -45,11 +39,11 @@ static json_t *json_ask(const struct record *record, const struct volume_questio
 {
     const struct placement *placement = record_placement(record, &question->member);
     struct peer_status peer = {.address = "?"};
-    char text[DIGEST_TEXT_BYTES] = "";
+    char text[DIGEST_TEXT_MAX] = "";
     if (placement)
         peer_status(placement->peer, &peer);
     if (question->status == 0 && question->digest.state == DIGEST_KNOWN)
-        digest_text(&question->digest, text);
+        digest_text(question->digest.sha256, text);
     return json_pack("{s:s, s:s, s:I, s:I, s:s*}", "replica", peer.address, "state",
                      state_name(question), "done_bytes", (json_int_t)question->digest.done_bytes,
                      "total_bytes", (json_int_t)question->digest.total_bytes, "digest",
@@ -57,15 +51,15 @@ static json_t *json_ask(const struct record *record, const struct volume_questio
 }
 
 /* What all of them together say. `digest` is empty until it is known. */
-static const char *digest_judge(const struct digest *digest, const struct snapshot *snapshot,
-                                char text[DIGEST_TEXT_BYTES], const char **why)
+static const char *digest_judge(const struct digest_job *digest, const struct snapshot *snapshot,
+                                char text[DIGEST_TEXT_MAX], const char **why)
 {
     const char *kept = json_string_value(json_object_get(snapshot->row, "digest"));
     const char *state = "known";
     *why = "";
     for (uint32_t i = 0; i < digest->count; i++) {
         const struct volume_question *question = &digest->asks[i].question;
-        char here[DIGEST_TEXT_BYTES];
+        char here[DIGEST_TEXT_MAX];
         if (strcmp(state_name(question), "damaged") == 0) {
             *why = "a replica cannot read it, or it is not what it was";
             return "damaged";
@@ -75,7 +69,7 @@ static const char *digest_judge(const struct digest *digest, const struct snapsh
             *why = "a replica does not tell it";
             continue;
         }
-        digest_text(&question->digest, here);
+        digest_text(question->digest.sha256, here);
         if ((text[0] && strcmp(here, text) != 0) || (kept && strcmp(here, kept) != 0)) {
             *why = "the replicas do not agree";
             return "damaged";
@@ -85,10 +79,10 @@ static const char *digest_judge(const struct digest *digest, const struct snapsh
     return state;
 }
 
-static void digest_answer(struct digest *digest)
+static void digest_answer(struct digest_job *digest)
 {
     struct record *record = digest->record;
-    char text[DIGEST_TEXT_BYTES] = "";
+    char text[DIGEST_TEXT_MAX] = "";
     const char *why;
     const struct snapshot *snapshot = snapshot_find(record, digest->name, strlen(digest->name));
     if (!snapshot || snapshot->generation != digest->generation) {
@@ -123,7 +117,7 @@ static void digest_answer(struct digest *digest)
 static void on_told(struct volume_question *question)
 {
     struct digest_ask *asked = question->owner;
-    struct digest *digest = asked->digest;
+    struct digest_job *digest = asked->digest;
     struct record *record = digest->record;
     if (--digest->waiting > 0)
         return;
@@ -136,7 +130,7 @@ void digest_ask(struct record *record, struct http_request *request,
                 const struct snapshot *snapshot, bool verify)
 {
     struct repl_status status;
-    struct digest *digest = calloc(1, sizeof(*digest));
+    struct digest_job *digest = calloc(1, sizeof(*digest));
     ASSERT(digest);
     volume_status(record->volume, &status);
     digest->record = record;

@@ -23,7 +23,6 @@ enum {
     LABEL_VALUE_BYTES_MAX = 255,
     MESSAGE_TEXT_BYTES_MAX = 4096,
     OWNER_BYTES_MAX = 255,
-    DIGEST_TEXT_BYTES = 7 + 64 + 1, /* "sha256:..." and the final zero */
     SNAPSHOT_EXPORT_BYTES = 2 * VOLUME_NAME_BYTES,
 };
 

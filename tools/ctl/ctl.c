@@ -71,9 +71,9 @@ const struct ctl_command ctl_commands[] = {
          "NAME: lower-case letters, digits, '.' and '-'. SIZE: a whole number with K, M, G, T\n"
          "or P (of 1024). Without --replicas there are three, or as many as there are replica\n"
          "processes if those are fewer. --witness: two (or --replicas) with data, and one more\n"
-         "that keeps none and only votes, so that any one may be lost. --block-size is the block "
-         "that clients see, 512 if\n"
-         "it is not given. The command ends when the volume serves, with --no-wait before.\n\n"
+         "that keeps none and only votes, so that any one may be lost. --block-size is the block\n"
+         "that clients see, 512 if it is not given. The command ends when the volume serves, with\n"
+         "--no-wait before.\n\n"
          "--owner, --message (-m) and --label are kept with the volume and shown with it.\n\n"
          "Example: strake volume create scratch 10G --label team=vision -m 'run 7'",
      .run = volume_create_run},
