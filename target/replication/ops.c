@@ -421,7 +421,9 @@ void ops_resend(struct repl *repl, uint8_t peer)
         if (op_reads(op))
             continue;
         op->sent |= bit;
-        if ((required(repl) & bit) && (op->answered & ~op->failed & bit))
+        /* A command may be lost with the member's memory, though no write was. */
+        bool forgotten = op->kind == REPL_COMMAND && !op->applied;
+        if (!forgotten && (required(repl) & bit) && (op->answered & ~op->failed & bit))
             continue;
         op->answered = without(op->answered, bit);
         op->failed = without(op->failed, bit);

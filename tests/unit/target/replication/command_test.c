@@ -120,6 +120,32 @@ START_TEST(member_that_returns_is_sent_the_command_again)
 }
 END_TEST
 
+START_TEST(member_that_returns_is_sent_what_it_answered_and_lost)
+{
+    struct story story;
+    struct repl_op op;
+    story_serve(&story);
+    story_command_submit(&story, &op, COMMAND_SET, 0);
+    struct lineage before = story.lineage;
+    struct lineage after = {.command = story_find(&story, FRAME_COMMAND, 2)->command.number};
+    after.command_identity = story_find(&story, FRAME_COMMAND, 2)->command.identity;
+    story.lineage = after;
+    story_answer(&story, FRAME_COMMAND, 2, FRAME_OK);
+    story.lineage = before;
+    story_down(&story, 2);
+    story_up(&story, 2);
+    story_opened(&story, 2, (struct message_opened){0}, FRAME_OK);
+    ck_assert_ptr_nonnull(story_find(&story, FRAME_COMMAND, 2));
+    story.lineage = after;
+    story_answer(&story, FRAME_COMMAND, 0, FRAME_OK);
+    story_answer(&story, FRAME_COMMAND, 1, FRAME_OK);
+    ck_assert_ptr_null(story_find(&story, FRAME_FLUSH, 0));
+    story_answer(&story, FRAME_COMMAND, 2, FRAME_OK);
+    ck_assert_ptr_nonnull(story_find(&story, FRAME_FLUSH, 0));
+    story_end(&story);
+}
+END_TEST
+
 START_TEST(what_one_member_lacks_is_asked_for_and_sent)
 {
     struct story story;
@@ -184,6 +210,7 @@ int main(void)
     tcase_add_test(tcase, second_command_waits_for_the_first);
     tcase_add_test(tcase, command_that_cannot_be_is_refused);
     tcase_add_test(tcase, member_that_returns_is_sent_the_command_again);
+    tcase_add_test(tcase, member_that_returns_is_sent_what_it_answered_and_lost);
     tcase_add_test(tcase, what_one_member_lacks_is_asked_for_and_sent);
     tcase_add_test(tcase, member_in_sync_is_told_that_what_it_holds_is_complete);
     Suite *suite = suite_create("command");
