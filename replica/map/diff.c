@@ -9,6 +9,7 @@
 
 enum {
     WINDOW_GROUPS = 64, /* 1 GiB at a time */
+    EXTENTS_MAX = 1024, /* looked at in one call: then what they gave is told */
     SPANS_MAX = 2 * MAP_DEPTH_MAX,
 };
 
@@ -167,7 +168,9 @@ static int diff_changed(struct map *map, const struct side *from, const struct s
     runs_add(runs, MAP_ABSENT, 0, pieces_skip_to(pieces, first));
     uint64_t end = (window.first + WINDOW_GROUPS) * GROUP_EXTENTS;
     /* Up to the end of the window: the caller asks again behind it. */
-    while (!runs->full && pieces->next_bytes >> EXTENT_BYTES_LOG < end && pieces_next(pieces)) {
+    for (uint32_t left = EXTENTS_MAX; !runs->full && left > 0; left--) {
+        if (pieces->next_bytes >> EXTENT_BYTES_LOG >= end || !pieces_next(pieces))
+            return 0;
         rc = add_extent(map, from, to, pieces, runs);
         if (rc || runs->full)
             return rc;
@@ -182,7 +185,7 @@ static int diff_changed(struct map *map, const struct side *from, const struct s
 static int diff_all(struct map *map, const struct side *to, struct pieces *pieces,
                     struct runs *runs)
 {
-    while (!runs->full) {
+    for (uint32_t left = EXTENTS_MAX; !runs->full && left > 0; left--) {
         uint64_t extent = pieces->next_bytes >> EXTENT_BYTES_LOG;
         int rc = lookup_mapped(map, to->branch, to->step, extent, &extent);
         if (rc < 0)
@@ -201,7 +204,7 @@ static int diff_all(struct map *map, const struct side *to, struct pieces *piece
 static int diff_apart(struct map *map, const struct side *from, const struct side *to,
                       struct pieces *pieces, struct runs *runs)
 {
-    while (!runs->full) {
+    for (uint32_t left = EXTENTS_MAX; !runs->full && left > 0; left--) {
         uint64_t extent = pieces->next_bytes >> EXTENT_BYTES_LOG, a, b;
         int one = lookup_mapped(map, to->branch, to->step, extent, &a);
         int other = one < 0 ? one : lookup_mapped(map, from->branch, from->step, extent, &b);

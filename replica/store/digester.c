@@ -8,10 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum {
-    SCAN_ROUNDS = 16, /* of the map, in one turn */
-    SCAN_RUNS = 64,
-};
+enum { SCAN_RUNS = 64 }; /* of the map, in one turn */
 
 static void scan(struct digester *digester);
 
@@ -27,7 +24,6 @@ static void task_end(struct digester *digester)
         task->order = ++digester->order;
     }
     task->verify_next = false;
-    slice_release(&digester->read.data);
     digest_free(digester->digest);
     digester->digest = NULL;
     digester->volume = NULL;
@@ -104,7 +100,6 @@ static void on_cleared(struct work *work)
 
 static void start_anew(struct digester *digester)
 {
-    digester->loaded = false;
     work_start(digester, run_clear, on_cleared);
 }
 
@@ -173,148 +168,82 @@ static void start_next(struct digester *digester)
     }
     if (!digester->task)
         return;
-    digester->loaded = false;
+    digester->some = false;
     digester->position_bytes = 0;
-    digester->read.data = slice_get(digester->store->bufs, DIGEST_PIECE_BYTES);
+    digester->hasher.done_bytes = 0;
     work_start(digester, run_state, on_state);
 }
 
-/* Groups. */
+/* A group: its hashes loaded, the wanted ones computed, all stored. */
+
+static void run_store(struct work *work)
+{
+    struct digester *digester = WORK_OF(work);
+    const struct hasher *hasher = &digester->hasher;
+    digester->status = 0;
+    if (digester->task->verify) {
+        digest_group_hash(&hasher->hashes, digester->group_hash);
+        return;
+    }
+    digester->state.next_group = hasher->group + 1;
+    digester->status =
+        map_hashes_store_work(digester->store->map, map_volume_number(digester->volume->map_volume),
+                              hasher->group, &hasher->hashes, &digester->state);
+}
+
+static void on_stored(struct work *work)
+{
+    struct digester *digester = WORK_OF(work);
+    const struct hasher *hasher = &digester->hasher;
+    if (over(digester))
+        return;
+    bool verify = digester->task->verify;
+    for (uint32_t i = 0; verify && digester->comparable && i < DIGEST_GROUP_PIECES; i++) {
+        if (!digest_group_same(&hasher->hashes, &digester->expected, i)) {
+            task_bad(digester,
+                     hasher->group * DIGEST_GROUP_BYTES + (uint64_t)i * DIGEST_PIECE_BYTES);
+            return;
+        }
+    }
+    if (verify && hasher->hashes.count > 0)
+        digest_add(digester->digest, hasher->group, digester->group_hash);
+    digester->some = false;
+    scan(digester);
+}
+
+static void on_hashed(struct hasher *hasher)
+{
+    struct digester *digester = CONTAINER_OF(hasher, struct digester, hasher);
+    digester->status = hasher->status;
+    if (over(digester))
+        return;
+    if (hasher->bad)
+        task_bad(digester, hasher->bad_bytes);
+    else
+        work_start(digester, run_store, on_stored);
+}
 
 static void run_load(struct work *work)
 {
     struct digester *digester = WORK_OF(work);
     struct map *map = digester->store->map;
     uint32_t number = map_volume_number(digester->volume->map_volume);
+    struct hasher *hasher = &digester->hasher;
     digester->status = 0;
     if (!digester->task->verify) {
-        digester->status = map_hashes_load_work(map, number, digester->group, &digester->hashes);
+        digester->status = map_hashes_load_work(map, number, hasher->group, &hasher->hashes);
         return;
     }
-    digest_group_clear(&digester->hashes);
+    digest_group_clear(&hasher->hashes);
     if (digester->comparable)
-        digester->status = map_hashes_load_work(map, number, digester->group, &digester->expected);
+        digester->status = map_hashes_load_work(map, number, hasher->group, &digester->expected);
 }
 
 static void on_loaded(struct work *work)
 {
     struct digester *digester = WORK_OF(work);
-    if (over(digester))
-        return;
-    digester->loaded = true;
-    scan(digester);
-}
-
-static void run_store(struct work *work)
-{
-    struct digester *digester = WORK_OF(work);
-    digester->status = 0;
-    if (digester->task->verify) {
-        digest_group_hash(&digester->hashes, digester->group_hash);
-        return;
-    }
-    digester->state.next_group = digester->group + 1;
-    digester->status =
-        map_hashes_store_work(digester->store->map, map_volume_number(digester->volume->map_volume),
-                              digester->group, &digester->hashes, &digester->state);
-}
-
-static void on_stored(struct work *work)
-{
-    struct digester *digester = WORK_OF(work);
-    if (over(digester))
-        return;
-    bool verify = digester->task->verify;
-    for (uint32_t i = 0; verify && digester->comparable && i < DIGEST_GROUP_PIECES; i++) {
-        if (!digest_group_same(&digester->hashes, &digester->expected, i)) {
-            task_bad(digester,
-                     digester->group * DIGEST_GROUP_BYTES + (uint64_t)i * DIGEST_PIECE_BYTES);
-            return;
-        }
-    }
-    if (verify && digester->hashes.count > 0)
-        digest_add(digester->digest, digester->group, digester->group_hash);
-    digester->loaded = false;
-    scan(digester);
-}
-
-/* Pieces. */
-
-static uint32_t piece_of(const struct digester *digester)
-{
-    return (uint32_t)(digester->position_bytes % DIGEST_GROUP_BYTES / DIGEST_PIECE_BYTES);
-}
-
-static void piece_is_done(struct digester *digester)
-{
-    uint64_t next = digester->position_bytes / DIGEST_PIECE_BYTES + 1;
-    digester->position_bytes = next * DIGEST_PIECE_BYTES;
-    digester->task->done_bytes = digester->position_bytes;
-}
-
-static void run_hash(struct work *work)
-{
-    struct digester *digester = WORK_OF(work);
-    const struct store_req *read = &digester->read;
-    digester->status = 0;
-    digest_group_set(&digester->hashes, piece_of(digester), read->data.bytes,
-                     (uint32_t)read->length_bytes);
-}
-
-static void on_hashed(struct work *work)
-{
-    struct digester *digester = WORK_OF(work);
-    if (over(digester))
-        return;
-    piece_is_done(digester);
-    scan(digester);
-}
-
-static void on_read(struct store_req *req)
-{
-    struct digester *digester = CONTAINER_OF(req, struct digester, read);
-    digester->reading = false;
-    bool bad = req->status == -EILSEQ || req->status == -EIO;
-    digester->status = bad ? 0 : req->status;
-    if (over(digester))
-        return;
-    if (bad)
-        task_bad(digester, req->offset_bytes + req->progress_bytes);
-    else
-        work_start(digester, run_hash, on_hashed);
-}
-
-static void read_piece(struct digester *digester, uint64_t begin, uint64_t length_bytes)
-{
-    struct slice data = digester->read.data;
-    digester->read = (struct store_req){.op = STORE_READ,
-                                        .volume = digester->volume,
-                                        .generation = digester->task->generation,
-                                        .offset_bytes = begin,
-                                        .length_bytes = length_bytes,
-                                        .data = data,
-                                        .done = on_read};
-    digester->reading = true;
-    store_submit(digester->store, &digester->read);
-}
-
-/* The piece at the position: what is not stored at all is not read. False: it is being read. */
-static bool piece_take(struct digester *digester)
-{
-    const struct store_volume *volume = digester->volume;
-    struct map_run run = {0};
-    uint64_t begin = digester->position_bytes / DIGEST_PIECE_BYTES * DIGEST_PIECE_BYTES;
-    uint64_t length = volume->size_bytes - begin;
-    if (length > DIGEST_PIECE_BYTES)
-        length = DIGEST_PIECE_BYTES;
-    int rc = map_find(volume->map_volume, digester->task->generation, begin, length, &run, 1);
-    if (rc == 1 && run.state == MAP_ABSENT && run.length_bytes == length) {
-        digest_group_set_zero(&digester->hashes, piece_of(digester));
-        piece_is_done(digester);
-        return true;
-    }
-    read_piece(digester, begin, length);
-    return false;
+    if (!over(digester))
+        hasher_begin(&digester->hasher);
 }
 
 /* The end. */
@@ -353,28 +282,53 @@ static void on_ended(struct work *work)
     task_end(digester);
 }
 
-/* The next piece to be hashed is at the position: 1; there is none any more: 0; -EAGAIN: ask again
- * later; or another -errno. */
-static int find_piece(struct digester *digester)
+/* What is at the position, up to the end of a group where there is something. */
+static void want(struct digester *digester, uint64_t length_bytes)
+{
+    struct hasher *hasher = &digester->hasher;
+    uint64_t group = digester->position_bytes / DIGEST_GROUP_BYTES;
+    uint64_t end_bytes = (group + 1) * DIGEST_GROUP_BYTES;
+    if (!digester->some) {
+        hasher->group = group;
+        memset(hasher->wanted, 0, sizeof(hasher->wanted));
+    }
+    digester->some = true;
+    if (length_bytes < end_bytes - digester->position_bytes)
+        end_bytes = digester->position_bytes + length_bytes;
+    for (uint64_t at = digester->position_bytes; at < end_bytes;
+         at = (at / DIGEST_PIECE_BYTES + 1) * DIGEST_PIECE_BYTES)
+        hasher->wanted[at % DIGEST_GROUP_BYTES / DIGEST_PIECE_BYTES] = true;
+    digester->position_bytes = end_bytes;
+}
+
+/* Looks for pieces to be hashed. 1: those of a group are known, or there are no more; -EAGAIN: it
+ * is to be asked again; or another -errno. */
+static int find_pieces(struct digester *digester)
 {
     const struct store_volume *volume = digester->volume;
     uint64_t from = digester->task->verify ? 0 : digester->state.from;
-    for (uint32_t round = 0; round < SCAN_ROUNDS; round++) {
-        struct map_run runs[SCAN_RUNS];
-        if (digester->position_bytes >= volume->size_bytes)
-            return 0;
-        int count =
-            map_diff(volume->map_volume, from, digester->task->generation, digester->position_bytes,
-                     volume->size_bytes - digester->position_bytes, runs, SCAN_RUNS);
-        if (count < 0)
-            return count;
-        for (int i = 0; i < count; i++) {
-            if (runs[i].state != MAP_ABSENT)
-                return 1;
+    uint64_t end_bytes = volume->size_bytes;
+    struct map_run runs[SCAN_RUNS];
+    if (digester->some && end_bytes > (digester->hasher.group + 1) * DIGEST_GROUP_BYTES)
+        end_bytes = (digester->hasher.group + 1) * DIGEST_GROUP_BYTES;
+    if (digester->position_bytes >= end_bytes)
+        return 1;
+    int count =
+        map_diff(volume->map_volume, from, digester->task->generation, digester->position_bytes,
+                 end_bytes - digester->position_bytes, runs, SCAN_RUNS);
+    bool was = digester->some;
+    for (int i = 0; i < count; i++) {
+        if (runs[i].state == MAP_ABSENT)
             digester->position_bytes += runs[i].length_bytes;
-        }
+        else
+            want(digester, runs[i].length_bytes);
+        /* The first of a group: from now on the group's end is the end. */
+        if (digester->some && !was)
+            break;
     }
-    return -EAGAIN;
+    if (!digester->some)
+        digester->hasher.done_bytes = digester->position_bytes;
+    return count < 0 ? count : -EAGAIN;
 }
 
 static void scan(struct digester *digester)
@@ -389,28 +343,27 @@ static void scan(struct digester *digester)
         start_anew(digester);
         return;
     }
-    for (;;) {
-        int rc = find_piece(digester);
-        uint64_t group = digester->position_bytes / DIGEST_GROUP_BYTES;
-        if (rc == -EAGAIN) {
-            digester->resting = true;
-            loop_defer(digester->store->loop, &digester->go_on);
-        } else if (rc < 0) {
-            task_failed(digester, rc);
-        } else if (digester->loaded && (rc == 0 || digester->group != group)) {
-            work_start(digester, run_store, on_stored);
-        } else if (rc == 0 && task->verify) {
-            verify_end(digester);
-        } else if (rc == 0) {
-            work_start(digester, run_end, on_ended);
-        } else if (!digester->loaded) {
-            digester->group = group;
-            work_start(digester, run_load, on_loaded);
-        } else if (piece_take(digester)) {
-            continue;
-        }
-        return;
-    }
+    int rc = find_pieces(digester);
+    digester->hasher.volume = digester->volume;
+    digester->hasher.generation = task->generation;
+    if (rc == -EAGAIN)
+        loop_timer_start(&digester->next_turn, 0);
+    else if (rc < 0)
+        task_failed(digester, rc);
+    else if (digester->some)
+        work_start(digester, run_load, on_loaded);
+    else if (task->verify)
+        verify_end(digester);
+    else
+        work_start(digester, run_end, on_ended);
+}
+
+static void on_next_turn(struct loop_timer *timer)
+{
+    struct digester *digester = CONTAINER_OF(timer, struct digester, next_turn);
+    digester->status = 0;
+    if (!over(digester))
+        scan(digester);
 }
 
 static void on_go_on(struct loop_task *task)
@@ -418,12 +371,6 @@ static void on_go_on(struct loop_task *task)
     struct digester *digester = CONTAINER_OF(task, struct digester, go_on);
     if (!digester->task)
         start_next(digester);
-    if (!digester->resting)
-        return;
-    digester->resting = false;
-    digester->status = 0;
-    if (!over(digester))
-        scan(digester);
 }
 
 /* Asking. */
@@ -504,7 +451,10 @@ static int digester_find(struct store_req *req, struct message_digest *message)
         rc = task_ask(req, &identity);
         task = task_find(volume, req->generation, &identity);
     }
+    const struct digester *digester = &volume->store->digester;
     message->done_bytes = task ? task->done_bytes : 0;
+    if (task && task == digester->task)
+        message->done_bytes = digester->hasher.done_bytes;
     return rc < 0 ? rc : 0;
 }
 
@@ -534,7 +484,10 @@ bool digester_is_busy_with(const struct digester *digester, const struct store_v
 void digester_init(struct digester *digester, struct store *store)
 {
     digester->store = store;
+    digester->hasher.done = on_hashed;
+    hasher_init(&digester->hasher, store);
     loop_task_init(&digester->go_on, on_go_on);
+    loop_timer_init(&digester->next_turn, store->loop, on_next_turn);
 }
 
 void digester_release(struct digester *digester)

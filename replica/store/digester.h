@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Digests of sealed generations, computed when somebody asks, one at a time in the whole pool, by
- * the thread of low priority: pieces are read like any other request, one after another, and only
- * those that differ from the generation whose hashes the map has. What was done of it is kept group
- * by group (1 GiB), also when the volume is closed or the process killed in between: who asks again
+ * the thread of low priority (hasher.h): pieces are read like any other request, and only those
+ * that differ from the generation whose hashes the map has. What was done of it is kept group by
+ * group (1 GiB), also when the volume is closed or the process killed in between: who asks again
  * has it gone on (private to the room).
  *
  * To verify is to read all of a generation, to compute all hashes anew and to keep none. What
@@ -14,6 +14,7 @@
 
 #include "common/net/loop.h"
 #include "replica/map/map.h"
+#include "replica/store/hasher.h"
 #include "replica/store/request.h"
 #include "replica/store/worker.h"
 
@@ -41,18 +42,15 @@ struct digester {
     uint64_t order;
     struct loop_task go_on;
     struct work work;
-    int status; /* of the work */
-    struct store_req read;
-    bool reading;
-    bool resting; /* until the next turn */
+    int status;                  /* of the work */
+    struct loop_timer next_turn; /* to look on in the map */
+    struct hasher hasher;        /* of a group: its hashes once they are loaded */
     struct map_hashes state;
     bool known;      /* the state is */
     bool comparable; /* VERIFY: the map has the hashes of this very generation */
     bool cleared;
-    bool loaded; /* `hashes` are those of `group` */
-    uint64_t group;
-    uint64_t position_bytes; /* what is before it is done */
-    struct digest_group hashes;
+    bool some;                        /* of the hasher's group some pieces are wanted */
+    uint64_t position_bytes;          /* what is before it was looked at */
     struct digest_group expected;     /* VERIFY, comparable */
     uint8_t group_hash[DIGEST_BYTES]; /* VERIFY */
     struct digest *digest;            /* VERIFY, owned */

@@ -69,8 +69,9 @@ struct store_req {
     bool more;
     bool all_incomplete;
     bool verify;
-    bool partial; /* READ: also of a generation that is not complete here */
-    bool mend;    /* WRITE: of what is sealed and complete, where it lies; the same as it was */
+    bool background; /* READ: nobody waits for it */
+    bool partial;    /* READ: also of a generation that is not complete here */
+    bool mend;       /* WRITE: of what is sealed and complete, where it lies; the same as it was */
     uint64_t offset_bytes;
     uint64_t length_bytes;
     uint64_t generation; /* READ, WRITE, ZERO, SETTLE, DIFF, DIGEST; 0: the head */

@@ -52,6 +52,7 @@ struct store {
     struct list answered;      /* requests that needed no step */
     struct loop_task answer;
     uint32_t in_flight;
+    uint64_t asked; /* of what somebody waits for, so far */
     struct store_space space;
     uint64_t space_until_ns; /* when `space` is too old */
 };

@@ -389,6 +389,7 @@ void store_submit(struct store *store, struct store_req *req)
     ASSERT(req->volume->store == store && req->done);
     store->in_flight++;
     req->volume->in_flight++;
+    store->asked += req->op <= STORE_SYNC && !req->background;
     if (req->op == STORE_SYNC)
         store_volume_settle(req->volume);
     enum step_next next = step_begin(req);

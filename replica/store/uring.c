@@ -40,6 +40,8 @@ static void uring_prepare(struct uring *uring, struct store_req *req)
     case STEP_READ:
         io_uring_prep_read(sqe, step->fd, step->bytes, (unsigned)step->length_bytes,
                            step->offset_bytes);
+        if (req->background)
+            io_uring_sqe_set_flags(sqe, IOSQE_ASYNC); /* its bytes are not copied by the loop */
         break;
     case STEP_WRITE:
         io_uring_prep_write(sqe, step->fd, step->bytes, (unsigned)step->length_bytes,

@@ -389,9 +389,8 @@ void volume_go_on_closing(struct store_volume *volume)
 void store_volume_close(struct store_volume *volume, store_job_fn *done, void *arg)
 {
     const struct digester *digester = &volume->store->digester;
-    bool digesting = digester_is_busy_with(digester, volume) && digester->reading;
-    ASSERT(!volume->closing &&
-           volume->in_flight == (uint32_t)volume->settling + (uint32_t)digesting);
+    uint32_t reading = digester_is_busy_with(digester, volume) ? digester->hasher.reading : 0;
+    ASSERT(!volume->closing && volume->in_flight == volume->settling + reading);
     volume->closing = true;
     volume->closed = done;
     volume->arg = arg;

@@ -164,6 +164,56 @@ START_TEST(s10_written_zeros_are_as_good_as_holes)
 }
 END_TEST
 
+/* A byte at the same place of each group but the second, in pieces of zeros. */
+static void check_name_of_groups(const struct message_digest *message, const int letters[4])
+{
+    static struct digest_group group;
+    static uint8_t piece[MIB];
+    uint8_t hash[DIGEST_BYTES], sha256[DIGEST_BYTES];
+    struct digest *digest = digest_new();
+    for (uint32_t i = 0; i < 4; i++) {
+        digest_group_clear(&group);
+        memset(piece, letters[i], 4096);
+        digest_group_set(&group, i * 341, piece, MIB);
+        digest_group_hash(&group, hash);
+        if (group.count > 0)
+            digest_add(digest, i, hash);
+    }
+    digest_end(digest, sha256);
+    digest_free(digest);
+    ck_assert_int_eq(message->state, DIGEST_KNOWN);
+    ck_assert_mem_eq(message->sha256, sha256, DIGEST_BYTES);
+}
+
+static void put_in_group(uint32_t group, int letter)
+{
+    uint8_t block[4096];
+    memset(block, letter, sizeof(block));
+    uint64_t at = group * DIGEST_GROUP_BYTES + (uint64_t)group * 341 * MIB;
+    ck_assert_int_eq(fixture_write(at, block, sizeof(block), false), 0);
+}
+
+START_TEST(s10_content_in_several_groups)
+{
+    struct store_req grow = {.op = STORE_GROW,
+                             .length_bytes = 4 * DIGEST_GROUP_BYTES,
+                             .plane_bytes = FIXTURE_PLANE_BYTES};
+    ck_assert_int_eq(fixture_do(&grow), 0);
+    put_in_group(0, 'a');
+    put_in_group(2, 'b');
+    put_in_group(3, 'c');
+    seal();
+    struct message_digest message = learn(1, false);
+    check_name_of_groups(&message, (const int[]){'a', 0, 'b', 'c'});
+    put_in_group(3, 'd');
+    seal();
+    message = learn(2, false);
+    check_name_of_groups(&message, (const int[]){'a', 0, 'b', 'd'});
+    message = learn(1, true);
+    check_name_of_groups(&message, (const int[]){'a', 0, 'b', 'c'});
+}
+END_TEST
+
 START_TEST(s10_head_and_unknown_generation_have_none)
 {
     struct message_digest message;
@@ -376,6 +426,7 @@ int main(void)
     tcase_add_test(tcase, s10_digest_is_that_of_the_content);
     tcase_add_test(tcase, s10_volume_without_content_has_a_digest);
     tcase_add_test(tcase, s10_written_zeros_are_as_good_as_holes);
+    tcase_add_test(tcase, s10_content_in_several_groups);
     tcase_add_test(tcase, s10_head_and_unknown_generation_have_none);
     tcase_add_test(tcase, s10_next_digest_reads_what_changed);
     tcase_add_test(tcase, s10_older_one_after_a_newer_one);
