@@ -138,8 +138,7 @@ MUST_USE int map_zero(struct map_volume *volume, uint64_t generation, uint64_t o
 MUST_USE int map_zeroed(struct map_volume *volume, const struct map_write *write);
 /*
  * What differs: ZERO or DATA where what `to` shows may not be what `from` shows, else ABSENT; from
- * 0
- * ("nothing") DATA or ABSENT. The runs cover the range's beginning, a block of it at least.
+ * 0 ("nothing") DATA or ABSENT. The runs cover the range's beginning, a block of it at least.
  */
 MUST_USE int map_diff(struct map_volume *volume, uint64_t from, uint64_t to, uint64_t offset_bytes,
                       uint64_t length_bytes, struct map_run *runs, uint32_t runs_max);
@@ -193,6 +192,8 @@ bool map_reclaim_pending(const struct map *map);
 MUST_USE int map_reclaim_begin(struct map *map);
 MUST_USE int map_reclaim_work(struct map *map);
 void map_reclaim_end(struct map *map, int status);
+/* The family of which that reclaim left nothing: its files may go. 0: none. */
+uint32_t map_reclaimed_family(const struct map *map);
 uint32_t map_punches(const struct map *map, const struct map_punch **punches);
 void map_punched(struct map *map);
 

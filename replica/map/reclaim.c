@@ -354,6 +354,7 @@ static void take_out(struct map *map, struct branch *branch)
     branch_free(map, branch);
     struct family *family = map_family(map, reclaim->family);
     if (reclaim->last_branch) {
+        map->reclaimed_family = family->id;
         pointers_remove(&map->families, family);
         free(family);
     }
@@ -383,6 +384,7 @@ void map_reclaim_end(struct map *map, int status)
     ASSERT(map->job == JOB_RECLAIM);
     struct reclaim *reclaim = &map->reclaim;
     map->job = JOB_NONE;
+    map->reclaimed_family = 0;
     if (status == 0)
         status = map_renew(map);
     else if (status != -ENOSPC)
@@ -405,6 +407,11 @@ void map_reclaim_end(struct map *map, int status)
         end_of_generation(map);
         break;
     }
+}
+
+uint32_t map_reclaimed_family(const struct map *map)
+{
+    return map->reclaimed_family;
 }
 
 uint32_t map_punches(const struct map *map, const struct map_punch **punches)

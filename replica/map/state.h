@@ -146,6 +146,7 @@ struct map {
     uint64_t from_step;
     uint64_t from_extent;
     struct reclaim reclaim;
+    uint32_t reclaimed_family;
     struct map_punch punches[RECLAIM_PUNCHES];
     struct slot_of_family punch_slots[RECLAIM_PUNCHES];
     uint32_t punch_count;

@@ -29,6 +29,21 @@ static void chores_rest(struct chores *chores, int status)
     store_resume_later(chores->store, &chores->store->map_waits, status);
 }
 
+/* Its blocks have been punched; what cannot be removed now is removed when the pool is opened. */
+static void run_remove(struct work *work)
+{
+    struct chores *chores = CONTAINER_OF(work, struct chores, work);
+    chores->status = family_remove(chores->store->directory.data_fd, chores->removed);
+}
+
+static void on_removed(struct work *work)
+{
+    struct chores *chores = CONTAINER_OF(work, struct chores, work);
+    if (chores->status)
+        log_warn("data/%08x cannot be removed: %s", chores->removed, strerror(-chores->status));
+    chores_next(chores);
+}
+
 static void piece_end(struct chores *chores)
 {
     chores->piece_done = false;
@@ -39,7 +54,13 @@ static void piece_end(struct chores *chores)
         return;
     }
     store_resume_later(chores->store, &chores->store->map_waits, 0);
-    chores_next(chores);
+    chores->removed = chores->end == map_reclaim_end ? map_reclaimed_family(chores->store->map) : 0;
+    if (chores->removed == 0) {
+        chores_next(chores);
+        return;
+    }
+    chores->work = (struct work){.run = run_remove, .done = on_removed};
+    worker_add(&chores->worker, &chores->work);
 }
 
 static void on_piece(struct work *work)

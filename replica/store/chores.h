@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is done in the background, by a thread of low priority, in small pieces: changes folded from
- * the journal into the map, space of dropped generations and deleted volumes given back. Begins
- * when somebody kicks it and ends when nothing is left: no timer, no wake-up of an idle pool
- * (private to the room).
+ * the journal into the map, space of dropped generations and deleted volumes given back, and their
+ * files. Begins when somebody kicks it and ends when nothing is left: no timer, no wake-up of an
+ * idle pool (private to the room).
  */
 #ifndef STRAKE_STORE_CHORES_H
 #define STRAKE_STORE_CHORES_H
@@ -21,8 +21,9 @@ struct chores {
     bool fold_asked; /* reclaim cannot go on without, or somebody waits for room in the journal */
     uint64_t fold_until; /* the mark when the fold under way began: not chased further; 0: none */
     bool stopping;
-    bool progress; /* since it was kicked */
-    int status;    /* of the piece under way */
+    bool progress;    /* since it was kicked */
+    int status;       /* of the piece under way */
+    uint32_t removed; /* family whose files are being removed */
     /* Reads under way, by the side they began on: a piece ends when those begun before it have. */
     uint32_t reads[2];
     uint8_t side;

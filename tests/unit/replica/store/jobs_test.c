@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Volumes are made whole or not at all; of a deleted one the record stays. */
 #include "replica/store/jobs.h"
-#include "tests/unit/replica/store/fixture.h"
+#include "tests/unit/replica/store/requests.h"
 
 #include <sys/stat.h>
 
@@ -72,6 +72,31 @@ START_TEST(deleted_volume_is_gone_but_for_its_record)
 }
 END_TEST
 
+static void look_again(struct loop_timer *timer)
+{
+    if (access(fixture_data(), F_OK) == 0)
+        loop_timer_start(timer, 1000000);
+    else
+        loop_stop(timer->loop);
+}
+
+/* S4: without waiting for the next start. */
+START_TEST(s4_files_of_a_deleted_volume_go)
+{
+    struct loop_timer timer;
+    const uint8_t block[4096] = {1};
+    ck_assert_int_eq(fixture_create(&fixture_uuid), 0);
+    fixture_volume_open();
+    ck_assert_int_eq(fixture_write(0, block, sizeof(block), false), 0);
+    ck_assert_int_eq(fixture_volume_close(), 0);
+    ck_assert_int_eq(access(fixture_data(), F_OK), 0);
+    ck_assert_int_eq(fixture_delete(&fixture_uuid), 0);
+    loop_timer_init(&timer, &fixture_loop, look_again);
+    look_again(&timer);
+    loop_run(&fixture_loop);
+}
+END_TEST
+
 static void check_epitaph(const char *words)
 {
     struct epitaph epitaph;
@@ -127,6 +152,7 @@ int main(void)
     tcase_add_test(tcase, created_volume_is_listed_with_its_record);
     tcase_add_test(tcase, second_create_is_refused);
     tcase_add_test(tcase, deleted_volume_is_gone_but_for_its_record);
+    tcase_add_test(tcase, s4_files_of_a_deleted_volume_go);
     tcase_add_test(tcase, epitaph_is_kept_with_the_record);
     tcase_add_test(tcase, record_without_epitaph_has_none);
     tcase_add_test(tcase, deleted_volume_is_not_made_again);
