@@ -17,7 +17,7 @@ enum {
     READ_ONLY = 0x40,
     ATTENTION = 0x80,
     NEXUS_COUNT = 2,
-    STEPS_MAX = 256 + 1, /* descriptors of an UNMAP, pieces of a WRITE SAME */
+    STEPS_MAX = 512 + 1, /* descriptors of an UNMAP, pieces of a WRITE SAME, of an EXTENDED COPY */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
@@ -66,7 +66,7 @@ static void block_execute(struct block_req *block, bool fail)
     if (block->op != BLOCK_READ || fail)
         return;
     block->data = slice_get(&pool, (uint32_t)block->length_bytes);
-    memset(block->data.bytes, 0, block->length_bytes);
+    memset(block->data.bytes, (int)(block->offset_bytes / 512 & 1), block->length_bytes);
 }
 
 /* What the iSCSI room may rely on. */

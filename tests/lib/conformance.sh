@@ -5,7 +5,7 @@
 # conformance_run URL DIR: runs all of them. DIR/results has a line "FAMILY.TEST passed|FAILED" for
 # each test, DIR/skips the families and their reasons for what they did not try.
 conformance_run() {
-  iscsi-test-cu -d -v --test ALL "$1" "$1" >"$2/out" 2>&1 || true # twice: two paths
+  iscsi-test-cu -d -S -v --test ALL "$1" "$1" >"$2/out" 2>&1 || true # twice: two paths
   # Lines "Suite: X", "Test: Y ...passed|FAILED", the latter perhaps with other lines between.
   awk '/Suite: / { suite = $2 }
     { gsub(/\[[A-Z]*\]/, "") }

@@ -2,9 +2,11 @@
 /* Standard INQUIRY data (SPC-4 6.6) and VPD pages (SPC-4 7.8, SBC-3 6.6). */
 #include "target/front/scsi/inquiry.h"
 
+#include "target/front/scsi/copy.h"
 #include "target/front/scsi/limits.h"
 #include "target/front/scsi/reply.h"
 #include "target/front/scsi/sense.h"
+#include "target/front/scsi/unit.h"
 
 #define VENDOR   "STRAKE  "
 #define PRODUCT  "VOLUME          "
@@ -16,6 +18,7 @@ enum {
     RESPONSE_FORMAT = 0x02,
     CMDQUE = 0x02,
     TPGS_IMPLICIT = 0x10, /* REPORT TARGET PORT GROUPS is there, SET is not */
+    THIRD_PARTY_COPY = 0x08,
     STANDARD_BYTES = 96,
     VPD_HEADER_BYTES = 4,
     VPD_LONG_BYTES = 64, /* of pages 86h, B0h and B1h */
@@ -27,6 +30,7 @@ enum vpd_page {
     VPD_SERIAL = 0x80,
     VPD_IDENTIFICATION = 0x83,
     VPD_EXTENDED = 0x86,
+    VPD_COPY = 0x8f,
     VPD_LIMITS = 0xb0,
     VPD_CHARACTERISTICS = 0xb1,
     VPD_PROVISIONING = 0xb2,
@@ -57,7 +61,7 @@ static void standard_write(const struct scsi_unit *unit, struct writer *w)
     write_u8(w, VERSION_SPC_4);
     write_u8(w, RESPONSE_FORMAT);
     write_u8(w, STANDARD_BYTES - 5);
-    write_u8(w, unit ? TPGS_IMPLICIT : 0);
+    write_u8(w, unit ? TPGS_IMPLICIT | THIRD_PARTY_COPY : 0);
     write_u8(w, 0);
     write_u8(w, CMDQUE);
     write_bytes(w, VENDOR, 8);
@@ -71,9 +75,9 @@ static void standard_write(const struct scsi_unit *unit, struct writer *w)
 
 static void supported_write(const struct scsi_unit *unit, struct writer *w)
 {
-    static const uint8_t pages[] = {VPD_SUPPORTED,   VPD_SERIAL, VPD_IDENTIFICATION,
-                                    VPD_EXTENDED,    VPD_LIMITS, VPD_CHARACTERISTICS,
-                                    VPD_PROVISIONING};
+    static const uint8_t pages[] = {VPD_SUPPORTED,       VPD_SERIAL,      VPD_IDENTIFICATION,
+                                    VPD_EXTENDED,        VPD_COPY,        VPD_LIMITS,
+                                    VPD_CHARACTERISTICS, VPD_PROVISIONING};
     write_bytes(w, pages, unit ? sizeof(pages) : 1);
 }
 
@@ -113,13 +117,8 @@ static void identification_write(const struct scsi_unit *unit, struct writer *w)
 {
     static const uint8_t one[4] = {0, 0, 0, 1};
     const struct uuid *uuid = &unit->export->uuid;
-    /*
-     * NAA 3, locally assigned: the last 60 bits of the UUID, which in version 4 are all random and
-     * follow the two bits of the variant.
-     */
-    uint8_t naa[8];
-    memcpy(naa, uuid->bytes + 8, sizeof(naa));
-    naa[0] = (uint8_t)(0x30 | (naa[0] & 0x0f));
+    uint8_t naa[SCSI_NAA_BYTES];
+    scsi_unit_naa(unit, naa);
     designator_write(w, CODE_BINARY, OF_UNIT | TYPE_NAA, naa, sizeof(naa));
 
     char vendor_id[8 + UUID_TEXT_BYTES] = VENDOR;
@@ -201,6 +200,9 @@ static bool vpd_write(const struct scsi_unit *unit, uint8_t page, struct writer 
         break;
     case VPD_EXTENDED:
         extended_write(w);
+        break;
+    case VPD_COPY:
+        scsi_copy_page_write(unit, w);
         break;
     case VPD_LIMITS:
         limits_write(unit, w);

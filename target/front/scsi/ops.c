@@ -3,6 +3,7 @@
  * The table of commands: the one list from which CDBs are decoded, checked, carried out and
  * reported. One command, one row, ascending by operation code and service action. */
 #include "target/front/scsi/cdb.h"
+#include "target/front/scsi/copy.h"
 #include "target/front/scsi/inquiry.h"
 #include "target/front/scsi/medium.h"
 #include "target/front/scsi/mode.h"
@@ -149,6 +150,15 @@ const struct scsi_op scsi_ops[] = {
     /* PERSISTENT RESERVE OUT: REGISTER AND MOVE */
     {0x5f, 0x07, 10, KEYS, OUT_BYTES, NO_FIELD, {5, 4},
      scsi_prout_begin, scsi_prout_finish, {0x5f, 0x07, 0xff, 0, 0, U32, 0}},
+    /* EXTENDED COPY (LID1) */
+    {0x83, 0x00, 16, WRITES, OUT_BYTES, NO_FIELD, {10, 4},
+     scsi_copy_begin, scsi_copy_finish, {0x83, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, U32, 0, 0}},
+    /* RECEIVE COPY RESULTS: COPY STATUS */
+    {0x84, 0x00, 16, 0, IN_BYTES, NO_FIELD, {10, 4},
+     scsi_copy_status_begin, NULL, {0x84, 0x00, 0xff, 0, 0, 0, 0, 0, 0, 0, U32, 0, 0}},
+    /* RECEIVE COPY RESULTS: OPERATING PARAMETERS */
+    {0x84, 0x03, 16, 0, IN_BYTES, NO_FIELD, {10, 4},
+     scsi_copy_parameters_begin, NULL, {0x84, 0x03, 0, 0, 0, 0, 0, 0, 0, 0, U32, 0, 0}},
     /* READ (16) */
     {0x88, NO_ACTION, 16, RANGE | READS, IN, {2, 8}, {10, 4},
      scsi_read_begin, scsi_read_finish, {0x88, DPO_FUA, U64, U32, GROUP, 0}},

@@ -3,6 +3,7 @@
 #include "target/front/scsi/scsi.h"
 
 #include "target/front/scsi/cdb.h"
+#include "target/front/scsi/copy.h"
 #include "target/front/scsi/guard.h"
 #include "target/front/scsi/nexus.h"
 #include "target/front/scsi/row.h"
@@ -25,6 +26,7 @@ void scsi_unit_reset(struct scsi_unit *unit, const struct scsi_nexus *except,
     unit->descriptor_sense = false;
     unit->write_protected = false;
     scsi_unit_unreserve(unit);
+    scsi_copies_forget(unit);
     scsi_unit_attention(unit, except, what);
 }
 
@@ -42,6 +44,7 @@ static enum scsi_next answer(struct scsi_command *command, enum scsi_next next)
         return next;
     block_data_release(command);
     slice_release(&command->scratch);
+    scsi_copy_end(command);
     if (command->status != SCSI_GOOD)
         slice_release(&command->data_in);
     if (command->data_in.length_bytes > 0)
@@ -127,6 +130,7 @@ enum scsi_next scsi_command(struct scsi_command *command, struct buf_pool *pool)
     command->data_in = (struct slice){0};
     command->block.data = (struct slice){0};
     command->scratch = (struct slice){0};
+    command->copy = NULL;
     command->progress = 0;
     command->expected_bytes = scsi_transfer_of(command->unit, command->cdb).data_out_bytes;
     return answer(command, begin(command, pool));
@@ -143,8 +147,11 @@ enum scsi_next scsi_finish(struct scsi_command *command, struct buf_pool *pool)
     const struct scsi_op *op = command->op;
     ASSERT(op && command->unit);
     bool untold = command->block.op == BLOCK_STATUS && command->block.status == -EOPNOTSUPP;
-    if (command->block.status != 0 && !untold)
-        return answer(command, scsi_fail_block(command));
+    if (command->block.status != 0 && !untold) {
+        struct scsi_sense sense = scsi_sense_of(&command->block);
+        scsi_copy_sense(command, &sense);
+        return answer(command, scsi_fail_sense(command, &sense));
+    }
     if (!op->finish)
         return answer(command, scsi_good(command));
     struct scsi_cdb cdb = scsi_cdb_decode(op, command->cdb);
@@ -160,4 +167,5 @@ void scsi_drop(struct scsi_command *command)
 {
     block_data_release(command);
     slice_release(&command->scratch);
+    scsi_copy_drop(command);
 }

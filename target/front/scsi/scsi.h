@@ -11,6 +11,7 @@
 #include "common/base/block.h"
 #include "common/base/list.h"
 #include "target/front/export/export.h"
+#include "target/front/scsi/copies.h"
 #include "target/front/scsi/reservations.h"
 
 #include <stdbool.h>
@@ -56,6 +57,7 @@ struct scsi_nexus {
     struct list node;             /* in scsi_unit.nexuses */
     uint8_t attention_count;
     uint16_t attention[4]; /* oldest first, enum scsi_attention */
+    struct scsi_copy copies[SCSI_COPIES_MAX];
 };
 
 /* What SCSI remembers of a logical unit; embedded in whatever the front keeps for an export. */
@@ -119,8 +121,9 @@ struct scsi_command {
 
     /* The room's own while the command runs. */
     const struct scsi_op *op;
-    struct slice scratch; /* owned: the repeated block of a WRITE SAME, a row's value, runs */
-    uint64_t progress;    /* how far a command of several requests has come, in its own terms */
+    struct slice scratch;   /* owned: the repeated block of a WRITE SAME, a row's value, runs */
+    struct scsi_copy *copy; /* of the nexus: while the command is an EXTENDED COPY under way */
+    uint64_t progress;      /* how far a command of several requests has come, in its own terms */
 };
 
 /* What a CDB will transfer, before the data has arrived. */

@@ -37,7 +37,7 @@ static void fixed_encode(const struct scsi_sense *sense, struct writer *w)
     write_u8(w, (uint8_t)sense->key);
     write_u32(w, information ? (uint32_t)sense->information : 0);
     write_u8(w, SCSI_SENSE_FIXED_BYTES - 8);
-    write_u32(w, 0);
+    write_u32(w, sense->has_segment ? sense->segment : 0);
     write_u16(w, sense->asc);
     write_u8(w, 0);
     field_encode(sense, w);
@@ -46,7 +46,8 @@ static void fixed_encode(const struct scsi_sense *sense, struct writer *w)
 /* SPC-4 4.5.2. */
 static void descriptors_encode(const struct scsi_sense *sense, struct writer *w)
 {
-    uint8_t length = (uint8_t)((sense->has_information ? 12 : 0) + (sense->has_field ? 8 : 0));
+    uint8_t length = (uint8_t)((sense->has_information ? 12 : 0) + (sense->has_segment ? 12 : 0) +
+                               (sense->has_field ? 8 : 0));
     write_u8(w, RESPONSE_DESCRIPTORS);
     write_u8(w, (uint8_t)sense->key);
     write_u16(w, sense->asc);
@@ -56,6 +57,13 @@ static void descriptors_encode(const struct scsi_sense *sense, struct writer *w)
         const uint8_t head[] = {0x00, 0x0a, INFORMATION_VALID, 0};
         write_bytes(w, head, sizeof(head));
         write_u64(w, sense->information);
+    }
+    /* SPC-4 5.16.7.4: neither sense data of the source nor of the destination, then the segment. */
+    if (sense->has_segment) {
+        const uint8_t head[] = {0x01, 0x0a, 0, 0, 0, 0};
+        write_bytes(w, head, sizeof(head));
+        write_u16(w, sense->segment);
+        write_zeros(w, 4);
     }
     if (sense->has_field) {
         const uint8_t head[] = {0x02, 0x06, 0, 0};
@@ -119,29 +127,30 @@ enum scsi_next scsi_fail_parameter(struct scsi_command *command, uint16_t byte, 
                                                          .field_bit = bit});
 }
 
-enum scsi_next scsi_fail_block(struct scsi_command *command)
+struct scsi_sense scsi_sense_of(const struct block_req *block)
 {
-    const struct block_req *block = &command->block;
+    bool read = block->op == BLOCK_READ;
     switch (block->status) {
     case -EIO:
-        return scsi_fail(command, SCSI_KEY_MEDIUM_ERROR,
-                         block->op == BLOCK_READ ? SCSI_ASC_UNRECOVERED_READ
-                                                 : SCSI_ASC_WRITE_ERROR);
+        return (struct scsi_sense){.key = SCSI_KEY_MEDIUM_ERROR,
+                                   .asc = read ? SCSI_ASC_UNRECOVERED_READ : SCSI_ASC_WRITE_ERROR};
     case -ENOSPC:
-        return scsi_fail(command, SCSI_KEY_DATA_PROTECT, SCSI_ASC_SPACE_ALLOCATION);
+        return (struct scsi_sense){.key = SCSI_KEY_DATA_PROTECT, .asc = SCSI_ASC_SPACE_ALLOCATION};
     case -EROFS:
-        return scsi_fail(command, SCSI_KEY_DATA_PROTECT, SCSI_ASC_WRITE_PROTECTED);
+        return (struct scsi_sense){.key = SCSI_KEY_DATA_PROTECT, .asc = SCSI_ASC_WRITE_PROTECTED};
     case -EINVAL:
-        return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_LBA_OUT_OF_RANGE);
+        return (struct scsi_sense){.key = SCSI_KEY_ILLEGAL_REQUEST,
+                                   .asc = SCSI_ASC_LBA_OUT_OF_RANGE};
     case -ESHUTDOWN:
-        return scsi_fail(command, SCSI_KEY_NOT_READY, SCSI_ASC_NOT_READY);
+        return (struct scsi_sense){.key = SCSI_KEY_NOT_READY, .asc = SCSI_ASC_NOT_READY};
     case -EILSEQ:
         /* SBC-3 5.3: INFORMATION is the offset in the data-out of the first byte that differs. */
-        return scsi_fail_sense(command, &(struct scsi_sense){.key = SCSI_KEY_MISCOMPARE,
-                                                             .asc = SCSI_ASC_MISCOMPARE,
-                                                             .has_information = true,
-                                                             .information = block->mismatch_bytes});
+        return (struct scsi_sense){.key = SCSI_KEY_MISCOMPARE,
+                                   .asc = SCSI_ASC_MISCOMPARE,
+                                   .has_information = true,
+                                   .information = block->mismatch_bytes};
     default:
-        return scsi_fail(command, SCSI_KEY_HARDWARE_ERROR, SCSI_ASC_INTERNAL_FAILURE);
+        return (struct scsi_sense){.key = SCSI_KEY_HARDWARE_ERROR,
+                                   .asc = SCSI_ASC_INTERNAL_FAILURE};
     }
 }

@@ -14,6 +14,7 @@ enum scsi_key {
     SCSI_KEY_ILLEGAL_REQUEST = 0x5,
     SCSI_KEY_UNIT_ATTENTION = 0x6,
     SCSI_KEY_DATA_PROTECT = 0x7,
+    SCSI_KEY_COPY_ABORTED = 0xa,
     SCSI_KEY_ABORTED_COMMAND = 0xb,
     SCSI_KEY_MISCOMPARE = 0xe,
 };
@@ -21,8 +22,11 @@ enum scsi_key {
 /* Additional sense code and qualifier: ASC << 8 | ASCQ. */
 enum scsi_asc {
     SCSI_ASC_NONE = 0x0000,
-    SCSI_ASC_NOT_READY = 0x0400, /* cause not reportable */
+    SCSI_ASC_OPERATION_IN_PROGRESS = 0x0016,
+    SCSI_ASC_NOT_READY = 0x0400,        /* cause not reportable */
+    SCSI_ASC_COPY_UNREACHABLE = 0x0804, /* unreachable copy target */
     SCSI_ASC_WRITE_ERROR = 0x0c00,
+    SCSI_ASC_COPY_NOT_REACHABLE = 0x0d02, /* copy target device not reachable */
     SCSI_ASC_INVALID_COMMAND_IU = 0x0e03, /* invalid field in command information unit */
     SCSI_ASC_UNRECOVERED_READ = 0x1100,
     SCSI_ASC_PARAMETER_LENGTH = 0x1a00, /* parameter list length error */
@@ -31,8 +35,13 @@ enum scsi_asc {
     SCSI_ASC_LBA_OUT_OF_RANGE = 0x2100,
     SCSI_ASC_INVALID_FIELD_IN_CDB = 0x2400,
     SCSI_ASC_LUN_NOT_SUPPORTED = 0x2500,
-    SCSI_ASC_INVALID_PARAMETER = 0x2600, /* invalid field in parameter list */
-    SCSI_ASC_INVALID_RELEASE = 0x2604,   /* invalid release of persistent reservation */
+    SCSI_ASC_INVALID_PARAMETER = 0x2600,  /* invalid field in parameter list */
+    SCSI_ASC_INVALID_RELEASE = 0x2604,    /* invalid release of persistent reservation */
+    SCSI_ASC_COPY_DEVICES = 0x2606,       /* too many target descriptors */
+    SCSI_ASC_COPY_DEVICE_TYPE = 0x2607,   /* unsupported target descriptor type code */
+    SCSI_ASC_COPY_SEGMENTS = 0x2608,      /* too many segment descriptors */
+    SCSI_ASC_COPY_SEGMENT_TYPE = 0x2609,  /* unsupported segment descriptor type code */
+    SCSI_ASC_INLINE_DATA_LENGTH = 0x260b, /* inline data length exceeded */
     SCSI_ASC_WRITE_PROTECTED = 0x2700,
     SCSI_ASC_SOFTWARE_WRITE_PROTECTED = 0x2702, /* of the logical unit */
     SCSI_ASC_SPACE_ALLOCATION = 0x2707,         /* space allocation failed write protect */
@@ -50,6 +59,8 @@ struct scsi_sense {
     bool field_in_cdb;
     uint16_t field_byte;
     uint8_t field_bit;
+    bool has_segment; /* of COPY ABORTED: in which segment descriptor */
+    uint16_t segment;
 };
 
 enum { SCSI_SENSE_FIXED_BYTES = 18 };
@@ -65,7 +76,7 @@ enum scsi_next scsi_fail(struct scsi_command *command, enum scsi_key key, uint16
 enum scsi_next scsi_fail_cdb(struct scsi_command *command, uint16_t byte, uint8_t bit);
 /* Invalid field in parameter list. */
 enum scsi_next scsi_fail_parameter(struct scsi_command *command, uint16_t byte, uint8_t bit);
-/* From the status, not 0, of the command's block request. */
-enum scsi_next scsi_fail_block(struct scsi_command *command);
+/* What the status, not 0, of a block request is to the initiator. */
+struct scsi_sense scsi_sense_of(const struct block_req *block);
 
 #endif

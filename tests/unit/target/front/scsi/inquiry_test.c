@@ -5,7 +5,7 @@
 START_TEST(standard_data_is_as_published)
 {
     ck_assert_good(0x12, 0, 0, 0, 0xff, 0);
-    static const uint8_t head[] = {0x00, 0x00, 0x06, 0x02, 91, 0x10, 0, 0x02};
+    static const uint8_t head[] = {0x00, 0x00, 0x06, 0x02, 91, 0x18, 0, 0x02};
     ck_assert_uint_eq(command.data_in.length_bytes, 96);
     ck_assert_mem_eq(command.data_in.bytes, head, sizeof(head));
     ck_assert_mem_eq(command.data_in.bytes + 8, "STRAKE  VOLUME          0001", 28);
@@ -62,14 +62,14 @@ END_TEST
 START_TEST(supported_pages_are_listed)
 {
     ck_assert_good(0x12, 0x01, 0x00, 0, 0xff, 0);
-    ck_assert_data_in(0x00, 0x00, 0, 7, 0x00, 0x80, 0x83, 0x86, 0xb0, 0xb1, 0xb2);
+    ck_assert_data_in(0x00, 0x00, 0, 8, 0x00, 0x80, 0x83, 0x86, 0x8f, 0xb0, 0xb1, 0xb2);
 }
 END_TEST
 
 START_TEST(every_listed_page_is_there)
 {
     ck_assert_good(0x12, 0x01, 0x00, 0, 0xff, 0);
-    uint8_t pages[7];
+    uint8_t pages[8];
     memcpy(pages, command.data_in.bytes + 4, sizeof(pages));
     for (size_t i = 0; i < sizeof(pages); i++) {
         ck_assert_good(0x12, 0x01, pages[i], 0x10, 0, 0);

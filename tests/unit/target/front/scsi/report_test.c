@@ -53,7 +53,7 @@ START_TEST(all_opcodes_have_eight_bytes_each)
     const uint8_t *bytes = command.data_in.bytes;
     static const uint8_t first[] = {0x00, 0, 0, 0, 0, 0, 0, 6, 0x03, 0, 0, 0, 0, 0, 0, 6};
     ck_assert_uint_eq(command.data_in.length_bytes, 4 + u16_at(bytes + 2));
-    ck_assert_uint_eq(u16_at(bytes + 2), 57 * 8);
+    ck_assert_uint_eq(u16_at(bytes + 2), 60 * 8);
     ck_assert_mem_eq(bytes + 4, first, sizeof(first));
 }
 END_TEST
@@ -63,7 +63,7 @@ START_TEST(all_opcodes_with_timeouts_have_twenty)
     ck_assert_good(0xa3, 0x0c, 0x80, 0, 0, 0, LENGTH, 0, 0);
     const uint8_t *bytes = command.data_in.bytes;
     static const uint8_t first[] = {0x00, 0, 0, 0, 0, 0x02, 0, 6, 0, 10, 0, 0, REPEAT8(0)};
-    ck_assert_uint_eq(u16_at(bytes + 2), 57 * 20);
+    ck_assert_uint_eq(u16_at(bytes + 2), 60 * 20);
     ck_assert_mem_eq(bytes + 4, first, sizeof(first));
 }
 END_TEST

@@ -55,6 +55,16 @@ START_TEST(fixed_with_field_in_cdb)
 }
 END_TEST
 
+START_TEST(a_segment_is_told_in_both_formats)
+{
+    const struct scsi_sense sense = {
+        .key = SCSI_KEY_COPY_ABORTED, .has_segment = true, .segment = 0x0102};
+    expect(&sense, false, BYTES(0x70, 0, 0x0a, 0, 0, 0, 0, 10, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0));
+    expect(&sense, true,
+           BYTES(0x72, 0x0a, 0, 0, 0, 0, 0, 12, 0x01, 0x0a, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0));
+}
+END_TEST
+
 START_TEST(fixed_with_field_in_data)
 {
     const struct scsi_sense sense = {.key = SCSI_KEY_ILLEGAL_REQUEST,
@@ -99,6 +109,7 @@ int main(void)
     tcase_add_test(tcase, fixed_with_information);
     tcase_add_test(tcase, fixed_leaves_out_information_that_does_not_fit);
     tcase_add_test(tcase, fixed_with_field_in_cdb);
+    tcase_add_test(tcase, a_segment_is_told_in_both_formats);
     tcase_add_test(tcase, fixed_with_field_in_data);
     tcase_add_test(tcase, descriptors_plain);
     tcase_add_test(tcase, descriptors_with_information_and_field);
