@@ -21,9 +21,12 @@
 
 enum {
     FRONT_LISTENERS_MAX = ISCSI_PORTALS_MAX,
-    NBD_HANDSHAKE_S = 30,   /* from connecting to an open export */
-    CONN_LEAVE_S = 5,       /* from the end of reading to the end of the connection */
-    ISCSI_TICK_S = 2,       /* how often iSCSI keepalive is looked at */
+    NBD_HANDSHAKE_S = 30, /* from connecting to an open export */
+    CONN_LEAVE_S = 5,     /* from the end of reading to the end of the connection */
+    ISCSI_TICK_S = 2, /* how often iSCSI keepalive, and what initiators are told, is looked at */
+    /* A volume that has not served for so long is stalled: initiators wait for a command for 30 s.
+     */
+    EXPORT_STALLED_S = 20,
     FRONT_RETRY_MS_MIN = 5, /* looking again whether there is memory */
     FRONT_RETRY_MS_MAX = 320,
 };

@@ -56,9 +56,10 @@ struct export
     uint64_t size_bytes;  /* multiple of 4096 */
     uint32_t block_bytes; /* logical block: 512 or 4096 */
     bool read_only;
-    bool hidden;                              /* told only to who asks for it by name */
-    enum export_guard guard;                  /* of scsi */
-    bool gone;                                /* deleted: answers -ESHUTDOWN, sessions leave */
+    bool hidden;             /* told only to who asks for it by name */
+    enum export_guard guard; /* of scsi */
+    bool stalled; /* its volume has not served for so long that clients should look elsewhere */
+    bool gone;    /* deleted: answers -ESHUTDOWN, sessions leave */
     uint32_t session_count;                   /* how many sessions use it */
     struct volume *volume;                    /* where requests go; the front's business alone */
     struct scsi_unit *unit;                   /* owned by the front, lent to scsi */

@@ -108,20 +108,19 @@ void iscsi_tmf_preempt(struct iscsi_task *task)
 }
 
 /*
- * All sessions' commands on the export. True when any belonged to somebody else; that session is
- * woken, since others of its commands may have waited for those.
+ * All sessions' commands on the export. Sessions that lose any are woken, since others of their
+ * commands may have waited for those, and told, unless a reset is told to everybody.
  */
-static bool export_abort(struct iscsi_conn *conn)
+static void export_abort(struct iscsi_conn *conn, bool reset)
 {
-    bool others = false;
     LIST_FOR_EACH (node, &conn->node->sessions) {
         struct iscsi_conn *other = session_of(node);
         if (other->export != conn->export || !tasks_abort(other, NULL) || other == conn)
             continue;
+        if (!reset && !other->superseded)
+            scsi_port_attention(conn->export->unit, &other->port, SCSI_UA_COMMANDS_CLEARED);
         iscsi_conn_wake(other);
-        others = true;
     }
-    return others;
 }
 
 /* After the answer to a cold reset every session of the target is over. */
@@ -203,20 +202,18 @@ static enum tmf_answer tmf_begin(struct iscsi_conn *conn, const struct pdu_tmf *
     case TMF_CLEAR_TASK_SET:
         if (!lun_ok)
             return TMF_NO_LUN;
-        if (export_abort(conn))
-            scsi_unit_attention(unit, &conn->nexus, SCSI_UA_COMMANDS_CLEARED);
+        export_abort(conn, false);
         return TMF_COMPLETE;
     case TMF_LUN_RESET:
         if (!lun_ok)
             return TMF_NO_LUN;
-        (void)export_abort(conn);
-        scsi_unit_reset(unit, NULL,
-                        SCSI_UA_LUN_RESET); /* who asked is told as well (SAM-5 6.3.3) */
+        export_abort(conn, true);
+        scsi_unit_reset(unit, SCSI_UA_LUN_RESET);
         return TMF_COMPLETE;
     case TMF_TARGET_WARM_RESET:
     case TMF_TARGET_COLD_RESET:
-        (void)export_abort(conn);
-        scsi_unit_reset(unit, &conn->nexus, SCSI_UA_BUS_RESET);
+        export_abort(conn, true);
+        scsi_unit_reset(unit, SCSI_UA_BUS_RESET);
         return TMF_COMPLETE;
     case TMF_TASK_REASSIGN:
         return TMF_NO_REASSIGN;

@@ -29,8 +29,10 @@ enum scsi_next scsi_report_luns_begin(struct scsi_command *command, const struct
 }
 
 /*
- * All portals are one target port, number 1 in group 1, as VPD page 83h tells them; what reaches
- * this process reaches the unit in the best way there is.
+ * All portals are one target port, number 1 in group 1, as VPD page 83h tells them, and it keeps
+ * its identity where another process takes the volume over: only one serves it. What reaches that
+ * one reaches the unit in the best way there is, so the state never changes. A process that cannot
+ * serve lacks the unit, not a way to it: TEST UNIT READY tells that (unit.c).
  */
 enum scsi_next scsi_report_groups_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
                                         struct buf_pool *pool)

@@ -20,14 +20,13 @@ void scsi_unit_init(struct scsi_unit *unit, struct export *export)
     list_init(&unit->nexuses);
 }
 
-void scsi_unit_reset(struct scsi_unit *unit, const struct scsi_nexus *except,
-                     enum scsi_attention what)
+void scsi_unit_reset(struct scsi_unit *unit, enum scsi_attention what)
 {
     unit->descriptor_sense = false;
     unit->write_protected = false;
     scsi_unit_unreserve(unit);
     scsi_copies_forget(unit);
-    scsi_unit_attention(unit, except, what);
+    scsi_unit_attention(unit, NULL, what);
 }
 
 /* Gives back what the block request holds: what was read is ours, what was written is lent. */

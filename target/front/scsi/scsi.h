@@ -149,9 +149,11 @@ void scsi_unit_attention(struct scsi_unit *unit, const struct scsi_nexus *except
 void scsi_port_attention(struct scsi_unit *unit, const struct scsi_port *port,
                          enum scsi_attention what);
 
-/* The unit is reset: mode parameters are back at their defaults, and all but `except` are told. */
-void scsi_unit_reset(struct scsi_unit *unit, const struct scsi_nexus *except,
-                     enum scsi_attention what);
+/*
+ * The unit is reset: mode parameters are back at their defaults, and all are told, also who asked
+ * (SAM-5 6.3).
+ */
+void scsi_unit_reset(struct scsi_unit *unit, enum scsi_attention what);
 
 /*
  * Reservations that outlive the target are a row of the volume's book. Between _await and _load,

@@ -24,6 +24,7 @@ enum scsi_asc {
     SCSI_ASC_NONE = 0x0000,
     SCSI_ASC_OPERATION_IN_PROGRESS = 0x0016,
     SCSI_ASC_NOT_READY = 0x0400,        /* cause not reportable */
+    SCSI_ASC_BECOMING_READY = 0x0401,   /* is in process of becoming ready */
     SCSI_ASC_COPY_UNREACHABLE = 0x0804, /* unreachable copy target */
     SCSI_ASC_WRITE_ERROR = 0x0c00,
     SCSI_ASC_COPY_NOT_REACHABLE = 0x0d02, /* copy target device not reachable */

@@ -16,11 +16,17 @@ enum {
     LBPRZ = 0x4000,      /* unmapped blocks read as zeros */
 };
 
+/*
+ * While the volume does not serve other commands wait. Who has another path shall take it: it may
+ * lead to a target that took the volume over, which one that is cut off cannot know.
+ */
 enum scsi_next scsi_unit_ready_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
                                      struct buf_pool *pool)
 {
     (void)cdb;
     (void)pool;
+    if (command->unit->export->stalled)
+        return scsi_fail(command, SCSI_KEY_NOT_READY, SCSI_ASC_BECOMING_READY);
     return scsi_good(command);
 }
 

@@ -30,6 +30,13 @@ bool volume_full(const struct volume *v)
     return !v;
 }
 
+static uint64_t waits_since_ns;
+void volume_status(const struct volume *v, struct repl_status *status)
+{
+    ck_assert_ptr_eq(v, &volume);
+    *status = (struct repl_status){.since_ns = waits_since_ns};
+}
+
 void volume_submit(struct volume *v, struct block_req *req)
 {
     ck_abort_msg("%p %p", (void *)v, (void *)req);
@@ -106,6 +113,34 @@ START_TEST(news_are_attentions)
 }
 END_TEST
 
+/* A volume whose writes wait since then, when it is looked at. */
+static void look(uint64_t since_ns)
+{
+    waits_since_ns = since_ns;
+    export->session_count = 1;
+    ev_invoke(loop.ev, &front->tick.ev, EV_TIMER);
+    export->session_count = 0;
+}
+
+START_TEST(volume_that_does_not_serve_for_long_is_not_ready)
+{
+    enum { BECOMING_READY = 0x0401 };
+    ck_assert_uint_eq(attention(), SCSI_UA_POWER_ON);
+    look(0);
+    ck_assert_uint_eq(attention(), BECOMING_READY);
+    look(UINT64_MAX);
+    ck_assert_uint_eq(attention(), 0);
+}
+END_TEST
+
+START_TEST(short_waits_are_no_news)
+{
+    ck_assert_uint_eq(attention(), SCSI_UA_POWER_ON);
+    look(loop_now_ns(&loop));
+    ck_assert_uint_eq(attention(), 0);
+}
+END_TEST
+
 START_TEST(held_export_waits_for_its_reservations)
 {
     static const uint8_t row[] = {1, 3, 0, 1, 0, 0, 0, 0, 0,   0,   0,   9,   0,
@@ -151,6 +186,8 @@ int main(void)
     tcase_add_test(tcase, growth_is_told_once_and_seen);
     tcase_add_test(tcase, same_size_is_no_news);
     tcase_add_test(tcase, news_are_attentions);
+    tcase_add_test(tcase, volume_that_does_not_serve_for_long_is_not_ready);
+    tcase_add_test(tcase, short_waits_are_no_news);
     tcase_add_test(tcase, held_export_waits_for_its_reservations);
     tcase_add_test(tcase, reservations_are_given_once);
     tcase_add_test(tcase, row_nobody_understands_reserves_nothing);

@@ -42,15 +42,20 @@ static inline void peer_login(struct peer *p)
     ck_assert_uint_eq(peer_take_response(p).status, SCSI_CHECK_CONDITION);
 }
 
-/* Peer two, another initiator port, past its first unit attention. */
-static inline void peer_login_two(void)
+/* The session of another initiator port than peer one, past its first unit attention. */
+static inline void peer_login_other(struct peer *p, uint64_t isid)
 {
     static const uint8_t test_unit_ready[PDU_CDB_BYTES];
-    peer_open(&two);
-    two.isid++;
-    peer_login_with(&two, "", 0);
-    (void)peer_command(&two, PDU_FINAL, 0, test_unit_ready, NULL, 0);
-    (void)peer_take_response(&two);
+    peer_open(p);
+    p->isid = isid;
+    peer_login_with(p, "", 0);
+    (void)peer_command(p, PDU_FINAL, 0, test_unit_ready, NULL, 0);
+    (void)peer_take_response(p);
+}
+
+static inline void peer_login_two(void)
+{
+    peer_login_other(&two, 0x00023d000002);
 }
 
 /* The unit attention the next command of `p` meets: ASC << 8 | ASCQ, 0 for none. */

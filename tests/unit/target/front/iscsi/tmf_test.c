@@ -119,6 +119,24 @@ START_TEST(clear_task_set_tells_those_whose_commands_went)
 }
 END_TEST
 
+START_TEST(clear_task_set_tells_nobody_else)
+{
+    static struct peer three;
+    peer_login(&one);
+    peer_login_two();
+    peer_login_other(&three, 0x00023d000003);
+    (void)peer_write(&one, 0, 1, BLOCK, NULL, 0, false);
+    (void)peer_take_r2t(&one);
+    (void)peer_write(&two, 0, 1, BLOCK, NULL, 0, false);
+    (void)peer_take_r2t(&two);
+    peer_tmf(&one, CLEAR_TASK_SET, 0, 0);
+    ck_assert_uint_eq(peer_take_tmf(&one), COMPLETE);
+    ck_assert_uint_eq(peer_attention(&one), 0);
+    ck_assert_uint_eq(peer_attention(&three), 0);
+    peer_close(&three);
+}
+END_TEST
+
 START_TEST(clear_task_set_of_nothing_tells_nobody)
 {
     peer_login(&one);
@@ -129,7 +147,7 @@ START_TEST(clear_task_set_of_nothing_tells_nobody)
 }
 END_TEST
 
-START_TEST(warm_reset_tells_the_others)
+START_TEST(warm_reset_tells_everybody)
 {
     peer_login(&one);
     peer_login_two();
@@ -137,6 +155,7 @@ START_TEST(warm_reset_tells_the_others)
     ck_assert_uint_eq(peer_take_tmf(&one), COMPLETE);
     ck_assert_int_eq(one.next, SESSION_MORE);
     ck_assert_uint_eq(peer_attention(&two), SCSI_UA_BUS_RESET);
+    ck_assert_uint_eq(peer_attention(&one), SCSI_UA_BUS_RESET);
 }
 END_TEST
 
@@ -218,8 +237,9 @@ int main(void)
     tcase_add_test(tcase, lun_reset_waits_for_other_sessions_and_wakes);
     tcase_add_test(tcase, lun_reset_waits_for_a_superseded_sessions_write);
     tcase_add_test(tcase, clear_task_set_tells_those_whose_commands_went);
+    tcase_add_test(tcase, clear_task_set_tells_nobody_else);
     tcase_add_test(tcase, clear_task_set_of_nothing_tells_nobody);
-    tcase_add_test(tcase, warm_reset_tells_the_others);
+    tcase_add_test(tcase, warm_reset_tells_everybody);
     tcase_add_test(tcase, cold_reset_ends_every_session_of_the_target);
     tcase_add_test(tcase, functions_on_other_luns_find_none);
     tcase_add_test(tcase, what_we_do_not_do_is_said);

@@ -82,7 +82,8 @@ START_TEST(a_reset_forgets)
     ck_assert_check(0, 0, 0, 0, 0, 0); /* power on */
     list_set(9, 0, 1, SEGMENTS({2, 0, 100}));
     ck_assert_int_eq(run_on(), SCSI_GOOD);
-    scsi_unit_reset(&unit, &nexuses[NEXUS], SCSI_UA_LUN_RESET);
+    scsi_unit_reset(&unit, SCSI_UA_LUN_RESET);
+    ck_assert_check(0, 0, 0, 0, 0, 0);
     ck_assert_check(COPY_STATUS(9));
     ck_assert_bad_cdb(2, 7);
 }

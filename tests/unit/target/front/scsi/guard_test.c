@@ -115,7 +115,7 @@ START_TEST(software_write_protection_holds_for_other_protocols)
     as(A);
     ck_assert_good(0x15, 0x10, 0, 0, sizeof(list), 0);
     ck_assert_int_eq(export.guard, EXPORT_NO_WRITES);
-    scsi_unit_reset(&unit, &nexuses[A], SCSI_UA_LUN_RESET);
+    scsi_unit_reset(&unit, SCSI_UA_LUN_RESET);
     ck_assert_int_eq(export.guard, EXPORT_OPEN);
 }
 END_TEST
@@ -123,7 +123,7 @@ END_TEST
 START_TEST(reset_keeps_persistent_reservations)
 {
     reserve(SCSI_WRITE_EXCLUSIVE);
-    scsi_unit_reset(&unit, NULL, SCSI_UA_LUN_RESET);
+    scsi_unit_reset(&unit, SCSI_UA_LUN_RESET);
     ck_assert_uint_eq(attention_of(C), 0x2903);
     ck_assert(!MAY(C, write_none));
 }

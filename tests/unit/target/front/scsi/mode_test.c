@@ -316,7 +316,7 @@ END_TEST
 START_TEST(reset_brings_the_defaults_back)
 {
     ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0x04, 0x08))), SCSI_GOOD);
-    scsi_unit_reset(&unit, &nexuses[NEXUS], SCSI_UA_LUN_RESET);
+    scsi_unit_reset(&unit, SCSI_UA_LUN_RESET);
     ck_assert_good(0x1a, 0x08, 0x0a, 0, 0xff, 0);
     ck_assert_data_in(15, 0, 0x10, 0, CONTROL);
 }

@@ -59,7 +59,8 @@ END_TEST
 START_TEST(reset_releases)
 {
     ck_assert_int_eq(ask(A, 0x16), SCSI_GOOD);
-    scsi_unit_reset(&unit, &nexuses[B], SCSI_UA_LUN_RESET);
+    scsi_unit_reset(&unit, SCSI_UA_LUN_RESET);
+    ck_assert_int_eq(ask(B, 0x16), SCSI_CHECK_CONDITION); /* it is told */
     ck_assert_int_eq(ask(B, 0x16), SCSI_GOOD);
 }
 END_TEST

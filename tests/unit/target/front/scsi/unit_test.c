@@ -9,6 +9,15 @@ START_TEST(ready_is_good)
 }
 END_TEST
 
+START_TEST(unit_whose_volume_stalls_becomes_ready)
+{
+    export.stalled = true;
+    ck_assert_check(0x00);
+    ck_assert_sense(0x02, 0x0401);
+    ck_assert_good(0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0); /* READ CAPACITY: it is known */
+}
+END_TEST
+
 START_TEST(deleted_export_is_not_ready)
 {
     export.gone = true;
@@ -151,6 +160,7 @@ int main(void)
     TCase *tcase = tcase_create("512");
     tcase_add_checked_fixture(tcase, setup_512, teardown);
     tcase_add_test(tcase, ready_is_good);
+    tcase_add_test(tcase, unit_whose_volume_stalls_becomes_ready);
     tcase_add_test(tcase, deleted_export_is_not_ready);
     tcase_add_test(tcase, prevent_and_allow_are_good);
     tcase_add_test(tcase, start_is_good_at_once);
