@@ -439,10 +439,12 @@ static void front_on_retry(struct loop_timer *timer)
     front_pump_blocked(CONTAINER_OF(timer, struct front, retry));
 }
 
+/* Only those who are there are told: what was so when the last one left is not kept. */
 static void export_look(struct export *export, uint64_t now_ns)
 {
-    struct repl_status status;
-    volume_status(export->volume, &status);
+    struct repl_status status = {.since_ns = UINT64_MAX};
+    if (export->session_count > 0)
+        volume_status(export->volume, &status);
     export->stalled =
         status.since_ns <= now_ns && now_ns - status.since_ns >= EXPORT_STALLED_S * NS_PER_S;
 }
@@ -451,11 +453,8 @@ static void front_on_tick(struct loop_timer *timer)
 {
     struct front *front = CONTAINER_OF(timer, struct front, tick);
     uint64_t now_ns = loop_now_ns(front->loop);
-    LIST_FOR_EACH (node, &front->exports.list) {
-        struct export *export = CONTAINER_OF(node, struct export, node);
-        if (export->session_count > 0)
-            export_look(export, now_ns);
-    }
+    LIST_FOR_EACH (node, &front->exports.list)
+        export_look(CONTAINER_OF(node, struct export, node), now_ns);
     LIST_FOR_EACH_SAFE (node, &front->conns)
         conn_tick(CONTAINER_OF(node, struct conn, node), now_ns);
     if (front->counts[PROTOCOL_ISCSI] > 0)

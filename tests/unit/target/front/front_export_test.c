@@ -114,10 +114,10 @@ START_TEST(news_are_attentions)
 END_TEST
 
 /* A volume whose writes wait since then, when it is looked at. */
-static void look(uint64_t since_ns)
+static void look(uint64_t since_ns, uint32_t session_count)
 {
     waits_since_ns = since_ns;
-    export->session_count = 1;
+    export->session_count = session_count;
     ev_invoke(loop.ev, &front->tick.ev, EV_TIMER);
     export->session_count = 0;
 }
@@ -126,9 +126,18 @@ START_TEST(volume_that_does_not_serve_for_long_is_not_ready)
 {
     enum { BECOMING_READY = 0x0401 };
     ck_assert_uint_eq(attention(), SCSI_UA_POWER_ON);
-    look(0);
+    look(0, 1);
     ck_assert_uint_eq(attention(), BECOMING_READY);
-    look(UINT64_MAX);
+    look(UINT64_MAX, 1);
+    ck_assert_uint_eq(attention(), 0);
+}
+END_TEST
+
+START_TEST(who_comes_later_is_not_told_of_before)
+{
+    ck_assert_uint_eq(attention(), SCSI_UA_POWER_ON);
+    look(0, 1);
+    look(0, 0);
     ck_assert_uint_eq(attention(), 0);
 }
 END_TEST
@@ -136,7 +145,7 @@ END_TEST
 START_TEST(short_waits_are_no_news)
 {
     ck_assert_uint_eq(attention(), SCSI_UA_POWER_ON);
-    look(loop_now_ns(&loop));
+    look(loop_now_ns(&loop), 1);
     ck_assert_uint_eq(attention(), 0);
 }
 END_TEST
@@ -187,6 +196,7 @@ int main(void)
     tcase_add_test(tcase, same_size_is_no_news);
     tcase_add_test(tcase, news_are_attentions);
     tcase_add_test(tcase, volume_that_does_not_serve_for_long_is_not_ready);
+    tcase_add_test(tcase, who_comes_later_is_not_told_of_before);
     tcase_add_test(tcase, short_waits_are_no_news);
     tcase_add_test(tcase, held_export_waits_for_its_reservations);
     tcase_add_test(tcase, reservations_are_given_once);

@@ -33,6 +33,38 @@ START_TEST(command_not_at_the_disk_yet_is_dropped_at_once)
 }
 END_TEST
 
+/* EXTENDED COPY of 4096 blocks, four pieces, from the unit's begin to behind them. */
+static uint32_t copy_send(struct peer *p)
+{
+    static const uint8_t cdb[PDU_CDB_BYTES] = {[0] = 0x83, [13] = 76};
+    static const uint8_t list[76] = {2,    0x10, 0,    32,          0,          0,
+                                     0,    0,    0,    0,           0,          28,
+                                     0,    0,    0,    0, /* header */
+                                     0xe4, 0,    0,    0,           1,          3,
+                                     0,    8,    0x37, 7,           7,          7,
+                                     7,    7,    7,    7,           [46] = 2,   [48] = 2,
+                                     0,    0,    24,   [58] = 0x10, [74] = 0x10};
+    return peer_command(p, PDU_FINAL | PDU_WRITE, sizeof(list), cdb, list, sizeof(list));
+}
+
+START_TEST(copy_that_is_aborted_goes_no_further)
+{
+    peer_login(&one);
+    memset(disk, 0xab, 1 << 20);
+    uint32_t itt = copy_send(&one);
+    ck_assert_uint_eq(one.held_count, 1);
+    peer_complete(&one, 0);
+    ck_assert_uint_eq(one.held_count, 1);
+    ck_assert_int_eq(one.held[0]->op, BLOCK_WRITE);
+    peer_tmf(&one, ABORT_TASK, 0, itt);
+    peer_silent(&one);
+    peer_complete(&one, 0);
+    ck_assert_uint_eq(peer_take_tmf(&one), COMPLETE);
+    ck_assert_uint_eq(one.held_count, 0);
+    peer_silent(&one);
+}
+END_TEST
+
 START_TEST(other_commands_are_left_alone_by_abort_task)
 {
     peer_login(&one);
@@ -231,6 +263,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, command_at_the_disk_is_waited_for_and_not_answered);
     tcase_add_test(tcase, command_not_at_the_disk_yet_is_dropped_at_once);
+    tcase_add_test(tcase, copy_that_is_aborted_goes_no_further);
     tcase_add_test(tcase, other_commands_are_left_alone_by_abort_task);
     tcase_add_test(tcase, command_that_is_over_is_no_task);
     tcase_add_test(tcase, abort_task_set_waits_for_all_of_the_session);
