@@ -237,6 +237,12 @@ static bool op_waits_for_space(const struct repl *repl, const struct repl_op *op
            count_of(others) < repl->config.min_in_sync;
 }
 
+/* Who was dropped because it does not hold everything was one too many. */
+static bool op_has_too_few(const struct repl *repl, const struct repl_op *op)
+{
+    return op->kind != REPL_COMMAND && count_of(repl->in_sync) < repl->config.min_in_sync;
+}
+
 /* C1 */
 static void op_review(struct repl *repl, struct repl_op *op)
 {
@@ -251,7 +257,10 @@ static void op_review(struct repl *repl, struct repl_op *op)
         return;
     }
     if (failed == 0) {
-        op_done(repl, op, 0);
+        if (op_has_too_few(repl, op))
+            op_retry_later(repl, op);
+        else
+            op_done(repl, op, 0);
         return;
     }
     if (failed == counting) {

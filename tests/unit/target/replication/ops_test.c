@@ -112,6 +112,47 @@ START_TEST(one_that_is_full_is_done_without)
 }
 END_TEST
 
+/* Member 2 is away, member 1 refuses: only member 0 holds the write. */
+START_TEST(a_write_that_too_few_hold_waits_for_another_to_be_in_sync)
+{
+    struct story story;
+    struct repl_op op;
+    story_serve(&story);
+    story_down(&story, 2);
+    story_elapse(&story, 1100);
+    story_answer(&story, FRAME_ACCEPT, 0, FRAME_OK);
+    story_answer(&story, FRAME_ACCEPT, 1, FRAME_OK);
+    story_submit(&story, &op, REPL_WRITE, 1 << 20);
+    story_answer(&story, FRAME_WRITE, 0, FRAME_OK);
+    story_answer(&story, FRAME_WRITE, 1, FRAME_IO);
+    story_answer(&story, FRAME_ACCEPT, 0, FRAME_OK);
+    story_answer(&story, FRAME_ACCEPT, 1, FRAME_OK);
+    ck_assert(!repl_config(story.repl)->members[1].in_sync);
+    ck_assert_uint_eq(story.completions, 0);
+    story_up(&story, 2);
+    story_opened(&story, 2, (struct message_opened){0}, FRAME_OK);
+    story_answer(&story, FRAME_GETMAP, 2, FRAME_OK);
+    story_answer(&story, FRAME_GETMAP, 0, FRAME_OK);
+    story_answer(&story, FRAME_SETTLE, 2, FRAME_OK);
+    story_answer(&story, FRAME_GETMAP, 0, FRAME_OK);
+    story_answer(&story, FRAME_MARK, 2, FRAME_OK);
+    story_answer(&story, FRAME_FLUSH, 2, FRAME_OK);
+    while (story_find(&story, FRAME_ACCEPT, 0))
+        story_answer(&story, FRAME_ACCEPT, 0, FRAME_OK);
+    while (story_find(&story, FRAME_ACCEPT, 2))
+        story_answer(&story, FRAME_ACCEPT, 2, FRAME_OK);
+    ck_assert(repl_config(story.repl)->members[2].in_sync);
+    story_elapse(&story, 1000);
+    story_answer(&story, FRAME_WRITE, 0, FRAME_OK);
+    ck_assert_uint_eq(story.completions, 0);
+    story_answer(&story, FRAME_WRITE, 2, FRAME_OK);
+    ck_assert_ptr_eq(story.completed, &op);
+    ck_assert_int_eq(op.status, 0);
+    slice_release(&op.data);
+    story_end(&story);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("ops");
@@ -121,6 +162,7 @@ int main(void)
     tcase_add_test(tcase, without_the_full_ones_there_would_be_too_few);
     tcase_add_test(tcase, no_snapshot_is_waited_for_behind_a_full_disk);
     tcase_add_test(tcase, one_that_is_full_is_done_without);
+    tcase_add_test(tcase, a_write_that_too_few_hold_waits_for_another_to_be_in_sync);
     Suite *suite = suite_create("ops");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
