@@ -8,9 +8,9 @@
  * Assumed: what a voter promises and accepts is durable before it answers (it never forgets); each
  * step is atomic; any message may be late without end, which covers lost ones, connections that
  * break, and targets and voters that die for good. Each target opens once, in an epoch of its own.
- * Voters 0 to 2 are alike, so only 0 and 1 ever leave. Only the register is modelled: the list of members and the order of configurations. Who is in
- * sync, data and recovery are in replication.pml, where the members stay; leases are in the
- * simulator.
+ * Voters 0 to 2 are alike, so only 0 and 1 ever leave. Only the register is modelled: the list of
+ * members and the order of configurations. Who is in sync, data and recovery are in
+ * replication.pml, where the members stay; leases are in lease.pml.
  *
  * Asserted: a target of whom anything was ever decided had, when it opened, seen all that was ever
  * decided of an older one, before or after: so nothing decided is forgotten, and an older target's

@@ -11,8 +11,8 @@
  * single one at member 0, as all are alike), with or without an answer being lost. A member may lose its memory (at most one member, the first or the second): its block is then
  * as it was or as it was last synced, what its log says is in doubt stays in doubt, and it is
  * `lossy`. The loss of memory of all members in sync is not followed further (the volume holds).
- * min_in_sync is 1, the most permissive. No layers; no clocks, hence no read leases (the simulator
- * has them, target/replication/lease.c): reads of a target that was superseded while it reaches only
+ * min_in_sync is 1, the most permissive. No layers; no clocks, hence no read leases (those are in
+ * lease.pml): reads of a target that was superseded while it reaches only
  * a minority are not judged. Voters do not change (membership.pml).
  *
  * Asserted: what was acknowledged, or read, is never gone (FLOOR); an older target acknowledges
