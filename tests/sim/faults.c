@@ -3,6 +3,7 @@
 #include "tests/sim/sim.h"
 
 #include "replica/service/state.h"
+#include "target/replication/state.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -30,6 +31,7 @@ void faults_draw(struct sim *sim)
         .slow = draw(sim, 3),
         .partition = draw(sim, 8),
         .usurp = draw(sim, 1),
+        .undecided = sim_chance(sim, 3000) ? 2000 : 0,
     };
     faults->mean_ns = (20 + sim_below(sim, 400)) * SIM_MS;
 }
@@ -43,7 +45,8 @@ static void mix_apply(struct sim *sim)
                            .take_over = 6,
                            .kill_target = 4,
                            .kill_replica = 2,
-                           .slow = 2},
+                           .slow = 2,
+                           .undecided = 1000},
         [SIM_MIX_DISK] = {.cut = 2,
                           .kill_replica = 2,
                           .power = 2,
@@ -52,7 +55,12 @@ static void mix_apply(struct sim *sim)
                           .sync = 6,
                           .rot = 3,
                           .slow = 4},
-        [SIM_MIX_CRASH] = {.cut = 6, .kill_replica = 8, .power = 8, .kill_target = 6, .slow = 2},
+        [SIM_MIX_CRASH] = {.cut = 6,
+                           .kill_replica = 8,
+                           .power = 8,
+                           .kill_target = 6,
+                           .slow = 2,
+                           .undecided = 3000},
         [SIM_MIX_MEMBERS] = {.cut = 6,
                              .silence = 4,
                              .kill_replica = 5,
@@ -60,8 +68,9 @@ static void mix_apply(struct sim *sim)
                              .kill_target = 8,
                              .take_over = 5,
                              .slow = 2,
-                             .partition = 5},
-        [SIM_MIX_LEASE] = {.cut = 2, .kill_replica = 2, .take_over = 1, .usurp = 3},
+                             .partition = 5,
+                             .undecided = 1000},
+        [SIM_MIX_LEASE] = {.cut = 2, .kill_replica = 2, .take_over = 1, .usurp = 3, .held = 300},
     };
     if (sim->mix == SIM_MIX_DRAWN)
         return;
@@ -188,6 +197,56 @@ static void fault_kill_target(struct sim *sim)
     uint8_t idx = (uint8_t)sim_below(sim, SIM_TARGETS);
     target_kill(sim, idx);
     sim_after(sim, a_while(sim), fault_target_again, NULL, sim_below(sim, SIM_TARGETS), 0);
+}
+
+static void fault_deafen(struct sim *sim, struct sim_event *event)
+{
+    uint64_t *until_ns = event->a;
+    if (!sim->quiet)
+        *until_ns = event->x;
+}
+
+/* While a configuration is proposed and nobody knows whether it will count. */
+static void fault_undecided(struct sim *sim, struct sim_event *event)
+{
+    uint8_t idx = (uint8_t)event->x;
+    const struct sim_target *target = &sim->targets[idx];
+    if (sim->quiet || !target->repl || !target->repl->proposal.active)
+        return;
+    uint64_t draw = sim_below(sim, 10);
+    sim->fault_count++;
+    if (draw == 0) {
+        target_kill(sim, idx);
+        sim_after(sim, a_while(sim), fault_target_again, NULL, sim_below(sim, SIM_TARGETS), 0);
+    } else if (draw < 4) {
+        net_cut(sim, idx, victim(sim)->idx);
+    } else {
+        fault_restart(sim, victim(sim), a_while(sim));
+    }
+}
+
+void faults_proposed(struct sim *sim, uint8_t target)
+{
+    if (sim_chance(sim, sim->faults.undecided))
+        sim_after(sim, sim_below(sim, 3000) * SIM_US, fault_undecided, NULL, target, 0);
+}
+
+/* All replicas but one hear it, and for a while nothing else; their answers come late. */
+void faults_asked(struct sim *sim, uint8_t target)
+{
+    if (sim->quiet || !sim_chance(sim, sim->faults.held))
+        return;
+    const struct sim_replica *spared = victim(sim);
+    uint64_t answers_ns = sim->now_ns + sim_below(sim, 400) * SIM_MS;
+    uint64_t others_ns = answers_ns + sim_below(sim, 400) * SIM_MS;
+    sim_trace(sim, "answers to target %u are held, but those of replica %u", target, spared->idx);
+    sim->fault_count++;
+    for (uint32_t i = 0; i < sim->replica_count; i++) {
+        if (i == spared->idx)
+            continue;
+        sim->silent[target][i][1] = answers_ns;
+        sim_at(sim, sim->now_ns + SIM_MS, fault_deafen, &sim->silent[target][i][0], others_ns, 0);
+    }
 }
 
 static void fault_take_over(struct sim *sim)

@@ -63,6 +63,8 @@ struct sim_target {
     struct repl *repl; /* NULL: down */
     uint64_t life;
     struct uuid uuid;
+    struct config committed; /* by this target, last; epoch 0: none */
+    uint64_t proposed;       /* the version last seen */
     struct sim_conn *conns[SIM_REPLICAS_MAX];
     uint8_t peer_of[SIM_REPLICAS_MAX]; /* or REPL_NO_PEER */
     struct sim_op *ops;                /* outstanding */
@@ -137,6 +139,8 @@ struct sim_oracle {
 struct sim_faults {
     uint32_t cut, silence, kill_replica, power, power_all, kill_target, take_over, eio, enospc,
         sync, rot, slow, partition, usurp, grow; /* weight of each; 0: off */
+    uint32_t undecided;                          /* per 10000 proposals, one during it */
+    uint32_t held; /* per 10000 requests for leases, the answers come late */
     uint64_t mean_ns;
 };
 

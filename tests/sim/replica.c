@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A replica host: the real service, a kernel that runs its I/O, and a disk that misbehaves. */
-#include "tests/sim/sim.h"
+#include "tests/sim/white.h"
 
 #include "replica/service/state.h"
 
@@ -41,7 +41,7 @@ static void replica_step(struct sim *sim, struct sim_replica *replica,
 static void replica_tick(struct sim *sim, struct sim_event *event);
 
 /* Clocks run at rates of their own. */
-static uint64_t replica_clock(const struct sim *sim, const struct sim_replica *replica)
+uint64_t replica_clock(const struct sim *sim, const struct sim_replica *replica)
 {
     return sim->now_ns / 1000 * replica->clock_rate;
 }
@@ -337,12 +337,24 @@ static void replica_end(struct sim *sim, struct sim_event *event)
     replica_restart_later(sim, replica, (1 + sim_below(sim, 300)) * SIM_MS);
 }
 
+/* R5 */
+static void replica_check_drained(struct sim *sim, const struct sim_replica *replica)
+{
+    for (const struct sim_kio *kio = replica->kios; kio; kio = kio->next) {
+        if (kio->kind == SERVICE_WRITE || kio->kind == SERVICE_ZERO)
+            sim_fail(sim, "replica %u answers OPEN while it writes for an earlier session",
+                     replica->idx);
+    }
+}
+
 static void replica_effect(struct sim *sim, struct sim_replica *replica,
                            const struct service_effect *effect)
 {
     switch (effect->kind) {
     case SERVICE_DO_REPLY:
-        white_check_reply(sim, replica, &effect->frame);
+        white_check_reply(sim, replica, effect->link, &effect->frame);
+        if (effect->frame.type == FRAME_OPEN && effect->frame.status == FRAME_OK)
+            replica_check_drained(sim, replica);
         net_to_target(sim, effect->link, replica->idx, &effect->frame);
         break;
     case SERVICE_DO_IO:

@@ -92,6 +92,8 @@ void net_replica_gone(struct sim *sim, uint8_t replica);
 void net_target_gone(struct sim *sim, uint8_t target);
 
 /* replica.c */
+/* Not the true time: each runs at a rate of its own. */
+uint64_t replica_clock(const struct sim *sim, const struct sim_replica *replica);
 /* A replica process makes a member. */
 void replica_make(struct sim *sim, uint8_t idx, const struct message_create *create);
 void replica_start(struct sim *sim, struct sim_replica *replica);
@@ -176,11 +178,6 @@ void oracle_check_durable(struct sim *sim);
 /* All members hold the same. */
 void oracle_check_equal(struct sim *sim);
 
-/* white.c */
-void white_check_reply(struct sim *sim, const struct sim_replica *replica,
-                       const struct frame *frame);
-void white_check_log(struct sim *sim, const struct sim_replica *replica);
-
 /* members.c */
 void members_begin(struct sim *sim);
 /* Who keeps this member; NULL: nobody. */
@@ -192,6 +189,9 @@ void faults_draw(struct sim *sim);
 void faults_mix(struct sim *sim);
 void faults_begin(struct sim *sim, uint64_t until_ns);
 void faults_end(struct sim *sim);
+/* This target has proposed a configuration; it asks for leases. */
+void faults_proposed(struct sim *sim, uint8_t target);
+void faults_asked(struct sim *sim, uint8_t target);
 /* If every target found out that it was taken over, there is one more. */
 void faults_replace_fenced(struct sim *sim);
 

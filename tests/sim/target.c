@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A target host: the real replication core, and the clients that work on the volume through it. */
-#include "tests/sim/sim.h"
+#include "tests/sim/white.h"
+
+#include "target/replication/state.h"
 
 #include <stdlib.h>
 
@@ -44,6 +46,7 @@ static void target_read_done(struct sim *sim, struct sim_op *op)
 static void target_done(struct sim *sim, struct sim_target *target, struct sim_op *op)
 {
     target_unlink(target, op);
+    white_check_done(sim, target, op);
     sim->done_ops++;
     switch (op->op.kind) {
     case REPL_READ:
@@ -80,6 +83,8 @@ uint8_t target_bit(const struct sim_target *target, uint32_t replica)
 static void target_send(struct sim *sim, struct sim_target *target,
                         const struct repl_effect *effect)
 {
+    if (effect->frame.type == FRAME_LEASE)
+        faults_asked(sim, (uint8_t)(target - sim->targets));
     for (uint32_t i = 0; i < sim->replica_count; i++) {
         if ((effect->peers & target_bit(target, i)) && target->conns[i])
             net_to_replica(sim, target->conns[i], &effect->frame);
@@ -89,8 +94,10 @@ static void target_send(struct sim *sim, struct sim_target *target,
 static void target_close(struct sim *sim, struct sim_target *target, uint8_t peers)
 {
     for (uint32_t i = 0; i < sim->replica_count; i++) {
-        if ((peers & target_bit(target, i)) && target->conns[i])
-            net_close_by_target(sim, target->conns[i]);
+        if (!(peers & target_bit(target, i)) || !target->conns[i])
+            continue;
+        net_to_replica(sim, target->conns[i], &(struct frame){.type = FRAME_CLOSE});
+        net_close_by_target(sim, target->conns[i]);
     }
 }
 
@@ -136,6 +143,7 @@ static void target_effect(struct sim *sim, uint8_t idx, struct repl_effect *effe
         break;
     case REPL_DO_CONFIG:
         target_committed(sim, repl_config(target->repl));
+        white_check_commit(sim, target);
         break;
     case REPL_DO_RELEASE:
         target_release(sim, target, effect->peers);
@@ -175,6 +183,11 @@ static void target_drain(struct sim *sim, uint8_t idx, struct list *merging)
     while (repl_next(target->repl, &effect))
         target_effect(sim, idx, &effect, merging);
     repl_check(target->repl);
+    const struct proposal *proposal = &target->repl->proposal;
+    if (proposal->active && proposal->config.version != target->proposed) {
+        target->proposed = proposal->config.version;
+        faults_proposed(sim, idx);
+    }
     repl_status(target->repl, &status);
     bool serves = status.state == REPL_SERVING || status.state == REPL_FROZEN;
     if (serves && sim->served_epoch < status.epoch)
