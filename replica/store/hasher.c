@@ -41,27 +41,11 @@ static void run_hash(struct work *work)
         digest_group_set(hashes, piece->number, read->data.bytes, (uint32_t)read->length_bytes);
 }
 
-/* Who asked something of the store since then may ask more. */
-static void rest_if_others_work(struct hasher *hasher)
-{
-    struct store *store = hasher->store;
-    uint64_t now_ns = loop_now_ns(store->loop);
-    uint64_t rest_ns = (now_ns - hasher->since_ns) * HASHER_REST_FACTOR;
-    if (store->asked != hasher->asked && !hasher->resting) {
-        hasher->resting = true;
-        loop_timer_start(&hasher->rest,
-                         rest_ns < HASHER_REST_NS_MAX ? rest_ns : HASHER_REST_NS_MAX);
-    }
-    hasher->asked = store->asked;
-    hasher->since_ns = now_ns;
-}
-
 static void on_rested(struct loop_timer *timer)
 {
     struct hasher *hasher = CONTAINER_OF(timer, struct hasher, rest);
     hasher->resting = false;
     hasher->asked = hasher->store->asked;
-    hasher->since_ns = loop_now_ns(hasher->store->loop);
     go_on(hasher);
 }
 
@@ -72,7 +56,6 @@ static void on_hashed(struct work *work)
     uint64_t end_bytes = begin_of(piece) + DIGEST_PIECE_BYTES;
     if (hasher->done_bytes < end_bytes)
         hasher->done_bytes = end_bytes;
-    rest_if_others_work(hasher);
     piece_end(piece);
 }
 
@@ -82,12 +65,27 @@ static void hash(struct hasher_piece *piece)
     worker_add(&piece->hasher->store->chores.worker, &piece->work);
 }
 
+/* Who asked something of the store since the last one may ask more. */
+static void rest_if_others_work(struct hasher_piece *piece)
+{
+    struct hasher *hasher = piece->hasher;
+    struct store *store = hasher->store;
+    uint64_t rest_ns = (loop_now_ns(store->loop) - piece->began_ns) * HASHER_REST_FACTOR;
+    if (store->asked != hasher->asked && !hasher->resting) {
+        hasher->resting = true;
+        loop_timer_start(&hasher->rest,
+                         rest_ns < HASHER_REST_NS_MAX ? rest_ns : HASHER_REST_NS_MAX);
+    }
+    hasher->asked = store->asked;
+}
+
 static void on_read(struct store_req *req)
 {
     struct hasher_piece *piece = CONTAINER_OF(req, struct hasher_piece, read);
     struct hasher *hasher = piece->hasher;
     uint64_t at_bytes = req->offset_bytes + req->progress_bytes;
     hasher->reading--;
+    rest_if_others_work(piece);
     if (req->status == 0) {
         hash(piece);
         return;
@@ -127,6 +125,7 @@ static void piece_begin(struct hasher_piece *piece)
     }
     piece->read.data = slice_get(hasher->store->bufs, DIGEST_PIECE_BYTES);
     hasher->reading++;
+    piece->began_ns = loop_now_ns(hasher->store->loop);
     store_submit(hasher->store, &piece->read);
 }
 
@@ -169,7 +168,6 @@ void hasher_begin(struct hasher *hasher)
     hasher->status = 0;
     hasher->bad = false;
     hasher->next = 0;
-    hasher->since_ns = loop_now_ns(hasher->store->loop);
     hasher->asked = hasher->store->asked;
     go_on(hasher);
 }

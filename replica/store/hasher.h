@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hashes pieces of one group of a sealed generation: one is read while another is hashed, by the
- * thread of low priority. It takes whatever nobody else wants: while others ask something of the
- * store it rests three times as long as each piece takes (private to the room).
+ * thread of low priority. It takes whatever nobody else wants: of the processor by that priority,
+ * and of the disk by resting, while others ask something of the store, three times as long as each
+ * piece took to be read (private to the room).
  */
 #ifndef STRAKE_STORE_HASHER_H
 #define STRAKE_STORE_HASHER_H
@@ -20,6 +21,7 @@ struct hasher_piece {
     struct hasher *hasher;
     uint32_t number; /* in the group */
     bool busy;
+    uint64_t began_ns; /* to be read */
     struct store_req read;
     struct work work;
 };
@@ -40,9 +42,8 @@ struct hasher {
     /* private */
     uint32_t next; /* piece to be looked at */
     struct hasher_piece pieces[HASHER_PIECES];
-    uint32_t reading;  /* pieces */
-    uint64_t since_ns; /* when a piece began, or the last one ended */
-    uint64_t asked;    /* of the store, then */
+    uint32_t reading; /* pieces */
+    uint64_t asked;   /* of the store, when the last one was read */
     struct loop_timer rest;
     bool resting;
 };

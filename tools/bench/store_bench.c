@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a pool costs as it grows: store_bench DIRECTORY (an empty one, on the disk in question).
- * Prints a table: one line a measurement.
+ * What a pool costs as it grows: store_bench DIRECTORY [load | digests] (an empty one, on the
+ * disk in question). Prints a table, one line a measurement; of random 4 KiB or of digests alone.
  */
 #include "common/base/crc32c.h"
-#include "common/wire/generation.h"
-#include "replica/service/service.h"
-#include "replica/store/store.h"
+#include "tools/bench/pool.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -14,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -24,151 +21,20 @@ enum {
     DEPTH = 32,
     FLUSHES = 200,
     PERIODS = 10, /* snapshots of the space's measurement */
+    SEALS = 21,   /* whose median is told */
+    LOAD_BLOCKS = 1 << 16,
     CRCS = 100000,
 };
-#define GIB ((uint64_t)1 << 30)
-
-static struct loop loop;
-static struct buf_pool bufs;
-static struct store *store;
-static struct store_volume *volume;
-static uint64_t command;
-static uint64_t head;
-static int result;
-static double answered_us;
-
-static void must(bool fine, const char *what)
+static int compare(const void *a, const void *b)
 {
-    if (fine)
-        return;
-    fprintf(stderr, "store_bench: %s failed (%d)\n", what, result);
-    exit(EXIT_FAILURE);
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
 }
 
-static double now_us(void)
+static double median(double *values, size_t count)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-static double rss_mib(void)
-{
-    unsigned long total, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (!file || fscanf(file, "%lu %lu", &total, &resident) != 2)
-        resident = 0;
-    if (file)
-        fclose(file);
-    return (double)resident * 4096 / (1 << 20);
-}
-
-static void say(const char *what, double value, const char *unit)
-{
-    printf("%-56s %10.1f %s\n", what, value, unit);
-    fflush(stdout);
-}
-
-static void on_job(void *arg, int status)
-{
-    (void)arg;
-    result = status;
-    loop_stop(&loop);
-}
-
-static void on_open(void *arg, struct store_volume *opened, const struct error *error)
-{
-    (void)arg;
-    if (error)
-        fprintf(stderr, "%s\n", error->text);
-    volume = opened;
-    loop_stop(&loop);
-}
-
-static struct uuid uuid_of(uint32_t number)
-{
-    struct uuid uuid = {{0x5b}};
-    memcpy(uuid.bytes + 8, &number, sizeof(number));
-    return uuid;
-}
-
-static void volume_create(uint32_t number, uint64_t size_bytes)
-{
-    struct store_create create = {.volume = uuid_of(number),
-                                  .size_bytes = size_bytes,
-                                  .drl_bytes = DRL_BYTES,
-                                  .plane_bytes = service_plane_bytes(size_bytes)};
-    store_volume_create(store, &create, on_job, NULL);
-    loop_run(&loop);
-    must(result == 0, "create");
-}
-
-static void volume_open(uint32_t number, uint64_t size_bytes)
-{
-    struct uuid uuid = uuid_of(number);
-    const struct store_extent extent = {.size_bytes = size_bytes,
-                                        .drl_bytes = DRL_BYTES,
-                                        .plane_bytes = service_plane_bytes(size_bytes)};
-    store_volume_open(store, &uuid, &extent, on_open, NULL);
-    loop_run(&loop);
-    must(volume != NULL, "open");
-    head = store_volume_found(volume)->lineage.head_generation;
-    command = store_volume_found(volume)->lineage.command;
-}
-
-static void volume_close(void)
-{
-    store_volume_close(volume, on_job, NULL);
-    loop_run(&loop);
-    must(result == 0, "close");
-}
-
-static void on_done(struct store_req *req)
-{
-    answered_us = now_us();
-    result = req->status;
-    loop_stop(&loop);
-}
-
-/* A loop that is stopped in the turn it was run in has not looked for what threads have done. */
-static void perform(struct store_req *req, const char *what)
-{
-    req->volume = volume;
-    req->done = on_done;
-    store_submit(store, req);
-    loop_run(&loop);
-    must(result == 0, what);
-    ev_run(loop.ev, EVRUN_NOWAIT);
-}
-
-static void give_command(enum command_kind kind, uint64_t generation)
-{
-    struct message_command message = {.number = ++command, .kind = kind, .generation = generation};
-    message.identity.bytes[0] = 1;
-    memcpy(message.identity.bytes + 8, &command, sizeof(command));
-    struct slice body = slice_get(&bufs, COMMAND_BYTES_MAX);
-    struct writer w = writer_of(body.bytes, body.length_bytes);
-    message_command_encode(&w, &message);
-    body.length_bytes = (uint32_t)writer_length(&w);
-    struct store_req req = {.op = STORE_COMMAND, .data = body};
-    perform(&req, "command");
-    head = req.lineage.head_generation;
-    slice_release(&body);
-}
-
-static void sync_all(void)
-{
-    struct store_req req = {.op = STORE_SYNC};
-    perform(&req, "sync");
-}
-
-static double write_us(uint64_t block, struct slice *data)
-{
-    struct store_req req = {
-        .op = STORE_WRITE, .offset_bytes = block * 4096, .length_bytes = 4096, .data = *data};
-    double began = now_us();
-    perform(&req, "write");
-    return answered_us - began;
+    qsort(values, count, sizeof(*values), compare);
+    return values[count / 2];
 }
 
 /* A load of DEPTH requests at a time. */
@@ -181,12 +47,14 @@ static void load_next(struct store_req *req)
 {
     random_state = random_state * 6364136223846793005u + 1442695040888963407u;
     req->op = load_op;
-    req->volume = volume;
+    req->volume = bench.volume;
     req->offset_bytes = (random_state >> 33) % load_blocks * 4096;
     req->length_bytes = 4096;
+    if (load_op == STORE_WRITE)
+        slice_crc_fill(&req->data); /* as the target does */
     load_left--;
     load_flying++;
-    store_submit(store, req);
+    store_submit(bench.store, req);
 }
 
 static void on_load(struct store_req *req)
@@ -196,38 +64,51 @@ static void on_load(struct store_req *req)
     if (load_left > 0)
         load_next(req);
     else if (load_flying == 0)
-        loop_stop(&loop);
+        loop_stop(&bench.loop);
 }
 
 static void run_load(const char *what, enum store_op op, uint32_t depth, uint64_t blocks)
 {
+    char unit[40];
     load_op = op;
     load_left = IOS;
     load_blocks = blocks;
-    double began = now_us();
+    double began = now_us(), cpu = cpu_us();
     for (uint32_t i = 0; i < depth; i++) {
         load[i].done = on_load;
         load_next(&load[i]);
     }
-    loop_run(&loop);
-    say(what, (now_us() - began) / IOS, "us an I/O");
+    loop_run(&bench.loop);
+    snprintf(unit, sizeof(unit), "us an I/O, %.1f of CPU", (cpu_us() - cpu) / IOS);
+    say(what, (now_us() - began) / IOS, unit);
+}
+
+/* Every block of the load is there. */
+static void fill_load(void)
+{
+    struct slice data = slice_get(&bench.bufs, PAYLOAD_BYTES_MAX);
+    memset(data.bytes, 3, data.length_bytes);
+    slice_crc_fill(&data);
+    for (uint64_t at = 0; at < LOAD_BLOCKS * 4096ull; at += PAYLOAD_BYTES_MAX) {
+        struct store_req req = {
+            .op = STORE_WRITE, .offset_bytes = at, .length_bytes = PAYLOAD_BYTES_MAX, .data = data};
+        perform(&req, "write");
+    }
+    sync_all();
+    slice_release(&data);
 }
 
 static void measure_load(void)
 {
-    uint64_t blocks = GIB / 4 / 4096;
-    for (uint32_t i = 0; i < DEPTH; i++) {
-        load[i].data = slice_get(&bufs, 4096);
-        memset(load[i].data.bytes, (int)i + 1, 4096);
-        slice_crc_fill(&load[i].data);
-    }
+    volume_create(1, GIB);
     volume_open(1, GIB);
-    run_load("4 KiB random write, new blocks, depth 32", STORE_WRITE, DEPTH, blocks);
-    run_load("4 KiB random write, in place mostly, depth 32", STORE_WRITE, DEPTH, blocks / 16);
-    run_load("4 KiB random write, depth 1", STORE_WRITE, 1, blocks / 16);
+    run_load("4 KiB random write, new blocks, depth 32", STORE_WRITE, DEPTH, LOAD_BLOCKS);
+    fill_load();
+    run_load("4 KiB random write, depth 32", STORE_WRITE, DEPTH, LOAD_BLOCKS);
+    run_load("4 KiB random write, depth 1", STORE_WRITE, 1, LOAD_BLOCKS);
     sync_all();
-    run_load("4 KiB random read, depth 32", STORE_READ, DEPTH, blocks);
-    run_load("4 KiB random read, depth 1", STORE_READ, 1, blocks);
+    run_load("4 KiB random read, depth 32", STORE_READ, DEPTH, LOAD_BLOCKS);
+    run_load("4 KiB random read, depth 1", STORE_READ, 1, LOAD_BLOCKS);
 }
 
 /* What was handed to write calls; a store into a mapping is none. */
@@ -264,10 +145,10 @@ static void measure_deletion(uint64_t generation, uint32_t count, struct slice *
     double began = now_us();
     give_command(COMMAND_DROP, generation);
     snprintf(what, sizeof(what), "deletion of one of %u snapshots (answer)", count);
-    say(what, answered_us - began, "us");
+    say(what, bench.answered_us - began, "us");
     began = now_us();
     sync_all();
-    say("flush after it", answered_us - began, "us");
+    say("flush after it", bench.answered_us - began, "us");
     began = now_us();
     while (reclaimable_bytes() > 0) {
         double us = write_us(GIB / 4096 - 1 - writes++ % 1000, data);
@@ -281,41 +162,54 @@ static void measure_deletion(uint64_t generation, uint32_t count, struct slice *
 /* A snapshot of 64 MiB that the head has written anew: all of it is given back. */
 static void measure_large_deletion(struct slice *data)
 {
-    uint64_t former = head;
+    uint64_t former = bench.head;
     for (int period = 0; period < 2; period++) {
         for (uint64_t block = 0; block < 16384; block++)
             (void)write_us(block, data);
         if (period == 0)
-            give_command(COMMAND_SEAL, head);
+            give_command(COMMAND_SEAL, bench.head);
     }
     sync_all();
     puts("a snapshot that holds 64 MiB alone:");
     measure_deletion(former, 1, data);
 }
 
+/* So many snapshots more, with a write after each. */
+static void take_snapshots(uint32_t from, uint32_t to, struct slice *data)
+{
+    char what[80];
+    double seals[SEALS], writes[SEALS];
+    uint32_t told = to - from < SEALS ? to - from : SEALS;
+    for (uint32_t count = from; count < to; count++) {
+        uint32_t i = to - count <= told ? to - count - 1 : 0;
+        double began = now_us();
+        give_command(COMMAND_SEAL, bench.head);
+        seals[i] = bench.answered_us - began;
+        writes[i] = write_us(count % 1000, data);
+    }
+    snprintf(what, sizeof(what), "snapshot, the last %u of %u, median", told, to);
+    say(what, median(seals, told), "us");
+    say("first write after it, median", median(writes, told), "us");
+    double began = now_us();
+    sync_all();
+    say("flush after the last one", bench.answered_us - began, "us");
+}
+
 static void measure_snapshots(void)
 {
-    static const uint32_t at[] = {1, 100, SNAPSHOTS};
-    char what[80];
-    struct slice data = slice_get(&bufs, 4096);
+    struct slice data = slice_get(&bench.bufs, 4096);
     memset(data.bytes, 7, 4096);
     slice_crc_fill(&data);
-    uint64_t first = head;
-    for (uint32_t count = 0, i = 0; i < 3; i++) {
-        double seal = 0, write = 0;
-        while (count < at[i]) {
-            double began = now_us();
-            give_command(COMMAND_SEAL, head);
-            seal = answered_us - began;
-            write = write_us(count++ % 1000, &data);
-        }
-        snprintf(what, sizeof(what), "snapshot number %u", at[i]);
-        say(what, seal, "us");
-        snprintf(what, sizeof(what), "first write after snapshot number %u", at[i]);
-        say(what, write, "us");
-    }
-    run_load("4 KiB random write under 10,000 snapshots, depth 32", STORE_WRITE, DEPTH, 65536);
-    run_load("4 KiB random read under 10,000 snapshots, depth 32", STORE_READ, DEPTH, 65536);
+    uint64_t first = bench.head;
+    take_snapshots(0, 1, &data);
+    take_snapshots(1, 100, &data);
+    take_snapshots(100, SNAPSHOTS, &data);
+    fill_load();
+    run_load("4 KiB random write under 10,000 snapshots, depth 32", STORE_WRITE, DEPTH,
+             LOAD_BLOCKS);
+    sync_all();
+    run_load("4 KiB random read under 10,000 snapshots, depth 32", STORE_READ, DEPTH, LOAD_BLOCKS);
+    run_load("4 KiB random read under 10,000 snapshots, depth 1", STORE_READ, 1, LOAD_BLOCKS);
     measure_deletion(first + SNAPSHOTS / 2, SNAPSHOTS, &data);
     slice_release(&data);
     volume_close();
@@ -325,39 +219,49 @@ static void measure_snapshots(void)
     volume_close();
 }
 
-static void on_pause(struct loop_timer *timer)
+static struct message_digest digest_ask(uint64_t generation, bool verify)
 {
-    (void)timer;
-    loop_stop(&loop);
+    struct message_digest message;
+    struct store_req req = {.op = STORE_DIGEST,
+                            .generation = generation,
+                            .verify = verify,
+                            .reply = slice_get(&bench.bufs, 4096)};
+    perform(&req, "digest");
+    struct reader r = reader_of(req.reply.bytes, req.reply.length_bytes);
+    message_digest_decode(&r, &message);
+    slice_release(&req.reply);
+    return message;
 }
 
 /* Asks until it is known. */
 static double digest_us(uint64_t generation, bool verify)
 {
-    struct message_digest message = {.state = DIGEST_COMPUTING};
-    struct loop_timer timer;
     double began = now_us();
-    loop_timer_init(&timer, &loop, on_pause);
+    struct message_digest message = digest_ask(generation, verify);
     while (message.state == DIGEST_COMPUTING) {
-        struct store_req req = {.op = STORE_DIGEST,
-                                .generation = generation,
-                                .verify = verify,
-                                .reply = slice_get(&bufs, 4096)};
-        perform(&req, "digest");
-        struct reader r = reader_of(req.reply.bytes, req.reply.length_bytes);
-        message_digest_decode(&r, &message);
-        slice_release(&req.reply);
-        verify = false;
-        loop_timer_start(&timer, 5000000);
-        loop_run(&loop);
+        sleep_ms(2);
+        message = digest_ask(generation, false);
     }
     must(message.state == DIGEST_KNOWN, "digest");
     return now_us() - began;
 }
 
+/* Of what nothing else is done beside, and beside reads. */
+static void measure_verification(uint64_t generation)
+{
+    say("verification of it", 512e6 / digest_us(generation, true), "MiB/s");
+    run_load("4 KiB random read, depth 1, nothing beside it", STORE_READ, 1, GIB / 2 / 4096);
+    (void)digest_ask(generation, true);
+    double began = now_us();
+    run_load("4 KiB random read, depth 1, beside a verification", STORE_READ, 1, GIB / 2 / 4096);
+    double done_mib = (double)digest_ask(generation, false).done_bytes / (1 << 20);
+    say("verification beside these reads", done_mib / (now_us() - began) * 1e6, "MiB/s");
+    (void)digest_us(generation, false);
+}
+
 static void measure_digests(void)
 {
-    struct slice data = slice_get(&bufs, PAYLOAD_BYTES_MAX);
+    struct slice data = slice_get(&bench.bufs, PAYLOAD_BYTES_MAX);
     for (uint32_t i = 0; i < data.length_bytes; i++)
         data.bytes[i] = (uint8_t)(i * 2654435761u >> 24);
     slice_crc_fill(&data);
@@ -368,47 +272,36 @@ static void measure_digests(void)
             .op = STORE_WRITE, .offset_bytes = at, .length_bytes = PAYLOAD_BYTES_MAX, .data = data};
         perform(&req, "write");
     }
-    give_command(COMMAND_SEAL, head);
+    give_command(COMMAND_SEAL, bench.head);
     sync_all();
-    say("digest of a snapshot of 512 MiB", 512e6 / digest_us(head - 1, false), "MiB/s");
+    say("digest of a snapshot of 512 MiB", 512e6 / digest_us(bench.head - 1, false), "MiB/s");
     for (uint64_t i = 0; i < 16; i++)
         (void)write_us(i * 8192 + 5, &data);
-    give_command(COMMAND_SEAL, head);
-    say("digest of the next, 16 blocks of it changed", digest_us(head - 1, false) / 1e3, "ms");
-    say("verification of it", 512e6 / digest_us(head - 1, true), "MiB/s");
-    slice_release(&data);
+    give_command(COMMAND_SEAL, bench.head);
+    say("digest of the next, 16 blocks of it changed", digest_us(bench.head - 1, false) / 1e3,
+        "ms");
+    measure_verification(bench.head - 1);
     volume_close();
+    slice_release(&data);
 }
 
 /* With few snapshots, on a volume of its own. */
 static void measure_few(void)
 {
-    struct slice data = slice_get(&bufs, 4096);
+    struct slice data = slice_get(&bench.bufs, 4096);
     memset(data.bytes, 7, 4096);
     slice_crc_fill(&data);
     volume_create(2, GIB);
     volume_open(2, GIB);
     measure_large_deletion(&data);
-    uint64_t first = head;
+    uint64_t first = bench.head;
     for (uint32_t count = 0; count < 100; count++) {
-        give_command(COMMAND_SEAL, head);
+        give_command(COMMAND_SEAL, bench.head);
         (void)write_us(count, &data);
     }
     measure_deletion(first + 50, 100, &data);
     volume_close();
     slice_release(&data);
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof(*values), compare);
-    return values[count / 2];
 }
 
 /* A 4 KiB write and its flush, here and to a plain file beside the pool's. */
@@ -427,7 +320,7 @@ static void measure_flush(const char *directory)
         (void)write_us(i, &load[0].data);
         double began = now_us();
         sync_all();
-        ours[i] = answered_us - began;
+        ours[i] = bench.answered_us - began;
         must(pwrite(fd, bytes, sizeof(bytes), (off_t)i * 4096) == 4096, "plain write");
         began = now_us();
         must(fdatasync(fd) == 0, "plain sync");
@@ -485,7 +378,7 @@ static void measure_space(const char *directory)
             seen[block / 8] |= (uint8_t)(1u << block % 8);
             (void)write_us(block, &load[0].data);
         }
-        give_command(COMMAND_SEAL, head);
+        give_command(COMMAND_SEAL, bench.head);
     }
     sync_all();
     volume_close();
@@ -521,37 +414,44 @@ static void measure_idle(void)
     say("memory for 1,000 idle volumes in the store", rss_mib() - before, "MiB");
 }
 
-int main(int argc, char *argv[])
+static void measure_all(const char *directory)
 {
-    struct error error;
-    if (argc != 2) {
-        fputs("usage: store_bench DIRECTORY\n", stderr);
-        return EXIT_FAILURE;
-    }
-    must(loop_init(&loop) == 0, "loop");
-    buf_pool_init(&bufs, 256u << 20);
-    const struct store_settings settings = {
-        .directory = argv[1], .requests_max = 512, .may_wait = true, .bufs = &bufs};
-    store = store_open(&settings, &loop, &error);
-    if (!store) {
-        fprintf(stderr, "%s\n", error.text);
-        return EXIT_FAILURE;
-    }
-    printf("disk by %s\n", store_engine_name(store));
-    volume_create(1, GIB);
     measure_load();
-    measure_flush(argv[1]);
+    measure_flush(directory);
     measure_checksums();
     measure_snapshots();
     measure_few();
-    measure_space(argv[1]);
+    measure_space(directory);
     measure_digests();
     measure_sizes();
     measure_idle();
+}
+
+int main(int argc, char *argv[])
+{
+    const char *part = argc == 3 ? argv[2] : "";
+    bool load_alone = strcmp(part, "load") == 0, digests_alone = strcmp(part, "digests") == 0;
+    if (argc != 2 && !load_alone && !digests_alone) {
+        fputs("usage: store_bench DIRECTORY [load | digests]\n", stderr);
+        return EXIT_FAILURE;
+    }
+    if (!bench_begin(argv[1]))
+        return EXIT_FAILURE;
+    for (uint32_t i = 0; i < DEPTH; i++) {
+        load[i].data = slice_get(&bench.bufs, 4096);
+        memset(load[i].data.bytes, (int)i + 1, 4096);
+        slice_crc_fill(&load[i].data);
+    }
+    if (load_alone) {
+        measure_load();
+        volume_close();
+    } else if (digests_alone) {
+        measure_digests();
+    } else {
+        measure_all(argv[1]);
+    }
     for (uint32_t i = 0; i < DEPTH; i++)
         slice_release(&load[i].data);
-    store_close(store);
-    loop_release(&loop);
-    buf_pool_release(&bufs);
+    bench_end();
     return EXIT_SUCCESS;
 }
