@@ -64,7 +64,9 @@ static const struct setting {
     {"io-timeout", "MS", SETTING_NUMBER, offsetof(struct target_config, io_timeout_ms), 1, 86400000,
      "answer with an error what waited this long for replicas; without: wait"},
     {"resync-limit", "MIB", SETTING_NUMBER, offsetof(struct target_config, resync_mib_s), 1,
-     1 << 20, "bring replicas back in sync at no more than this many MiB a second"},
+     1 << 20,
+     "copy and scrub at no more than this many MiB a second, all volumes\n"
+     "                         together, while clients are at work (default 256)"},
     {"replace-after", "S", SETTING_NUMBER, offsetof(struct target_config, replace_after_s), 1,
      31536000,
      "replace a replica that is away for so many seconds by one elsewhere (default: never)"},

@@ -250,6 +250,7 @@ struct control *control_new(const struct control_settings *settings, struct loop
                                        .on_book = on_book,
                                        .on_row = on_row,
                                        .owner = control};
+    control->env.settings.budget = &control->budget;
     if (pool_init(&control->ops, volume_op_bytes(), settings->ops_max + CONTROL_QUESTIONS_MAX)) {
         error_set_errno(error, ENOMEM, "control: %u operations", settings->ops_max);
         goto fail;

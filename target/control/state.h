@@ -84,6 +84,7 @@ struct control {
     struct peers *peers; /* owned */
     struct pool ops;     /* owned: struct volume_op */
     struct volume_env env;
+    struct repl_budget budget; /* of all volumes */
     struct control_share share;
     struct http *http;   /* owned */
     struct list records; /* struct record; owned */

@@ -111,6 +111,13 @@ void pace_reads_elsewhere(struct repl *repl);
 /* When to look for slow peers again. */
 uint64_t pace_scan_ns(const struct repl *repl);
 
+/* budget.c */
+/* A client's operation came or ended. */
+void budget_client(struct repl_budget *budget, uint64_t now_ns);
+/* So many bytes are moved by a resync or scrub: when the next may be. */
+uint64_t budget_take(struct repl_budget *budget, uint64_t bytes_per_s, uint64_t bytes,
+                     uint64_t now_ns);
+
 /* doubt.c */
 /* A write was dispatched. */
 void doubt_wrote(struct repl *repl, uint64_t length_bytes);

@@ -33,7 +33,7 @@ struct repl *repl_new(const struct config *config, const struct uuid *controller
     struct repl *repl = calloc(1, sizeof(*repl));
     struct list *lists[] = {&repl->reads,   &repl->writes,  &repl->inflight, &repl->merges,
                             &repl->leasing, &repl->retries, &repl->done};
-    ASSERT(repl && !config_invalid(config));
+    ASSERT(repl && !config_invalid(config) && settings->budget);
     repl->settings = *settings;
     repl->controller = *controller;
     repl->bufs = bufs;
@@ -359,6 +359,7 @@ static void settle(struct repl *repl)
 
 static void on_submit(struct repl *repl, struct repl_op *op)
 {
+    budget_client(repl->settings.budget, repl->now_ns);
     op_submit(repl, op);
     if (repl->phase >= PHASE_FENCED || repl->stopping)
         ops_abandon(repl, false, -ESHUTDOWN);
@@ -432,5 +433,9 @@ void repl_step(struct repl *repl, const struct repl_event *event)
 
 bool repl_next(struct repl *repl, struct repl_effect *effect)
 {
-    return op_next(repl, effect);
+    if (!op_next(repl, effect))
+        return false;
+    if (effect->kind == REPL_DO_COMPLETE)
+        budget_client(repl->settings.budget, repl->now_ns);
+    return true;
 }

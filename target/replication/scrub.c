@@ -162,8 +162,13 @@ static void scrub_next_piece(struct repl *repl)
     scrub->tries = 0;
     scrub->phase = SCRUB_REST;
     repl->unsettled = true;
-    uint64_t rate = repl->settings.scrub_bytes_per_s;
-    scrub->next_ns = repl->now_ns + (rate ? scrub->length_bytes * REPL_SECOND_NS / rate : 0);
+    const struct repl_settings *settings = &repl->settings;
+    uint64_t rate = settings->scrub_bytes_per_s;
+    uint64_t own_ns = repl->now_ns + (rate ? scrub->length_bytes * REPL_SECOND_NS / rate : 0);
+    scrub->next_ns = budget_take(settings->budget, settings->resync_bytes_per_s,
+                                 scrub->length_bytes, repl->now_ns);
+    if (scrub->next_ns < own_ns)
+        scrub->next_ns = own_ns;
 }
 
 /* Where the first data is, and how far it reaches. False: it cannot be. */

@@ -7,6 +7,12 @@
 
 #include <stdint.h>
 
+/* What resyncs and scrubs of all volumes of a process have moved; zeros at first. See budget.c. */
+struct repl_budget {
+    uint64_t even_ns;   /* then what was moved is within the limit */
+    uint64_t client_ns; /* when a client's operation came or ended last */
+};
+
 struct repl_settings {
     uint64_t slow_ns;        /* the longest an in-sync peer may take over an operation */
     uint64_t hiccup_ns;      /* how far it may lag behind the others, at least; 0: as far as that */
@@ -20,9 +26,11 @@ struct repl_settings {
     /* An earlier target process that is known to be dead, or zero: its leases are in nobody's way.
      */
     struct uuid dead;
-    uint64_t resync_bytes_per_s; /* 0: no limit */
-    uint64_t scrub_bytes_per_s;  /* likewise */
-    uint64_t io_timeout_ns;      /* frozen longer than this: -EIO to the client; 0: wait for ever */
+    /* While clients are at work: of resyncs and scrubs of all that share the budget. 0: no limit */
+    uint64_t resync_bytes_per_s;
+    uint64_t scrub_bytes_per_s; /* of one volume's scrub, always; 0: no limit */
+    struct repl_budget *budget; /* outlives the volumes */
+    uint64_t io_timeout_ns;     /* frozen longer than this: -EIO to the client; 0: wait for ever */
 };
 struct repl_settings repl_settings_default(void);
 

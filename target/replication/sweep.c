@@ -329,12 +329,6 @@ static uint64_t sweep_run(struct sweep *sweep)
     return run;
 }
 
-static uint64_t sweep_copy_ns(const struct repl *repl, uint64_t bytes)
-{
-    uint64_t rate = repl->settings.resync_bytes_per_s;
-    return repl->sweep.purpose == COPY_RESYNC && rate ? bytes * REPL_SECOND_NS / rate : 0;
-}
-
 /* True when the window is used up. */
 static bool sweep_copy(struct repl *repl)
 {
@@ -361,7 +355,9 @@ static bool sweep_copy(struct repl *repl)
             return false;
         sweep->grain += run;
         sweep->done_bytes += bytes;
-        sweep->next_ns = repl->now_ns + sweep_copy_ns(repl, bytes);
+        if (sweep->purpose == COPY_RESYNC)
+            sweep->next_ns = budget_take(repl->settings.budget, repl->settings.resync_bytes_per_s,
+                                         bytes, repl->now_ns);
     }
 }
 

@@ -62,6 +62,7 @@ struct sim_op {
 struct sim_target {
     struct repl *repl; /* NULL: down */
     uint64_t life;
+    struct repl_budget budget;
     struct uuid uuid;
     struct config committed; /* by this target, last; epoch 0: none */
     uint64_t proposed;       /* the version last seen */

@@ -333,6 +333,7 @@ void target_start(struct sim *sim, uint8_t idx)
     if (sim_chance(sim, 5000))
         settings.dead = target->uuid;
     *target = (struct sim_target){.life = ++sim->uuids, .uuid = sim_uuid(sim), .issue = true};
+    settings.budget = &target->budget;
     target->timer_ns = SIM_NEVER;
     target->timer_serial = target->life << 32;
     sim_trace(sim, "target %u: starts", idx);

@@ -28,6 +28,7 @@ struct story {
     struct config config;
     struct uuid controller;
     struct buf_pool bufs;
+    struct repl_budget budget;
     uint64_t now_ns;
     struct story_sent sent[STORY_SENT_MAX]; /* what is not answered yet */
     uint32_t sent_count;
@@ -133,6 +134,7 @@ static inline void story_begin(struct story *story)
         story->config.members[i] = (struct member){.uuid = story_uuid(i), .in_sync = true};
     struct repl_settings settings = repl_settings_default();
     settings.equal_writes = 4;
+    settings.budget = &story->budget;
     story->repl = repl_new(&story->config, &story->controller, &settings, &story->bufs, 1);
     for (uint8_t i = 0; i < STORY_MEMBERS; i++)
         ck_assert_uint_eq(repl_peer_add(story->repl, &story->config.members[i].uuid), i);
