@@ -10,6 +10,14 @@ volume_create v1 16M >/dev/null
 id=$(volume_json v1 | jq -r .id)
 head -c 16M /dev/urandom >"$DIR/a"
 nbdcopy --flush "$DIR/a" "$(nbd_uri v1)"
+# The limit is kept while a client is at work.
+busy() {
+  while sleep 0.2; do
+    qemu-io -r -f raw -c "read 0 4k" "$(nbd_uri v1)" >/dev/null 2>&1 || true
+  done
+}
+busy &
+at_end kill $!
 out_of_it() {
   local i
   for i in 1 2 3 4; do has_member v1 $i || echo $i; done
