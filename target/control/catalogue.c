@@ -164,6 +164,15 @@ void record_delete_stragglers(struct record *record)
     }
 }
 
+static bool peers_all_up(const struct control *control)
+{
+    for (uint32_t i = 0; i < peers_count(control->peers); i++) {
+        if (!peer_is_up(peers_at(control->peers, i)))
+            return false;
+    }
+    return true;
+}
+
 /*
  * A target may die after some replicas made a new volume and before the others did. What is missing
  * is made now, if that is certain: every replica process that we know of is up, and a majority of
@@ -180,10 +189,8 @@ static void record_complete(struct record *record)
     bool clone = record->born.version > BORN_BLANK;
     if (!record->unopened || record->completed || clone || found == count || 2 * found <= count)
         return;
-    for (uint32_t i = 0; i < peers_count(control->peers); i++) {
-        if (!peer_is_up(peers_at(control->peers, i)))
-            return;
-    }
+    if (!peers_all_up(control))
+        return;
     record->completed = true;
     for (uint32_t i = 0; i < count; i++) {
         const struct uuid *member = &record->born.members[i].uuid;
@@ -210,6 +217,8 @@ void catalogue_peer_up(struct control *control, struct peer *peer)
             record_look(record);
         }
     }
+    if (peers_all_up(control))
+        front_exports(control->front)->incomplete = false;
 }
 
 void catalogue_peer_down(struct control *control, struct peer *peer)

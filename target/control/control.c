@@ -234,6 +234,7 @@ struct control *control_new(const struct control_settings *settings, struct loop
     control->replace_after_ns = settings->replace_after_ns;
     loop_timer_init(&control->view_tick, loop, view_tick);
     loop_timer_init(&control->heal_tick, loop, heal_tick);
+    front_exports(front)->incomplete = true;
     front_exports(front)->wanted = view_wanted;
     front_exports(front)->wanted_owner = control;
     control->env = (struct volume_env){.loop = loop,

@@ -70,6 +70,7 @@ struct export
 struct exports {
     struct list list;            /* struct export */
     const struct access *access; /* of the front, which may change it; NULL: no rules */
+    bool incomplete; /* of the management room: there may be more that it has not heard of */
     /* A name with '@' that is not there: its export may be made now. NULL: no such thing. */
     struct export *(*wanted)(void *owner, const char *name, size_t length);
     void *wanted_owner;

@@ -48,6 +48,7 @@ enum login_status {
     LOGIN_SESSION_TYPE = 0x0209,
     LOGIN_NO_SESSION = 0x020a,
     LOGIN_INVALID_REQUEST = 0x020b,
+    LOGIN_UNAVAILABLE = 0x0301, /* try again */
     LOGIN_OUT_OF_RESOURCES = 0x0302,
 };
 

@@ -122,6 +122,28 @@ static struct login_refusal name_keep(struct iscsi_conn *conn)
     return login_fine;
 }
 
+/*
+ * The target of a normal session. Initiators give up where there is none; where it may be one that
+ * no replica has told of yet, they are to try again.
+ */
+static struct login_refusal target_find(struct iscsi_conn *conn)
+{
+    const struct negotiation *keys = &conn->keys;
+    struct exports *exports = conn->node->exports;
+    const char *name = keys->text[KEY_TARGET_NAME];
+    if (!name)
+        return (struct login_refusal){LOGIN_MISSING_PARAMETER, "TargetName is missing"};
+    struct export *export = exports_find_iqn(exports, name, keys->text_bytes[KEY_TARGET_NAME]);
+    if (export && export->unit) {
+        iscsi_session_choose(conn, export);
+        return login_fine;
+    }
+    if (exports->incomplete)
+        return (struct login_refusal){LOGIN_UNAVAILABLE,
+                                      "there is no such target, as far as replicas were heard"};
+    return (struct login_refusal){LOGIN_NOT_FOUND, "there is no such target"};
+}
+
 /* Who wants what: judged on the first complete text, which must say it (RFC 7143 section 6.3). */
 static struct login_refusal names_check(struct iscsi_conn *conn, const struct pdu_login *request,
                                         struct writer *answer)
@@ -133,16 +155,10 @@ static struct login_refusal names_check(struct iscsi_conn *conn, const struct pd
     if (keys->text[KEY_SESSION_TYPE] && !conn->discovery &&
         !negotiation_text_is(keys, KEY_SESSION_TYPE, "Normal"))
         return (struct login_refusal){LOGIN_SESSION_TYPE, "an unknown SessionType"};
-    if (!conn->discovery) {
-        const char *target = keys->text[KEY_TARGET_NAME];
-        if (!target)
-            return (struct login_refusal){LOGIN_MISSING_PARAMETER, "TargetName is missing"};
-        struct export *export =
-            exports_find_iqn(conn->node->exports, target, keys->text_bytes[KEY_TARGET_NAME]);
-        if (!export || !export->unit)
-            return (struct login_refusal){LOGIN_NOT_FOUND, "there is no such target"};
-        iscsi_session_choose(conn, export);
-    }
+    if (!conn->discovery)
+        refusal = target_find(conn);
+    if (refusal.why)
+        return refusal;
     const char *redirect;
     refusal = iscsi_auth_admit(conn, &redirect);
     if (redirect)

@@ -19,6 +19,20 @@ START_TEST(told_volume_is_opened_when_its_peer_is_up)
 }
 END_TEST
 
+START_TEST(catalogue_is_complete_once_all_peers_are_up)
+{
+    for (uint32_t i = 0; i < PEERS; i++)
+        peer_list[i].up = false;
+    for (uint32_t i = 0; i < PEERS; i++) {
+        ck_assert(exports.incomplete);
+        peer_comes(i);
+    }
+    ck_assert(!exports.incomplete);
+    peer_goes(0);
+    ck_assert(!exports.incomplete);
+}
+END_TEST
+
 static void open_v1(void)
 {
     struct config config = config_of("v1", 3, 5);
@@ -208,6 +222,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         told_volume_is_opened_when_its_peer_is_up,
+        catalogue_is_complete_once_all_peers_are_up,
         reservations_are_what_the_book_has,
         without_a_book_there_are_no_reservations,
         newest_configuration_is_the_hint,

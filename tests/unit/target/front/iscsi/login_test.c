@@ -116,6 +116,14 @@ START_TEST(unknown_target_is_0203)
 }
 END_TEST
 
+START_TEST(unknown_target_that_may_be_told_of_yet_is_0301)
+{
+    peer_open(&one);
+    exports.incomplete = true;
+    refused(0x87, KEYS("InitiatorName=i\0TargetName=iqn.2026-11.io.strake:b\0"), 0x0301);
+}
+END_TEST
+
 START_TEST(target_that_is_gone_is_0203)
 {
     peer_open(&one);
@@ -337,6 +345,7 @@ int main(void)
     tcase_add_test(tcase, missing_initiator_name_is_0207);
     tcase_add_test(tcase, missing_target_name_is_0207);
     tcase_add_test(tcase, unknown_target_is_0203);
+    tcase_add_test(tcase, unknown_target_that_may_be_told_of_yet_is_0301);
     tcase_add_test(tcase, target_that_is_gone_is_0203);
     tcase_add_test(tcase, unknown_session_type_is_0209);
     tcase_add_test(tcase, no_common_authentication_is_0201);
