@@ -70,10 +70,13 @@ struct map_volume {
     struct volume_row row;
     bool open;
     bool loaded;
-    bool deleted;      /* kept for its branches */
-    uint64_t kept;     /* head not complete: the generation that holds what it held when it was */
-    bool book_dirty;   /* rows of other versions may be there */
-    bool clean;        /* nothing of it can be reclaimed */
+    bool deleted;    /* kept for its branches */
+    uint64_t kept;   /* head not complete: the generation that holds what it held when it was */
+    bool book_dirty; /* rows of other versions may be there */
+    bool clean;      /* nothing of it can be reclaimed */
+    bool seen;       /* what follows is as the generations are: each read asks for it */
+    uint64_t incomplete_generation; /* the lowest, or 0 */
+    uint64_t incomplete_base;
     uint64_t sequence; /* of its last record but extents' */
     struct list notes;
     uint8_t *command; /* owned: the last one applied, as it came */

@@ -216,6 +216,7 @@ int volume_load(struct map_volume *volume)
     if (rc == 0 && !volume->deleted && (!head || head->count == 0))
         rc = map_fail(map, "a volume without its head", 0);
     volume->loaded = true;
+    volume->seen = false;
     if (rc)
         volume_unload(volume);
     return rc;
@@ -274,6 +275,7 @@ void volume_recorded(struct map_volume *volume, const struct writer *payload)
     volume->sequence = journal_end(&map->journal, RECORD_CHANGES, family->id, payload);
     map_recorded(map, family, volume->sequence);
     volume->clean = false;
+    volume->seen = false;
     map->stuck = false;
 }
 
@@ -433,6 +435,17 @@ static uint64_t base_number(struct branch *branch, uint64_t step)
     return base ? base->row.generation : 0;
 }
 
+static void see_incomplete(struct map_volume *volume)
+{
+    if (volume->seen)
+        return;
+    struct branch *branch;
+    const struct generation *incomplete = volume_next(volume, 1, true, &branch);
+    volume->seen = true;
+    volume->incomplete_generation = incomplete ? incomplete->row.generation : 0;
+    volume->incomplete_base = incomplete ? base_number(branch, incomplete->step) : 0;
+}
+
 void map_volume_info(struct map_volume *volume, struct map_info *info)
 {
     ASSERT(volume->open);
@@ -451,11 +464,9 @@ void map_volume_info(struct map_volume *volume, struct map_info *info)
                 .kept_generation = volume->row.head_complete ? head->row.generation : volume->kept,
             },
     };
-    const struct generation *incomplete = volume_next(volume, 1, true, &branch);
-    if (incomplete) {
-        info->lineage.incomplete_generation = incomplete->row.generation;
-        info->lineage.incomplete_base = base_number(branch, incomplete->step);
-    }
+    see_incomplete(volume);
+    info->lineage.incomplete_generation = volume->incomplete_generation;
+    info->lineage.incomplete_base = volume->incomplete_base;
 }
 
 void map_volume_space(struct map_volume *volume, struct message_space *space)

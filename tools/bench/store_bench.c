@@ -41,12 +41,14 @@ static double median(double *values, size_t count)
 static struct store_req load[DEPTH];
 static uint64_t load_left, load_flying, load_blocks;
 static enum store_op load_op;
+static uint64_t load_generation;
 static uint64_t random_state = 1;
 
 static void load_next(struct store_req *req)
 {
     random_state = random_state * 6364136223846793005u + 1442695040888963407u;
     req->op = load_op;
+    req->generation = load_generation;
     req->volume = bench.volume;
     req->offset_bytes = (random_state >> 33) % load_blocks * 4096;
     req->length_bytes = 4096;
@@ -210,6 +212,10 @@ static void measure_snapshots(void)
     sync_all();
     run_load("4 KiB random read under 10,000 snapshots, depth 32", STORE_READ, DEPTH, LOAD_BLOCKS);
     run_load("4 KiB random read under 10,000 snapshots, depth 1", STORE_READ, 1, LOAD_BLOCKS);
+    give_command(COMMAND_SEAL, bench.head);
+    load_generation = bench.head - 1;
+    run_load("4 KiB random read of the last of them, depth 1", STORE_READ, 1, LOAD_BLOCKS);
+    load_generation = 0;
     measure_deletion(first + SNAPSHOTS / 2, SNAPSHOTS, &data);
     slice_release(&data);
     volume_close();
