@@ -92,7 +92,10 @@ void family_put(struct family *family)
     free(family);
 }
 
-/* A file that is shorter was being made by a process that was killed. */
+/*
+ * A file that is shorter was being made by a process that was killed, or in vain. Its size is set
+ * once its name is durable: who finds it whole need not ask.
+ */
 static int segment_size(struct segment *segment, int dir_fd)
 {
     struct stat stat;
@@ -100,10 +103,13 @@ static int segment_size(struct segment *segment, int dir_fd)
         return -errno;
     if ((uint64_t)stat.st_size == SEGMENT_BYTES + SEGMENT_SUMS_BYTES)
         return 0;
+    int rc = folder_sync(dir_fd);
+    if (rc)
+        return rc;
     if (ftruncate(segment->fd, (off_t)(SEGMENT_BYTES + SEGMENT_SUMS_BYTES)) < 0 ||
         fsync(segment->fd) < 0)
         return -errno;
-    return folder_sync(dir_fd);
+    return 0;
 }
 
 static int segment_open(struct segment *segment, int dir_fd, const char *name)

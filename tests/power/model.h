@@ -50,6 +50,7 @@ struct volume {
     bool exists;
     bool appears; /* being made: it may be there */
     bool goes;    /* being deleted: it may be gone */
+    bool failed;  /* a sync of it failed, and its record says so: nobody uses it any more */
     struct uuid uuid;
     uint32_t family;
     uint64_t command; /* the last one given */

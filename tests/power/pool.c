@@ -102,6 +102,15 @@ void pool_volume_open(struct pool *pool, uint32_t idx, bool settle)
     pool->sync_failed[idx] = false;
     if (!opening.volume)
         return;
+    if (*store_volume_found(opening.volume)->failed) {
+        disk_lock();
+        volume->failed = true;
+        disk_unlock();
+        store_volume_close(opening.volume, pool_job_done, pool);
+        pool->open[idx] = NULL;
+        loop_run(&pool->loop);
+        return;
+    }
     for (uint32_t b = 0; b < MODEL_BLOCKS; b++) {
         if (volume->doubtful[b] && !store_volume_found(opening.volume)->clean)
             store_volume_doubt(opening.volume, (uint64_t)b * BLOCK_BYTES, BLOCK_BYTES);

@@ -71,7 +71,10 @@ bool pool_fine(const struct pool *pool, int status, const char *what);
 /* What fails is not open then. */
 void pool_open(struct pool *pool);
 void pool_close(struct pool *pool);
-/* Opens the volume and tells which blocks may be in doubt; `settle`: to be put right at once. */
+/*
+ * Opens the volume and tells which blocks may be in doubt; `settle`: to be put right at once. One
+ * that is found to have failed stays closed, from then on.
+ */
 void pool_volume_open(struct pool *pool, uint32_t idx, bool settle);
 void pool_volume_close(struct pool *pool, uint32_t idx);
 /* Runs until the request is answered. */

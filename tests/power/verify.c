@@ -191,16 +191,20 @@ void pool_verify(struct pool *pool, bool killed)
     memcpy(&found, pool->model, sizeof(found));
     verify_list(pool);
     for (uint32_t i = 0; i < MODEL_VOLUMES; i++) {
-        if (!found.volumes[i].exists)
+        commands[i] = found.volumes[i].command;
+        if (!found.volumes[i].exists || found.volumes[i].failed)
             continue;
         pool_volume_open(pool, i, pick(2));
+        found.volumes[i].failed = pool->model->volumes[i].failed;
+        if (!pool->open[i])
+            continue;
         verify_pages(pool, i, killed);
         commands[i] = store_volume_found(pool->open[i])->lineage.command;
     }
     const char *wrong = model_roll_back(&found, commands, killed);
     MUST(!wrong, "%s", wrong);
     for (uint32_t i = 0; i < MODEL_VOLUMES; i++) {
-        if (!found.volumes[i].exists)
+        if (!pool->open[i])
             continue;
         MUST(store_volume_found(pool->open[i])->lineage.head_generation ==
                  model_head(&found.volumes[i])->number,
