@@ -69,6 +69,22 @@ bool branch_is_parent(const struct map *map, const struct branch *branch, uint64
     return false;
 }
 
+bool branch_has_clones(const struct map *map, const struct branch *branch, uint64_t step)
+{
+    for (uint32_t i = map->branches.count; i > 0; i--) {
+        const struct branch *child = map->branches.items[i - 1];
+        if (child->id <= branch->id)
+            return false;
+        if (!child->parent || child->volume == child->parent->volume)
+            continue;
+        while (child->parent && child->parent != branch)
+            child = child->parent;
+        if (child->parent && child->row.parent_step >= step)
+            return true;
+    }
+    return false;
+}
+
 int64_t branch_visible(const struct branch *branch, uint64_t step)
 {
     int64_t sum = 0;

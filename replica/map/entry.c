@@ -206,7 +206,8 @@ static int record(struct map *map, struct branch *branch, struct entry *entry,
                   const struct spread *spread, const uint64_t *freed, uint32_t freed_count)
 {
     struct family *family = map_family(map, branch->row.family);
-    bool last = is_last_step(branch, entry->step);
+    /* Of another branch than the head's, branches may begin at the last step too. */
+    bool last = branch->id == branch->volume->row.branch && is_last_step(branch, entry->step);
     int rows = last ? 0 : spread_from(map, branch, entry->step, *spread, NULL);
     if (rows < 0)
         return rows;

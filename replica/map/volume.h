@@ -34,6 +34,8 @@ struct generation *branch_append(struct branch *branch, const struct generation_
 uint32_t branch_depth(const struct branch *branch);
 /* Some branch starts from this step. */
 MUST_USE bool branch_is_parent(const struct map *map, const struct branch *branch, uint64_t step);
+/* A volume other than the branch's begins with what the step shows, or with what comes of that. */
+MUST_USE bool branch_has_clones(const struct map *map, const struct branch *branch, uint64_t step);
 /* Blocks a step shows; those of them another volume's branch stores. */
 int64_t branch_visible(const struct branch *branch, uint64_t step);
 int64_t branch_foreign(const struct branch *branch, uint64_t step);

@@ -3,6 +3,7 @@
 #include "replica/map/entry.h"
 #include "replica/map/lookup.h"
 #include "replica/map/runs.h"
+#include "replica/map/volume.h"
 
 #include <errno.h>
 
@@ -62,9 +63,12 @@ static int target_of(struct map_volume *volume, uint64_t generation, struct map_
     return 0;
 }
 
-/* All in place: the runs; false when a block is not stored for this step yet. */
+/*
+ * All in place: the runs; false when a block is not stored for this step yet. What clones of the
+ * step show too was complete here once: it is what it was, wherever it lies, and stays there.
+ */
 static int place_in_place(struct map *map, struct branch *branch, const struct map_write *write,
-                          struct runs *runs)
+                          bool cloned, struct runs *runs)
 {
     struct pieces pieces = pieces_of(write->offset_bytes, write->length_bytes);
     while (pieces_next(&pieces)) {
@@ -73,7 +77,7 @@ static int place_in_place(struct map *map, struct branch *branch, const struct m
         int rc = lookup_row(map, branch, pieces.extent, write->step, &shown, &row);
         if (rc)
             return rc;
-        if (pieces.mask & ~row->own_data)
+        if (pieces.mask & ~(cloned ? extent_row_data(row) : row->own_data))
             return 0;
         runs_add_row(runs, row, pieces.mask);
     }
@@ -122,7 +126,8 @@ int map_place(struct map_volume *volume, uint64_t generation, uint64_t offset_by
     if (rc)
         return rc;
     struct runs list = runs_of(runs, MAP_PLACES_MAX);
-    rc = place_in_place(volume->map, branch, write, &list);
+    bool cloned = generation && branch_has_clones(volume->map, branch, write->step);
+    rc = place_in_place(volume->map, branch, write, cloned, &list);
     if (rc == 0) {
         list = runs_of(runs, MAP_PLACES_MAX);
         rc = place_fresh(volume->map, branch, write, &list);
