@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is durable of each file and folder, and what a crash leaves. */
-#include "tests/power/disk.h"
+#include "tests/power/node.h"
 
 #include "common/base/assert.h"
 #include "common/base/crc32c.h"
-#include "replica/store/family.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,50 +17,8 @@
 #include <unistd.h>
 
 enum {
-    PAGE_BYTES = 4096,
-    SECTOR_BYTES = 512,
     CHUNK_PAGES = 64,
-    NAME_BYTES = 64,
     WRITE_BACK_ODDS = 16, /* one call in so many finds something written back */
-};
-
-struct page {
-    uint64_t number;
-    uint32_t round; /* of the last look at the file */
-    uint8_t bytes[PAGE_BYTES];
-};
-
-/* A page that a failed sync left clean: no sync writes it until it is changed. */
-struct lost {
-    uint64_t number;
-    uint32_t crc;
-};
-
-struct name {
-    char text[NAME_BYTES];
-    struct node *node;
-};
-
-/* A file or folder, and what is certain of it. */
-struct node {
-    struct node *next;
-    ino_t number;
-    bool folder;
-    int fd;
-    uint64_t size_bytes;
-    uint32_t round;
-    struct page **pages; /* owned, by number; zeros are none */
-    uint32_t page_count;
-    struct name *names; /* owned */
-    uint32_t name_count;
-    struct lost *lost; /* owned */
-    uint32_t lost_count;
-};
-
-struct disk {
-    char root[DISK_PATH_BYTES];
-    struct node *nodes; /* owned */
-    struct node *top;   /* the root */
 };
 
 static pthread_mutex_t disk_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -102,13 +59,13 @@ static uint32_t page_at(const struct node *node, uint64_t number)
     return low;
 }
 
-static struct page *page_find(const struct node *node, uint64_t number)
+struct page *page_find(const struct node *node, uint64_t number)
 {
     uint32_t at = page_at(node, number);
     return at < node->page_count && node->pages[at]->number == number ? node->pages[at] : NULL;
 }
 
-static struct page *page_make(struct node *node, uint64_t number)
+struct page *page_make(struct node *node, uint64_t number)
 {
     struct page *page = page_find(node, number);
     if (page)
@@ -126,10 +83,7 @@ static struct page *page_make(struct node *node, uint64_t number)
     return page;
 }
 
-/* The pages of the file that are not holes, each once. */
-typedef void each_page_fn(void *arg, struct node *node, uint64_t number, const uint8_t *bytes);
-
-static void each_page(struct node *node, each_page_fn *each, void *arg)
+void node_each_page(struct node *node, each_page_fn *each, void *arg)
 {
     static uint8_t chunk[CHUNK_PAGES * PAGE_BYTES];
     off_t from = 0;
@@ -139,7 +93,8 @@ static void each_page(struct node *node, each_page_fn *each, void *arg)
             return;
         begin -= begin % PAGE_BYTES;
         off_t end = lseek(node->fd, begin, SEEK_HOLE);
-        ASSERT(end > begin);
+        if (end <= begin)
+            end = begin + PAGE_BYTES; /* punched meanwhile: zeros */
         for (off_t at = begin; at < end; at += (off_t)sizeof(chunk)) {
             size_t length = end - at < (off_t)sizeof(chunk) ? (size_t)(end - at) : sizeof(chunk);
             memset(chunk, 0, sizeof(chunk));
@@ -192,18 +147,17 @@ static void note_page(void *arg, struct node *node, uint64_t number, const uint8
     page->round = node->round;
 }
 
-static uint64_t file_size(const struct node *node)
+uint64_t node_size(const struct node *node)
 {
     struct stat stat;
     ASSERT(fstat(node->fd, &stat) == 0);
     return (uint64_t)stat.st_size;
 }
 
-/* What the file holds becomes certain. */
-static void sync_file(struct node *node)
+void node_sync_file(struct node *node)
 {
     node->round++;
-    each_page(node, note_page, NULL);
+    node_each_page(node, note_page, NULL);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < node->page_count; i++) {
         if (node->pages[i]->round == node->round)
@@ -212,7 +166,7 @@ static void sync_file(struct node *node)
             free(node->pages[i]);
     }
     node->page_count = kept;
-    node->size_bytes = file_size(node);
+    node->size_bytes = node_size(node);
 }
 
 /* Nodes and names. */
@@ -226,8 +180,7 @@ static struct node *node_find(const struct disk *disk, ino_t number)
     return NULL;
 }
 
-/* Takes the descriptor. Nothing is certain of it. */
-static struct node *node_new(struct disk *disk, int fd)
+struct node *node_new(struct disk *disk, int fd)
 {
     struct stat stat;
     ASSERT(fd >= 0 && fstat(fd, &stat) == 0);
@@ -257,8 +210,7 @@ static void node_free(struct node *node)
     free(node);
 }
 
-/* The folder's names as they are. */
-static struct name *names_now(struct disk *disk, struct node *folder, uint32_t *count)
+struct name *node_names(struct disk *disk, struct node *folder, uint32_t *count)
 {
     int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     *count = 0;
@@ -284,24 +236,24 @@ static struct name *names_now(struct disk *disk, struct node *folder, uint32_t *
     return names;
 }
 
-static void sync_folder(struct disk *disk, struct node *folder)
+void node_sync_folder(struct disk *disk, struct node *folder)
 {
     free(folder->names);
-    folder->names = names_now(disk, folder, &folder->name_count);
+    folder->names = node_names(disk, folder, &folder->name_count);
 }
 
 static void sync_all(struct disk *disk, struct node *node)
 {
     if (!node->folder) {
-        sync_file(node);
+        node_sync_file(node);
         return;
     }
-    sync_folder(disk, node);
+    node_sync_folder(disk, node);
     for (uint32_t i = 0; i < node->name_count; i++)
         sync_all(disk, node->names[i].node);
 }
 
-static struct disk *disk_empty(const char *root)
+struct disk *disk_empty(const char *root)
 {
     struct disk *disk = calloc(1, sizeof(*disk));
     ASSERT(disk && strlen(root) < sizeof(disk->root));
@@ -324,112 +276,6 @@ void disk_free(struct disk *disk)
         node_free(node);
     }
     free(disk);
-}
-
-/* Crashes. */
-
-struct leaving {
-    struct disk *disk;
-    struct disk *left;
-    enum crash crash;
-    int fd;
-    bool data; /* of a segment: blocks lie before its checksums */
-    uint32_t new_odds;
-    uint32_t torn_odds;
-    uint64_t size_bytes;
-};
-
-static void leave_page(struct leaving *leaving, uint64_t number, const uint8_t *new,
-                       const uint8_t *old)
-{
-    static const uint8_t zeros[PAGE_BYTES];
-    uint8_t bytes[PAGE_BYTES];
-    old = old ? old : zeros;
-    bool differs = memcmp(new, old, PAGE_BYTES) != 0;
-    bool whole = leaving->data && number < SEGMENT_BYTES / PAGE_BYTES;
-    bool torn = differs && !whole && disk_random(100) < leaving->torn_odds;
-    bool keep = leaving->crash == CRASH_KILL || !differs || disk_random(100) < leaving->new_odds;
-    memcpy(bytes, keep ? new : old, PAGE_BYTES);
-    for (uint32_t at = 0; leaving->crash == CRASH_POWER && torn && at < PAGE_BYTES;
-         at += SECTOR_BYTES)
-        memcpy(bytes + at, (disk_random(2) ? new : old) + at, SECTOR_BYTES);
-    uint64_t begin = number * PAGE_BYTES;
-    if (begin >= leaving->size_bytes || memcmp(bytes, zeros, PAGE_BYTES) == 0)
-        return;
-    size_t length = leaving->size_bytes - begin < PAGE_BYTES ? (size_t)(leaving->size_bytes - begin)
-                                                             : PAGE_BYTES;
-    long put = syscall(SYS_pwrite64, leaving->fd, bytes, length, begin);
-    ASSERT(put == (long)length);
-}
-
-static void leave_new_page(void *arg, struct node *node, uint64_t number, const uint8_t *bytes)
-{
-    struct page *page = page_find(node, number);
-    if (page)
-        page->round = node->round;
-    leave_page(arg, number, bytes, page ? page->bytes : NULL);
-}
-
-static void leave_file(struct leaving *leaving, struct node *node)
-{
-    static const uint32_t odds[] = {0, 0, 10, 50, 50, 90, 100, 100};
-    static const uint8_t zeros[PAGE_BYTES];
-    uint64_t size_bytes = file_size(node);
-    leaving->new_odds = odds[disk_random(ARRAY_COUNT(odds))];
-    leaving->torn_odds = disk_random(2) ? 0 : 30;
-    bool new_size = leaving->crash == CRASH_KILL || disk_random(2);
-    leaving->size_bytes = new_size ? size_bytes : node->size_bytes;
-    leaving->data = size_bytes == SEGMENT_BYTES + SEGMENT_SUMS_BYTES;
-    ASSERT(syscall(SYS_ftruncate, leaving->fd, leaving->size_bytes) == 0);
-    node->round++;
-    each_page(node, leave_new_page, leaving);
-    for (uint32_t i = 0; i < node->page_count; i++) {
-        if (node->pages[i]->round != node->round)
-            leave_page(leaving, node->pages[i]->number, zeros, node->pages[i]->bytes);
-    }
-}
-
-/* After a kill the file there is as certain as the one here. */
-static void copy_certain(struct node *to, const struct node *from)
-{
-    to->size_bytes = from->size_bytes;
-    for (uint32_t i = 0; i < from->page_count; i++)
-        memcpy(page_make(to, from->pages[i]->number)->bytes, from->pages[i]->bytes, PAGE_BYTES);
-}
-
-static void leave(struct leaving *leaving, struct node *node, struct node *to)
-{
-    if (!node->folder) {
-        leaving->fd = to->fd;
-        leave_file(leaving, node);
-        if (leaving->crash == CRASH_KILL)
-            copy_certain(to, node);
-        else
-            sync_file(to);
-        return;
-    }
-    uint32_t count = node->name_count;
-    struct name *names = node->names, *now = NULL;
-    if (leaving->crash == CRASH_KILL || disk_random(2))
-        names = now = names_now(leaving->disk, node, &count);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct name *name = &names[i];
-        if (name->node->folder)
-            ASSERT(mkdirat(to->fd, name->text, 0700) == 0);
-        int flags = name->node->folder ? O_RDONLY | O_DIRECTORY : O_RDWR | O_CREAT;
-        int fd = openat(to->fd, name->text, flags | O_CLOEXEC, 0600);
-        leave(leaving, name->node, node_new(leaving->left, fd));
-    }
-    free(now);
-    sync_folder(leaving->left, to);
-}
-
-struct disk *disk_crash(struct disk *disk, const char *root, enum crash crash)
-{
-    ASSERT(mkdir(root, 0700) == 0);
-    struct leaving leaving = {.disk = disk, .left = disk_empty(root), .crash = crash};
-    leave(&leaving, disk->top, leaving.left->top);
-    return leaving.left;
 }
 
 /* What was caught. */
@@ -494,10 +340,10 @@ static void write_back(struct node *node)
     uint32_t odds = (uint32_t)disk_random(100);
     if (node->folder)
         return;
-    each_page(node, write_back_page, &odds);
+    node_each_page(node, write_back_page, &odds);
     /* What lies behind the old end is lost with it. */
     if (disk_random(2))
-        node->size_bytes = file_size(node);
+        node->size_bytes = node_size(node);
 }
 
 void disk_fault_after(uint32_t calls, enum fault what)
@@ -538,7 +384,7 @@ static int fail_call(struct node *node, enum call call, size_t *length)
     if (fault == FAULT_SHORT)
         *length /= 2;
     if (call == CALL_SYNC && !node->folder)
-        each_page(node, lose_page, NULL);
+        node_each_page(node, lose_page, NULL);
     return fault == FAULT_SHORT ? 0 : fault == FAULT_FULL ? ENOSPC : EIO;
 }
 
@@ -560,9 +406,9 @@ void disk_synced(int fd)
     disk_lock();
     struct node *node = node_of(fd);
     if (node && node->folder)
-        sync_folder(watched, node);
+        node_sync_folder(watched, node);
     else if (node)
-        sync_file(node);
+        node_sync_file(node);
     disk_unlock();
 }
 

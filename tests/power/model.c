@@ -95,6 +95,15 @@ struct generation *model_head(struct volume *volume)
     UNREACHABLE();
 }
 
+struct generation *model_find(struct volume *volume, uint64_t number)
+{
+    for (uint32_t i = 0; i < volume->count; i++) {
+        if (volume->generations[i].number == number)
+            return &volume->generations[i];
+    }
+    return NULL;
+}
+
 static struct generation *model_begin(struct volume *volume, const struct generation *from,
                                       uint64_t number)
 {
@@ -128,6 +137,7 @@ struct volume *model_create(struct model *model, const struct volume *origin,
         volume->uuid.bytes[14] = (uint8_t)(model->uuids >> 8);
         volume->family = origin ? origin->family : ++model->families;
         volume->meta[0].count = volume->meta[1].count = volume->drl.count = 1;
+        volume->blocks = origin ? origin->blocks : MODEL_BLOCKS - 2 * MODEL_STEP;
         (void)model_begin(volume, from, 1);
         return volume;
     }
@@ -296,6 +306,61 @@ static void roll_back(struct volume *volume, uint64_t command)
     volume->command = command;
 }
 
+void model_rebuild(struct volume *volume, const struct generation *was, uint32_t was_count)
+{
+    struct rebuild *rebuild = &volume->rebuild;
+    memcpy(rebuild->was, was, was_count * sizeof(*was));
+    rebuild->was_count = was_count;
+    rebuild->command = volume->command++;
+    rebuild->installed = false;
+    rebuild->settled = 0;
+    memset(rebuild->written, 0, sizeof(rebuild->written));
+    for (uint32_t i = 0; i < volume->count; i++) {
+        struct generation *g = &volume->generations[i];
+        g->born = volume->command;
+        g->sealed = i + 1 < volume->count ? volume->command : MODEL_NEVER;
+        g->dropped = MODEL_NEVER;
+    }
+    rebuild->active = true;
+}
+
+/* As it was, a place of the head may be the one that is written to. */
+void model_rebuild_writes(struct volume *volume, uint32_t block, uint64_t serial)
+{
+    struct rebuild *rebuild = &volume->rebuild;
+    rebuild->written[block] = true;
+    for (uint32_t i = 0; i < rebuild->was_count; i++) {
+        struct history *history = &rebuild->was[i].blocks[block];
+        if (rebuild->was[i].sealed != MODEL_NEVER || history_has(history, serial, false))
+            continue;
+        if (history_is_full(history))
+            history_failed(history);
+        else
+            history_ask(history, serial);
+    }
+}
+
+const char *model_rebuild_found(struct volume *volume, uint64_t command, uint64_t incomplete,
+                                bool killed)
+{
+    struct rebuild *rebuild = &volume->rebuild;
+    uint64_t from = incomplete ? incomplete : MODEL_NEVER;
+    if (command == rebuild->command) {
+        rebuild->active = false;
+        volume->command = command;
+        volume->count = rebuild->was_count;
+        memcpy(volume->generations, rebuild->was, rebuild->was_count * sizeof(*rebuild->was));
+        for (uint32_t b = 0; b < MODEL_BLOCKS; b++)
+            volume->doubtful[b] = rebuild->written[b] ? MODEL_NEVER : volume->doubtful[b];
+        return killed && rebuild->installed ? "a new book is lost with the process" : NULL;
+    }
+    if (command != volume->command)
+        return "a command that was never given";
+    if (killed && from <= rebuild->settled)
+        return "what was settled is lost with the process";
+    return NULL;
+}
+
 void model_undo_command(struct model *model, struct volume *volume)
 {
     ASSERT(model->orders[model->order_count - 1].command == volume->command);
@@ -356,6 +421,8 @@ void model_lose_power(struct model *model)
         model->orders[i].acked = MODEL_NEVER;
     for (uint32_t i = 0; i < MODEL_VOLUMES; i++) {
         struct volume *volume = &model->volumes[i];
+        volume->rebuild.installed = false;
+        volume->rebuild.settled = 0;
         for (uint32_t j = 0; j < volume->count; j++) {
             for (uint32_t b = 0; b < MODEL_BLOCKS; b++) {
                 struct history *block = &volume->generations[j].blocks[b];

@@ -7,6 +7,7 @@
 #ifndef STRAKE_TESTS_POWER_MODEL_H
 #define STRAKE_TESTS_POWER_MODEL_H
 
+#include "common/base/buf.h"
 #include "common/base/uuid.h"
 
 #include <stdbool.h>
@@ -14,7 +15,8 @@
 
 enum {
     MODEL_VOLUMES = 4,
-    MODEL_BLOCKS = 96,
+    MODEL_BLOCKS = 96, /* at most; a volume grows by steps */
+    MODEL_STEP = 16,
     MODEL_GENERATIONS = 14,
     MODEL_VALUES = 12,
     MODEL_COMMANDS = 48,
@@ -46,6 +48,25 @@ struct generation {
     struct history blocks[MODEL_BLOCKS];
 };
 
+/*
+ * Takes over what another member has become; alone in its family, from a flush to a flush. Until
+ * INSTALL is durable the volume may be found as it was, its head with what was written since; then
+ * with the generations of the model, from some one on not complete.
+ */
+struct rebuild {
+    bool active;
+    bool installed; /* answered */
+    bool all_incomplete;
+    uint64_t settled; /* the last generation of which that was answered */
+    bool written[MODEL_BLOCKS];
+    uint64_t command; /* the last one before it */
+    struct generation was[MODEL_GENERATIONS];
+    uint32_t was_count;
+    /* Of the volume's generations, in their order: what the other member says of them. */
+    struct uuid identities[MODEL_GENERATIONS];
+    uint64_t bases[MODEL_GENERATIONS];
+};
+
 struct volume {
     bool exists;
     bool appears; /* being made: it may be there */
@@ -59,6 +80,8 @@ struct volume {
     struct history meta[2];
     struct history drl;
     uint64_t doubtful[MODEL_BLOCKS]; /* when it was written last; 0: it agrees with its checksum */
+    uint32_t blocks;                 /* of them it has */
+    struct rebuild rebuild;
 };
 
 /* Commands no flush covers, of all volumes, as they were given. */
@@ -66,6 +89,15 @@ struct order {
     uint32_t volume;
     uint64_t command;
     uint64_t acked;
+};
+
+/* A block that may have been changed on the disk, and what it was. */
+struct damage {
+    bool active;
+    uint32_t family;
+    uint32_t block;
+    uint64_t serial;
+    uint8_t bytes[BLOCK_BYTES];
 };
 
 struct model {
@@ -76,6 +108,7 @@ struct model {
     struct volume volumes[MODEL_VOLUMES];
     struct order orders[MODEL_COMMANDS];
     uint32_t order_count;
+    struct damage damage;
 };
 
 /* What was asked for last. */
@@ -94,6 +127,8 @@ bool history_is_open(const struct history *history, bool killed);
 void history_found(struct history *history, uint64_t serial, bool killed);
 
 struct generation *model_head(struct volume *volume);
+/* NULL: there is none of this number. */
+struct generation *model_find(struct volume *volume, uint64_t number);
 /* A volume that shows what the generation does; from NULL: nothing. NULL: there is no room. */
 struct volume *model_create(struct model *model, const struct volume *origin,
                             const struct generation *from);
@@ -105,6 +140,14 @@ void model_seal(struct model *model, struct volume *volume);
 void model_drop(struct model *model, struct volume *volume, struct generation *generation);
 void model_revert(struct model *model, struct volume *volume, const struct generation *generation);
 void model_ack_command(struct model *model, const struct volume *volume);
+/* The volume is to become what its generations are from now on; made from `was`. */
+void model_rebuild(struct volume *volume, const struct generation *was, uint32_t was_count);
+/* Its block is about to be written, with this. */
+void model_rebuild_writes(struct volume *volume, uint32_t block, uint64_t serial);
+/* Found after a crash, the last command and the lowest generation not complete: NULL, or why that
+ * cannot be. */
+const char *model_rebuild_found(struct volume *volume, uint64_t command, uint64_t incomplete,
+                                bool killed);
 /* It was refused. */
 void model_undo_command(struct model *model, struct volume *volume);
 /* A flush that was asked for at this time is answered. */

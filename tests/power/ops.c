@@ -9,9 +9,9 @@
 
 /* Data. */
 
-void block_fill(uint8_t *bytes, const struct volume *volume, uint32_t block, uint64_t serial)
+void block_fill(uint8_t *bytes, uint32_t block, uint64_t serial)
 {
-    struct stamp stamp = {.serial = serial, .uuid = volume->uuid, .block = block};
+    struct stamp stamp = {.serial = serial, .block = block};
     for (uint32_t at = 0; at < BLOCK_BYTES; at += sizeof(stamp))
         memcpy(bytes + at, &stamp, sizeof(stamp));
 }
@@ -144,10 +144,10 @@ static void submit_sync(struct op *op)
 
 static void submit_data(struct op *op)
 {
-    op->first = (uint32_t)pick(MODEL_BLOCKS);
+    op->first = (uint32_t)pick(op->volume->blocks);
     op->count = 1 + (uint32_t)pick(pick(3) ? 4 : 24);
-    if (op->count > MODEL_BLOCKS - op->first)
-        op->count = MODEL_BLOCKS - op->first;
+    if (op->count > op->volume->blocks - op->first)
+        op->count = op->volume->blocks - op->first;
     if (!is_free(op->pool, op))
         return;
     if (!has_room(op)) {
@@ -174,7 +174,7 @@ static void submit_data(struct op *op)
         history_ask(&model_head(op->volume)->blocks[block], op->serial);
         op->volume->doubtful[block] = MODEL_NEVER;
         if (op->serial)
-            block_fill(op->req.data.bytes + (size_t)i * BLOCK_BYTES, op->volume, block, op->serial);
+            block_fill(op->req.data.bytes + (size_t)i * BLOCK_BYTES, block, op->serial);
     }
     disk_unlock();
     if (op->serial)
@@ -198,19 +198,27 @@ static void submit_page(struct op *op)
     op->serial = ++op->pool->model->serial;
     history_ask(history, op->serial);
     disk_unlock();
-    block_fill(op->page, op->volume, 0, op->serial);
+    block_fill(op->page, 0, op->serial);
     submit(op);
 }
 
-/* An open volume; NULL: none was met. */
-static struct volume *any_volume(struct pool *pool)
+struct volume *pool_any_volume(struct pool *pool)
 {
     for (uint32_t tries = 0; tries < 16; tries++) {
         uint64_t i = pick(MODEL_VOLUMES);
-        if (pool->open[i])
+        if (pool->open[i] && !pool->model->volumes[i].rebuild.active)
             return &pool->model->volumes[i];
     }
     return NULL;
+}
+
+bool pool_sync(struct pool *pool, struct volume *volume)
+{
+    struct op *op = &pool->ops[0];
+    *op = (struct op){.pool = pool, .volume = volume};
+    submit_sync(op);
+    loop_run(&pool->loop);
+    return op->req.status == 0;
 }
 
 static void several(struct pool *pool)
@@ -219,7 +227,7 @@ static void several(struct pool *pool)
     for (uint64_t i = 0; i < count; i++) {
         struct op *op = &pool->ops[i];
         op->pool = pool;
-        op->volume = any_volume(pool);
+        op->volume = pool_any_volume(pool);
         if (!op->volume)
             break;
         uint64_t kind = pick(16);
@@ -236,8 +244,7 @@ static void several(struct pool *pool)
 
 /* Commands. */
 
-/* A sealed generation that is there; NULL: none. */
-static struct generation *any_sealed(struct volume *volume)
+struct generation *pool_any_sealed(struct volume *volume)
 {
     for (uint32_t tries = 0; volume && tries < 16; tries++) {
         struct generation *g = &volume->generations[pick(volume->count)];
@@ -253,8 +260,9 @@ static void give(struct pool *pool, struct volume *volume, enum command_kind kin
     struct op *op = &pool->ops[0];
     struct message_command message = {
         .number = volume->command, .kind = kind, .generation = generation};
-    message.identity.bytes[0] = 1;
-    memcpy(message.identity.bytes + 8, &volume->command, sizeof(volume->command));
+    /* Another one than that of a command that was lost. */
+    uint64_t serial = ++pool->model->serial;
+    memcpy(message.identity.bytes, &serial, sizeof(serial));
     struct slice body = slice_get(&pool->bufs, COMMAND_BYTES_MAX);
     struct writer w = writer_of(body.bytes, body.length_bytes);
     message_command_encode(&w, &message);
@@ -268,17 +276,14 @@ static void give(struct pool *pool, struct volume *volume, enum command_kind kin
 
 static void command(struct pool *pool)
 {
-    struct volume *volume = any_volume(pool);
+    struct volume *volume = pool_any_volume(pool);
     if (!volume)
         return;
     if (!model_has_room(pool->model, volume)) {
-        struct op *op = &pool->ops[0];
-        *op = (struct op){.pool = pool, .volume = volume};
-        submit_sync(op);
-        loop_run(&pool->loop);
+        (void)pool_sync(pool, volume);
         return;
     }
-    struct generation *sealed = any_sealed(volume);
+    struct generation *sealed = pool_any_sealed(volume);
     uint64_t kind = sealed ? pick(6) : 0;
     disk_lock();
     uint64_t number = kind >= 3 ? sealed->number : model_head(volume)->number;
@@ -296,12 +301,11 @@ static void command(struct pool *pool)
 
 static void create(struct pool *pool)
 {
-    struct volume *origin = pick(2) ? any_volume(pool) : NULL;
-    const struct generation *from = any_sealed(origin);
+    struct volume *origin = pick(2) ? pool_any_volume(pool) : NULL;
+    const struct generation *from = pool_any_sealed(origin);
     origin = from ? origin : NULL;
-    struct store_create create = {.size_bytes = POOL_SIZE_BYTES,
-                                  .drl_bytes = STORE_DRL_PAGE_BYTES,
-                                  .plane_bytes = 1000,
+    struct store_create create = {.drl_bytes = STORE_DRL_PAGE_BYTES,
+                                  .blank = !from && pick(2),
                                   .origin = origin ? origin->uuid : (struct uuid){{0}},
                                   .origin_generation = from ? from->number : 0};
     disk_lock();
@@ -311,6 +315,8 @@ static void create(struct pool *pool)
     if (!volume)
         return;
     create.volume = volume->uuid;
+    create.size_bytes = (uint64_t)volume->blocks * BLOCK_BYTES;
+    create.plane_bytes = pool_plane_bytes(volume);
     store_volume_create(pool->store, &create, pool_job_done, pool);
     loop_run(&pool->loop);
     if (!pool_fine(pool, pool->status, "making a volume"))
@@ -326,7 +332,7 @@ static void create(struct pool *pool)
 static void delete (struct pool *pool)
 {
     static const uint8_t meta[STORE_META_BYTES];
-    struct volume *volume = any_volume(pool);
+    struct volume *volume = pool_any_volume(pool);
     if (!volume)
         return;
     pool_volume_close(pool, (uint32_t)(volume - pool->model->volumes));
@@ -345,7 +351,7 @@ static void delete (struct pool *pool)
 
 static void reopen(struct pool *pool)
 {
-    const struct volume *volume = any_volume(pool);
+    const struct volume *volume = pool_any_volume(pool);
     if (!volume)
         return;
     uint32_t idx = (uint32_t)(volume - pool->model->volumes);
@@ -355,7 +361,7 @@ static void reopen(struct pool *pool)
 
 void pool_round(struct pool *pool)
 {
-    uint64_t kind = pick(64);
+    uint64_t kind = pick(76);
     if (kind < 44)
         several(pool);
     else if (kind < 58)
@@ -364,6 +370,16 @@ void pool_round(struct pool *pool)
         create(pool);
     else if (kind < 62)
         delete (pool);
-    else
+    else if (kind < 64)
         reopen(pool);
+    else if (kind < 66)
+        pool_grow(pool);
+    else if (kind < 69)
+        pool_digest(pool);
+    else if (kind < 71)
+        pool_scrub(pool);
+    else if (kind < 75)
+        pool_rebuild(pool);
+    else
+        pool_reclaim(pool);
 }

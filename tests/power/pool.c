@@ -92,9 +92,10 @@ static void on_opened(void *arg, struct store_volume *volume, const struct error
 
 void pool_volume_open(struct pool *pool, uint32_t idx, bool settle)
 {
-    static const struct store_extent extent = {
-        .size_bytes = POOL_SIZE_BYTES, .drl_bytes = STORE_DRL_PAGE_BYTES, .plane_bytes = 1000};
     struct volume *volume = &pool->model->volumes[idx];
+    const struct store_extent extent = {.size_bytes = (uint64_t)volume->blocks * BLOCK_BYTES,
+                                        .drl_bytes = STORE_DRL_PAGE_BYTES,
+                                        .plane_bytes = pool_plane_bytes(volume)};
     struct opening opening = {.pool = pool};
     store_volume_open(pool->store, &volume->uuid, &extent, on_opened, &opening);
     loop_run(&pool->loop);
@@ -112,7 +113,9 @@ void pool_volume_open(struct pool *pool, uint32_t idx, bool settle)
         return;
     }
     for (uint32_t b = 0; b < MODEL_BLOCKS; b++) {
-        if (volume->doubtful[b] && !store_volume_found(opening.volume)->clean)
+        bool doubtful =
+            volume->doubtful[b] || (volume->rebuild.active && volume->rebuild.written[b]);
+        if (doubtful && !store_volume_found(opening.volume)->clean)
             store_volume_doubt(opening.volume, (uint64_t)b * BLOCK_BYTES, BLOCK_BYTES);
     }
     if (settle)

@@ -9,14 +9,13 @@
 #include <stdnoreturn.h>
 
 enum {
-    POOL_SIZE_BYTES = MODEL_BLOCKS * BLOCK_BYTES,
     POOL_OPS = 8,
+    POOL_PLANE_BYTES = 77, /* for each block: not whole pages */
 };
 
 /* What a written block is filled with. */
 struct stamp {
-    uint64_t serial;
-    struct uuid uuid; /* of the volume that was written to */
+    uint64_t serial; /* the pool's own */
     uint64_t block;
 };
 
@@ -77,15 +76,42 @@ void pool_close(struct pool *pool);
  */
 void pool_volume_open(struct pool *pool, uint32_t idx, bool settle);
 void pool_volume_close(struct pool *pool, uint32_t idx);
+static inline uint32_t pool_index(const struct pool *pool, const struct volume *volume)
+{
+    return (uint32_t)(volume - pool->model->volumes);
+}
+static inline uint64_t pool_plane_bytes(const struct volume *volume)
+{
+    return (uint64_t)volume->blocks * POOL_PLANE_BYTES;
+}
 /* Runs until the request is answered. */
 int pool_do(struct pool *pool, uint32_t idx, struct store_req *req);
 void pool_job_done(void *arg, int status);
 
 /* ops.c */
+/* An open volume, and a sealed generation of it that is there; NULL: none was met. */
+struct volume *pool_any_volume(struct pool *pool);
+struct generation *pool_any_sealed(struct volume *volume);
+/* True when what was answered of the volume's family is flushed. */
+bool pool_sync(struct pool *pool, struct volume *volume);
 /* A few operations at once, or one of those that are made alone. */
 void pool_round(struct pool *pool);
 
-void block_fill(uint8_t *bytes, const struct volume *volume, uint32_t block, uint64_t serial);
+void block_fill(uint8_t *bytes, uint32_t block, uint64_t serial);
+
+/* care.c: each is made alone. */
+void pool_grow(struct pool *pool);
+void pool_digest(struct pool *pool);
+void pool_scrub(struct pool *pool);
+/* The space of all that was dropped and flushed comes back. */
+void pool_reclaim(struct pool *pool);
+/* Each place that shows what was damaged shows what it was again. */
+void pool_mend(struct pool *pool);
+
+/* rebuild.c */
+void pool_rebuild(struct pool *pool);
+/* To the end, from wherever it stands. False: something failed. */
+bool pool_rebuild_go_on(struct pool *pool, struct volume *volume);
 
 /* verify.c */
 /* Which write the block shows; 0: zeros. */

@@ -20,7 +20,6 @@ uint64_t block_serial(const uint8_t *bytes, uint32_t block)
     memcpy(&stamp, bytes, sizeof(stamp));
     for (uint32_t at = 0; at < BLOCK_BYTES; at += sizeof(stamp))
         MUST(memcmp(bytes + at, &stamp, sizeof(stamp)) == 0, "block %u is torn", block);
-    /* A clone shows what its origin wrote: serials are the pool's. */
     MUST(stamp.block == block, "block %u shows block %llu", block, (unsigned long long)stamp.block);
     return stamp.serial;
 }
@@ -109,12 +108,12 @@ static void verify_block(struct generation *g, uint32_t block, uint64_t serial, 
 }
 
 /* How many blocks from the first on are read at once; what is open is left out. */
-static uint32_t next_blocks(struct generation *g, uint32_t *first, bool killed)
+static uint32_t next_blocks(struct generation *g, uint32_t *first, uint32_t blocks, bool killed)
 {
     uint32_t count = 0, most = 1 + (uint32_t)pick(40);
-    while (*first < MODEL_BLOCKS && history_is_open(&g->blocks[*first], killed))
+    while (*first < blocks && history_is_open(&g->blocks[*first], killed))
         history_failed(&g->blocks[(*first)++]);
-    while (count < most && *first + count < MODEL_BLOCKS &&
+    while (count < most && *first + count < blocks &&
            !history_is_open(&g->blocks[*first + count], killed))
         count++;
     return count;
@@ -122,9 +121,10 @@ static uint32_t next_blocks(struct generation *g, uint32_t *first, bool killed)
 
 static void verify_generation(struct pool *pool, uint32_t idx, struct generation *g, bool killed)
 {
+    uint32_t blocks = pool->model->volumes[idx].blocks;
     bool head = g->sealed == MODEL_NEVER;
     uint32_t first = 0;
-    for (uint32_t count; (count = next_blocks(g, &first, killed)) > 0; first += count) {
+    for (uint32_t count; (count = next_blocks(g, &first, blocks, killed)) > 0; first += count) {
         struct store_req req = {.op = STORE_READ,
                                 .generation = head ? 0 : g->number,
                                 .offset_bytes = (uint64_t)first * BLOCK_BYTES,
@@ -148,15 +148,15 @@ static void verify_space(struct pool *pool, uint32_t idx)
     struct store_req req = {.op = STORE_SPACE,
                             .reply = {.bytes = runs, .length_bytes = sizeof(runs)}};
     struct message_space space;
-    uint64_t data_bytes = 0;
+    uint64_t data_bytes = 0, size_bytes = (uint64_t)found.volumes[idx].blocks * BLOCK_BYTES;
     MUST(pool_do(pool, idx, &req) == 0, "no space is told");
     struct reader r = reader_of(req.reply.bytes, req.reply.length_bytes);
     message_space_decode(&r, &space);
-    for (uint64_t at = 0; at < POOL_SIZE_BYTES; at += req.length_bytes) {
+    for (uint64_t at = 0; at < size_bytes; at += req.length_bytes) {
         req = (struct store_req){.op = STORE_DIFF,
                                  .reply = {.bytes = runs, .length_bytes = sizeof(runs)},
                                  .offset_bytes = at,
-                                 .length_bytes = POOL_SIZE_BYTES - at};
+                                 .length_bytes = size_bytes - at};
         MUST(pool_do(pool, idx, &req) == 0, "no difference is told");
         r = reader_of(req.reply.bytes, req.reply.length_bytes);
         while (reader_left(&r) > 0) {
@@ -171,17 +171,48 @@ static void verify_space(struct pool *pool, uint32_t idx)
          "volume %u: less is stored than shown", idx);
 }
 
+/* Of a volume that takes another member's over: what is complete. */
+static bool is_told(const struct pool *pool, uint32_t idx, const struct generation *g)
+{
+    const struct lineage *lineage = &store_volume_found(pool->open[idx])->lineage;
+    return !found.volumes[idx].rebuild.active ||
+           (g->sealed != MODEL_NEVER &&
+            (lineage->incomplete_generation == 0 || g->number < lineage->incomplete_generation));
+}
+
 static void verify_volume(struct pool *pool, uint32_t idx, bool killed)
 {
     struct volume *volume = &found.volumes[idx];
     for (uint32_t i = 0; i < volume->count; i++) {
-        if (volume->generations[i].dropped == MODEL_NEVER)
+        if (volume->generations[i].dropped == MODEL_NEVER &&
+            is_told(pool, idx, &volume->generations[i]))
             verify_generation(pool, idx, &volume->generations[i], killed);
     }
     for (uint32_t b = 0; b < MODEL_BLOCKS; b++) {
         if (volume->doubtful[b])
             volume->doubtful[b] = 1;
     }
+    verify_space(pool, idx);
+}
+
+static void verify_rebuild(const struct pool *pool, uint32_t idx, bool killed)
+{
+    const struct lineage *lineage = &store_volume_found(pool->open[idx])->lineage;
+    if (!found.volumes[idx].rebuild.active)
+        return;
+    const char *wrong = model_rebuild_found(&found.volumes[idx], lineage->command,
+                                            lineage->incomplete_generation, killed);
+    MUST(!wrong, "volume %u: %s", idx, wrong);
+}
+
+/* What was interrupted goes on; then all of it is as it is at the other member. */
+static void verify_rebuilt(struct pool *pool, uint32_t idx)
+{
+    struct volume *volume = &pool->model->volumes[idx];
+    if (!pool_rebuild_go_on(pool, volume))
+        return;
+    for (uint32_t i = 0; i < volume->count; i++)
+        verify_generation(pool, idx, &volume->generations[i], true);
     verify_space(pool, idx);
 }
 
@@ -200,7 +231,9 @@ void pool_verify(struct pool *pool, bool killed)
             continue;
         verify_pages(pool, i, killed);
         commands[i] = store_volume_found(pool->open[i])->lineage.command;
+        verify_rebuild(pool, i, killed);
     }
+    pool_mend(pool);
     const char *wrong = model_roll_back(&found, commands, killed);
     MUST(!wrong, "%s", wrong);
     for (uint32_t i = 0; i < MODEL_VOLUMES; i++) {
@@ -213,7 +246,12 @@ void pool_verify(struct pool *pool, bool killed)
     }
     disk_lock();
     memcpy(pool->model, &found, sizeof(found));
+    pool->model->damage.active = false;
     disk_unlock();
+    for (uint32_t i = 0; i < MODEL_VOLUMES; i++) {
+        if (pool->open[i] && pool->model->volumes[i].rebuild.active)
+            verify_rebuilt(pool, i);
+    }
 }
 
 static int sync_nothing(void *arg, uint32_t family)
