@@ -69,6 +69,7 @@ mv "$DIR/aside" "$pool/volumes/$(sed -n 's/^volume \([-0-9a-f]*\): the map knows
 says 0 ": 0 found" --data "$pool"
 
 say "a page of the map"
+DAMAGED=yes
 size=$(stat -c %s "$pool/map/data.mdb")
 head -c $((size - 8192)) /dev/zero | tr '\0' s | dd of="$pool/map/data.mdb" bs=4096 seek=2 conv=notrunc status=none
 says 2 "^strake-check: .*\(map\|damaged\)" --repair "$pool"
