@@ -6,9 +6,9 @@
 #include "tests/power/disk.h"
 #include "tests/power/pool.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -173,21 +173,30 @@ static void damage_file(int fd, const struct damage *damage, bool sum)
     }
 }
 
+static const struct damage *damaging;
+static bool damaging_sum;
+
+static int damage_one(const char *path, const struct stat *stat, int type, struct FTW *ftw)
+{
+    (void)stat;
+    (void)ftw;
+    if (type != FTW_F)
+        return 0;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    MUST(fd >= 0, "%s: %s", path, strerror(errno));
+    damage_file(fd, damaging, damaging_sum);
+    close(fd);
+    return 0;
+}
+
+/* Of every family: no other shows these bytes. */
 static void damage_files(const struct pool *pool, const struct damage *damage)
 {
     char path[256];
-    bool sum = pick(2);
-    snprintf(path, sizeof(path), "%s/data/%08x", pool->root, damage->family);
-    DIR *dir = opendir(path);
-    MUST(dir, "%s: %s", path, strerror(errno));
-    for (const struct dirent *entry; (entry = readdir(dir));) {
-        int fd = openat(dirfd(dir), entry->d_name, O_RDWR | O_CLOEXEC);
-        if (fd < 0)
-            continue; /* a folder */
-        damage_file(fd, damage, sum);
-        close(fd);
-    }
-    closedir(dir);
+    damaging = damage;
+    damaging_sum = pick(2);
+    snprintf(path, sizeof(path), "%s/data", pool->root);
+    (void)nftw(path, damage_one, 16, FTW_PHYS);
 }
 
 static void write_again(struct pool *pool, const struct volume *volume, const struct generation *g)
