@@ -12,8 +12,7 @@
  *   generation  in all calls 0 means the head; numbers are the volume's own
  *
  * M1  What a generation shows is changed only by writes and zeros to it, and, while it is
- *     incomplete, to incomplete ones it was made from.
- *     What a clone shows is changed by writes to the clone alone.
+ *     incomplete, to incomplete ones of its volume that it was made from.
  * M2  A block's place is shown only once its data is there: map_place, data, then map_wrote.
  * M3  A slot belongs to one (branch, extent, generation), and to another only after the change that
  *     freed it is durable, its blocks are punched, and no read can be under way.

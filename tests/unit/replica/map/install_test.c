@@ -53,7 +53,8 @@ static void put(struct map_volume *to, uint64_t generation, uint64_t block)
 static void does(enum command_kind kind, uint64_t generation)
 {
     uint8_t body[512];
-    const struct message_command c = {.number = ++commands,
+    commands++;
+    const struct message_command c = {.number = commands,
                                       .kind = kind,
                                       .generation = generation,
                                       .identity = fixture_uuid((uint32_t)commands)};
