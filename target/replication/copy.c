@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copies of a range from a member in sync to others: for recovery, for targets, and to repair. */
+/*
+ * Copies of a range from a member in sync to others: for recovery, for targets, and to repair. What
+ * a target was given is compared once more, by what it reads from its own disk then.
+ */
 #include "target/replication/parts.h"
 
 #include <string.h>
@@ -143,6 +146,7 @@ static void copy_write(struct repl *repl, struct copy *copy, const struct slice 
     copy->dest &= repl->attached;
     copy->phase = COPY_WRITING;
     copy->answered = 0;
+    copy->wrote = true;
     if (!copy->dest) {
         copy_end(repl, copy);
         return;
@@ -173,11 +177,38 @@ static void copy_refused(struct repl *repl, struct copy *copy, uint8_t peer, uin
     repl->unsettled = true;
 }
 
+static void copy_ask_dest(struct repl *repl, struct copy *copy)
+{
+    copy->phase = COPY_COMPARING;
+    copy->differ = 0;
+    copy->answered = 0;
+    copy->wrote = false;
+    copy->begin_bytes = copy->range.begin_bytes;
+    copy->end_bytes = copy->range.end_bytes;
+    copy_send(repl, copy, copy->dest, FRAME_HASH);
+}
+
+/* Nothing differs that is not copied. */
+static void copy_all_written(struct repl *repl, struct copy *copy)
+{
+    bool verify = copy->wrote && !copy->blind && copy->purpose == COPY_RESYNC;
+    copy->dest &= repl->attached;
+    if (!verify || !copy->dest) {
+        copy_end(repl, copy);
+    } else if (++copy->tries > COPY_TRIES) {
+        peer_back_off(repl, first_of(copy->dest), "it does not hold what was copied to it");
+        copy_end(repl, copy);
+    } else {
+        slice_release(&copy->data);
+        copy_ask_dest(repl, copy);
+    }
+}
+
 /* All have told their hashes: the next run of what differs, and is not copied yet, is read. */
 static void copy_compared(struct repl *repl, struct copy *copy)
 {
     if (copy->differ == 0) {
-        copy_end(repl, copy);
+        copy_all_written(repl, copy);
         return;
     }
     if (!(copy->source & repl->in_sync & repl->attached & repl->readable)) {
@@ -232,10 +263,7 @@ static void copy_hashed(struct repl *repl, struct copy *copy, const struct frame
         return;
     }
     memcpy(copy->hashes, frame->body, frame->body_bytes);
-    copy->phase = COPY_COMPARING;
-    copy->differ = 0;
-    copy->answered = 0;
-    copy_send(repl, copy, copy->dest, FRAME_HASH);
+    copy_ask_dest(repl, copy);
 }
 
 /* The generation was dropped meanwhile. */

@@ -16,6 +16,7 @@ enum {
 
 enum {
     COPY_HASHES = REPL_COPY_BYTES / (16 << 10),
+    COPY_TRIES = 3, /* of a range that its target does not hold though it was written there */
 };
 
 /* HASHING: the source's hashes are asked for; COMPARING: those of who is copied to. */
@@ -35,6 +36,8 @@ struct copy {
     enum copy_purpose purpose;
     bool blind; /* not compared */
     bool locked;
+    bool wrote; /* since the last comparison */
+    uint8_t tries;
     uint8_t source;
     uint8_t failed_sources;
     uint8_t dest;

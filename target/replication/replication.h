@@ -15,8 +15,9 @@
  *       has accepted that durably.
  *   C2  At most one proposal is active; what a superseded one added to U stays there until one
  *       commits.
- *   C3  A member is proposed to be in sync only when everything it may lack was copied to it, then
- *       flushed, and every outstanding operation was sent to it in its present session.
+ *   C3  A member is proposed to be in sync only when everything it may lack was copied to it and
+ *       compared there, then flushed, and every outstanding operation was sent to it in its present
+ *       session.
  *   C4  Reads go only to members of I that are attached and accepted a configuration that has them
  *       in sync, under a shared range lock, and end only under leases of a majority (lease.c).
  *   C5  A reply counts only for the very request and session it answers.

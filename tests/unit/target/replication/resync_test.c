@@ -76,6 +76,63 @@ START_TEST(a_member_whose_sync_failed_is_copied_whole)
 }
 END_TEST
 
+/* A piece was copied to it. */
+static void copy_piece(struct story *story)
+{
+    bring_back(story, (struct message_opened){0});
+    story_answer(story, FRAME_GETMAP, 2, FRAME_OK);
+    story->map = 1;
+    story_answer(story, FRAME_GETMAP, 0, FRAME_OK);
+    story_compare(story, 0, 4);
+    story_answer(story, FRAME_READ, 0, FRAME_OK);
+    story_answer(story, FRAME_COPY, 2, FRAME_OK);
+}
+
+START_TEST(what_was_copied_is_compared_before_it_counts)
+{
+    struct story story;
+    copy_piece(&story);
+    ck_assert_ptr_null(story_find(&story, FRAME_SETTLE, 2));
+    story.equal = true;
+    story_answer(&story, FRAME_HASH, 2, FRAME_OK);
+    ck_assert_ptr_nonnull(story_find(&story, FRAME_SETTLE, 2));
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(what_is_not_held_though_it_was_copied_is_copied_again)
+{
+    struct story story;
+    copy_piece(&story);
+    story_answer(&story, FRAME_HASH, 2, FRAME_OK);
+    story_answer(&story, FRAME_READ, 0, FRAME_OK);
+    story_answer(&story, FRAME_COPY, 2, FRAME_OK);
+    ck_assert_ptr_null(story_find(&story, FRAME_SETTLE, 2));
+    story.equal = true;
+    story_answer(&story, FRAME_HASH, 2, FRAME_OK);
+    ck_assert_ptr_nonnull(story_find(&story, FRAME_SETTLE, 2));
+    ck_assert_uint_eq(story.closed & 4, 0);
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(a_target_that_never_holds_what_is_copied_to_it_is_left)
+{
+    struct story story;
+    copy_piece(&story);
+    story.closed = 0;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_uint_eq(story.closed & 4, 0);
+        story_answer(&story, FRAME_HASH, 2, FRAME_CHECKSUM);
+        story_answer(&story, FRAME_READ, 0, FRAME_OK);
+        story_answer(&story, FRAME_COPY, 2, FRAME_OK);
+    }
+    ck_assert_uint_eq(story.closed & 4, 4);
+    ck_assert(!repl_config(story.repl)->members[2].in_sync);
+    story_end(&story);
+}
+END_TEST
+
 START_TEST(generations_come_before_the_head)
 {
     struct story story;
@@ -93,6 +150,8 @@ START_TEST(generations_come_before_the_head)
     story_answer(&story, FRAME_READ, 0, FRAME_OK);
     ck_assert_uint_eq(story_find(&story, FRAME_COPY, 2)->generation, 4);
     story_answer(&story, FRAME_COPY, 2, FRAME_OK);
+    story.equal = true;
+    story_answer(&story, FRAME_HASH, 2, FRAME_OK);
     ck_assert_uint_eq(story_find(&story, FRAME_SETTLE, 2)->generation, 4);
     story.lineage = (struct lineage){.head_generation = 5, .head_base = 4};
     story_answer(&story, FRAME_SETTLE, 2, FRAME_OK);
@@ -122,6 +181,9 @@ int main(void)
     tcase_add_test(tcase, a_late_member_is_brought_in_sync_then_counts);
     tcase_add_test(tcase, a_target_gets_live_writes_and_is_waited_for);
     tcase_add_test(tcase, a_member_whose_sync_failed_is_copied_whole);
+    tcase_add_test(tcase, what_was_copied_is_compared_before_it_counts);
+    tcase_add_test(tcase, what_is_not_held_though_it_was_copied_is_copied_again);
+    tcase_add_test(tcase, a_target_that_never_holds_what_is_copied_to_it_is_left);
     tcase_add_test(tcase, generations_come_before_the_head);
     tcase_add_test(tcase, generation_that_is_gone_begins_the_stage_anew);
     Suite *suite = suite_create("resync");
