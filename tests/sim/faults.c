@@ -231,6 +231,31 @@ void faults_proposed(struct sim *sim, uint8_t target)
         sim_after(sim, sim_below(sim, 3000) * SIM_US, fault_undecided, NULL, target, 0);
 }
 
+static void fault_abandon(struct sim *sim, struct sim_event *event)
+{
+    uint8_t idx = (uint8_t)event->x;
+    for (uint8_t i = 0; i < sim->replica_count; i++)
+        net_cut(sim, idx, i);
+    if (sim->quiet || !sim->targets[idx].repl)
+        return;
+    target_kill(sim, idx);
+    sim_after(sim, a_while(sim), fault_target_again, NULL, sim_below(sim, SIM_TARGETS), 0);
+    fault_restart(sim, event->a, (800 + sim_below(sim, 1500)) * SIM_MS);
+}
+
+/* A single one gets it before the target dies, and is away while another target goes on. */
+uint8_t faults_commanded(struct sim *sim, uint8_t target, uint8_t peers)
+{
+    struct sim_replica *only = victim(sim);
+    uint8_t bit = target_bit(&sim->targets[target], only->idx) & peers;
+    if (sim->quiet || !bit || !sim_chance(sim, sim->faults.undecided))
+        return peers;
+    sim_trace(sim, "target %u: only replica %u gets a command", target, only->idx);
+    sim->fault_count++;
+    sim_after(sim, (1 + sim_below(sim, 4)) * SIM_MS, fault_abandon, only, target, 0);
+    return bit;
+}
+
 /* All replicas but one hear it, and for a while nothing else; their answers come late. */
 void faults_asked(struct sim *sim, uint8_t target)
 {

@@ -140,8 +140,8 @@ struct sim_oracle {
 struct sim_faults {
     uint32_t cut, silence, kill_replica, power, power_all, kill_target, take_over, eio, enospc,
         sync, rot, slow, partition, usurp, grow; /* weight of each; 0: off */
-    uint32_t undecided;                          /* per 10000 proposals, one during it */
-    uint32_t held; /* per 10000 requests for leases, the answers come late */
+    uint32_t undecided; /* per 10000 proposals, or commands, one during it */
+    uint32_t held;      /* per 10000 requests for leases, the answers come late */
     uint64_t mean_ns;
 };
 

@@ -189,9 +189,10 @@ void faults_draw(struct sim *sim);
 void faults_mix(struct sim *sim);
 void faults_begin(struct sim *sim, uint64_t until_ns);
 void faults_end(struct sim *sim);
-/* This target has proposed a configuration; it asks for leases. */
+/* This target has proposed a configuration; asks for leases; sends a command, to whom it gets. */
 void faults_proposed(struct sim *sim, uint8_t target);
 void faults_asked(struct sim *sim, uint8_t target);
+uint8_t faults_commanded(struct sim *sim, uint8_t target, uint8_t peers);
 /* If every target found out that it was taken over, there is one more. */
 void faults_replace_fenced(struct sim *sim);
 

@@ -83,10 +83,14 @@ uint8_t target_bit(const struct sim_target *target, uint32_t replica)
 static void target_send(struct sim *sim, struct sim_target *target,
                         const struct repl_effect *effect)
 {
+    white_check_sent(sim, target->repl, effect);
     if (effect->frame.type == FRAME_LEASE)
         faults_asked(sim, (uint8_t)(target - sim->targets));
+    uint8_t peers = effect->peers;
+    if (effect->frame.type == FRAME_COMMAND)
+        peers = faults_commanded(sim, (uint8_t)(target - sim->targets), peers);
     for (uint32_t i = 0; i < sim->replica_count; i++) {
-        if ((effect->peers & target_bit(target, i)) && target->conns[i])
+        if ((peers & target_bit(target, i)) && target->conns[i])
             net_to_replica(sim, target->conns[i], &effect->frame);
     }
 }

@@ -145,6 +145,14 @@ void white_check_done(struct sim *sim, const struct sim_target *target, const st
         check_read(sim, target->repl);
 }
 
+void white_check_sent(struct sim *sim, const struct repl *repl, const struct repl_effect *effect)
+{
+    const struct frame *frame = &effect->frame;
+    if (frame->type == FRAME_READ && frame->generation == 0 && (effect->peers & ~repl->in_sync))
+        sim_fail(sim, "the head is read at members %x, of which only %x are in sync", effect->peers,
+                 repl->in_sync);
+}
+
 static bool is_decided(struct sim *sim, const struct config *config, const struct config *voters)
 {
     uint32_t accepted = 0;

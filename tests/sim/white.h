@@ -14,6 +14,8 @@ void white_check_log(struct sim *sim, const struct sim_replica *replica);
 /* C1: all who are in sync, or may be, hold a write that is answered, and there are enough of them.
  * C4: a read is answered while a majority answers nobody else. */
 void white_check_done(struct sim *sim, const struct sim_target *target, const struct sim_op *op);
+/* C4: the head is read only where all of it is. */
+void white_check_sent(struct sim *sim, const struct repl *repl, const struct repl_effect *effect);
 /* C1, C17: a configuration counts that majorities have on their disks. */
 void white_check_commit(struct sim *sim, struct sim_target *target);
 
