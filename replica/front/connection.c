@@ -246,15 +246,41 @@ static void on_sent(struct link *link)
     replica_settle(connection->replica);
 }
 
+/* The one that has been here longest without a greeting; NULL: all have greeted. */
+static struct connection *connection_silent(struct replica *replica)
+{
+    struct connection *found = NULL;
+    for (uint32_t slot = 0; slot < CONNECTIONS_MAX; slot++) {
+        struct connection *connection = replica->connections[slot];
+        if (connection && !connection->greeted && (!found || connection->id < found->id))
+            found = connection;
+    }
+    return found;
+}
+
+/* An id whose slot is free; 0: there is none. A crowd that only connects keeps nobody out. */
+static uint64_t connection_place(struct replica *replica)
+{
+    for (uint32_t tries = 0; tries < CONNECTIONS_MAX; tries++) {
+        uint64_t id = ++replica->connection_serial;
+        if (!replica->connections[id % CONNECTIONS_MAX])
+            return id;
+    }
+    struct connection *silent = connection_silent(replica);
+    if (!silent)
+        return 0;
+    uint32_t slot = (uint32_t)(silent->id % CONNECTIONS_MAX);
+    connection_end(silent, "it did not greet, and others need its place");
+    while (replica->connection_serial % CONNECTIONS_MAX != slot)
+        replica->connection_serial++;
+    return replica->connection_serial;
+}
+
 struct connection *connection_new(struct replica *replica, const char *name)
 {
-    uint64_t tries = 0;
-    uint64_t id = ++replica->connection_serial;
-    while (replica->connections[id % CONNECTIONS_MAX]) {
-        if (++tries == CONNECTIONS_MAX)
-            return NULL;
-        id = ++replica->connection_serial;
-    }
+    uint64_t id = connection_place(replica);
+    if (!id)
+        return NULL;
     struct connection *connection = calloc(1, sizeof(*connection));
     ASSERT(connection);
     connection->replica = replica;

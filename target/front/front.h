@@ -20,7 +20,7 @@ struct front_settings {
     const char *iqn_prefix;
     const char *access;       /* path of the access file (export/access.h); NULL: all is open */
     uint32_t requests_max;    /* in flight, all connections together, of each protocol */
-    uint32_t connections_max; /* clients at once; more are turned away */
+    uint32_t connections_max; /* clients at once; who has no export yet makes room for more */
     enum nbd_tls nbd_tls;
     struct tls_context *tls; /* NULL: nbd_tls is off */
 };

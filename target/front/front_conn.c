@@ -411,9 +411,28 @@ static bool conn_session_start(struct conn *conn, uint32_t portal)
     return true;
 }
 
+/*
+ * When there are too many, whoever has been here longest without opening an export makes room: a
+ * crowd that only connects keeps nobody out. False: all of them have one.
+ */
+static bool conn_room(struct front *front)
+{
+    if (front->conn_count < front->connections_max)
+        return true;
+    LIST_FOR_EACH (node, &front->conns) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, node);
+        if (!conn_export(conn)) {
+            conn_log(conn, false, "others need its place");
+            conn_close(conn);
+            return true;
+        }
+    }
+    return false;
+}
+
 void conn_accept(struct front *front, enum protocol protocol, uint32_t portal, int fd)
 {
-    if (front->conn_count >= front->connections_max) {
+    if (!conn_room(front)) {
         if (!front->crowd_told)
             log_warn("%s: %u connections are open, no more are taken", protocol_names[protocol],
                      front->conn_count);

@@ -2,7 +2,7 @@
 /* Greeting, sessions, and the breaches of protocol that end a connection. */
 #include "tests/unit/replica/front/volumes.h"
 
-enum { BURST = 5000 };
+enum { BURST = 5000, CROWD = 300 };
 
 START_TEST(greets_with_the_pool_identity)
 {
@@ -52,6 +52,22 @@ START_TEST(reply_to_nothing_ends_the_connection)
     send_frame((struct frame){.type = FRAME_FLUSH, .flags = FRAME_REPLY, .session = 1});
     wait_for(1);
     ck_assert(got.down);
+}
+END_TEST
+
+START_TEST(crowd_that_does_not_greet_keeps_nobody_out)
+{
+    int ends[CROWD][2];
+    for (int i = 0; i < CROWD; i++) {
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends[i]), 0);
+        replica_accept(replica, ends[i][0]);
+    }
+    ck_assert_uint_eq(call((struct frame){.type = FRAME_PING}), FRAME_OK);
+    link_close(&target);
+    connect_target();
+    ck_assert_uint_eq(call(greeting()), FRAME_OK);
+    for (int i = 0; i < CROWD; i++)
+        close(ends[i][1]);
 }
 END_TEST
 
@@ -146,6 +162,7 @@ static void add(TCase *tcase)
     tcase_add_test(tcase, frame_before_the_greeting_ends_the_connection);
     tcase_add_test(tcase, second_greeting_ends_the_connection);
     tcase_add_test(tcase, reply_to_nothing_ends_the_connection);
+    tcase_add_test(tcase, crowd_that_does_not_greet_keeps_nobody_out);
     tcase_add_test(tcase, open_of_an_unknown_volume_or_member_is_refused);
     tcase_add_test(tcase, session_stays_with_its_volume);
     tcase_add_test(tcase, frame_without_a_session_is_refused);

@@ -246,6 +246,20 @@ START_TEST(connections_beyond_the_limit_are_turned_away)
 }
 END_TEST
 
+START_TEST(connection_without_an_export_makes_room_at_the_limit)
+{
+    int first = client_open();
+    int idle = client_new();
+    int third = client_open();
+    ck_assert(client_closed(idle));
+    ck_assert(!client_closed(first));
+    close(first);
+    close(idle);
+    close(third);
+    turns(4);
+}
+END_TEST
+
 START_TEST(idle_nbd_connection_runs_no_timer)
 {
     int fd = client_new();
@@ -397,6 +411,7 @@ int main(void)
     tcase_add_test(tcase, removal_of_an_unused_export_is_done_in_a_later_turn);
     tcase_add_test(tcase, stop_answers_what_is_in_flight_then_closes);
     tcase_add_test(tcase, connections_beyond_the_limit_are_turned_away);
+    tcase_add_test(tcase, connection_without_an_export_makes_room_at_the_limit);
     tcase_add_test(tcase, idle_nbd_connection_runs_no_timer);
     tcase_add_test(tcase, keepalive_runs_only_while_there_are_iscsi_connections);
     tcase_add_test(tcase, garbage_instead_of_login_closes);
