@@ -436,7 +436,9 @@ static void front_on_settle(struct loop_task *task)
 
 static void front_on_retry(struct loop_timer *timer)
 {
-    front_pump_blocked(CONTAINER_OF(timer, struct front, retry));
+    struct front *front = CONTAINER_OF(timer, struct front, retry);
+    conn_drop_halves(front);
+    front_pump_blocked(front);
 }
 
 /* Only those who are there are told: what was so when the last one left is not kept. */

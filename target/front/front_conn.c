@@ -105,6 +105,11 @@ static void conn_submit(struct conn *conn, struct block_req *req)
     volume_submit(fx->export.volume, req);
 }
 
+static bool memory_short(const struct front *front)
+{
+    return front->bufs->used_bytes + front->reading_bytes >= front->bufs->limit_bytes;
+}
+
 /*
  * True when the session must not be asked for more, because memory is short. A connection with
  * nothing in flight always goes on, so that somebody ends and memory comes back, even when all of
@@ -112,9 +117,19 @@ static void conn_submit(struct conn *conn, struct block_req *req)
  */
 static bool conn_short(const struct conn *conn)
 {
-    const struct front *front = conn->front;
-    return conn->in_flight > 0 &&
-           front->bufs->used_bytes + front->reading_bytes >= front->bufs->limit_bytes;
+    return conn->in_flight > 0 && memory_short(conn->front);
+}
+
+/*
+ * Likewise: an NBD write comes in one buffer, and a long one waits until there is memory for it.
+ * iSCSI's data comes in pieces, of which none may wait for another.
+ */
+static bool conn_lacks_buffer(const struct conn *conn)
+{
+    const struct rx *rx = &conn->stream.rx;
+    uint32_t room_bytes = rx->buf ? rx->buf->capacity_bytes - rx->begin : 0;
+    return conn->protocol == PROTOCOL_NBD && rx->want_bytes > CONN_LONG_BYTES &&
+           rx->want_bytes > room_bytes && memory_short(conn->front);
 }
 
 static void conn_block(struct conn *conn, bool retry)
@@ -138,6 +153,7 @@ static void conn_unblock(struct conn *conn)
     if (!conn->blocked)
         return;
     conn->blocked = false;
+    conn->half_since_ns = 0;
     conn->front->retry_ms = FRONT_RETRY_MS_MIN;
     list_remove(&conn->blocked_node);
     if (!conn->gone && !conn->finishing)
@@ -193,6 +209,19 @@ static void conn_session_closed(struct conn *conn)
     conn_finish(conn);
 }
 
+/* The session waits for bytes. */
+static void conn_more(struct conn *conn)
+{
+    if (conn_lacks_buffer(conn)) {
+        conn_block(conn, true);
+        return;
+    }
+    conn_unblock(conn);
+    bool half = conn->protocol == PROTOCOL_NBD && conn->stream.rx.want_bytes > CONN_LONG_BYTES;
+    if (half && !conn->half_since_ns)
+        conn->half_since_ns = loop_now_ns(conn->front->loop);
+}
+
 void conn_pump(struct conn *conn)
 {
     struct front *front = conn->front;
@@ -215,7 +244,7 @@ void conn_pump(struct conn *conn)
             conn_block(conn, false);
             break;
         } else if (next == SESSION_MORE) {
-            conn_unblock(conn);
+            conn_more(conn);
             break;
         } else if (next == SESSION_SECURE) {
             conn_unblock(conn);
@@ -223,6 +252,7 @@ void conn_pump(struct conn *conn)
             break;
         } else {
             struct volume *volume = conn_export_of(conn, req)->volume;
+            conn->half_since_ns = 0;
             conn_submit(conn, req);
             if (!conn->gone && volume_full(volume)) {
                 conn_block(conn, false);
@@ -284,6 +314,19 @@ void conn_drop(struct conn *conn, const char *why)
 {
     conn_log(conn, true, why);
     conn_close(conn);
+}
+
+void conn_drop_halves(struct front *front)
+{
+    uint64_t now_ns = loop_now_ns(front->loop);
+    if (!memory_short(front))
+        return;
+    LIST_FOR_EACH_SAFE (node, &front->conns) {
+        struct conn *conn = CONTAINER_OF(node, struct conn, node);
+        if (!conn->blocked && conn->half_since_ns &&
+            now_ns - conn->half_since_ns >= CONN_HALF_S * NS_PER_S)
+            conn_drop(conn, "half a request holds memory that others need");
+    }
 }
 
 void conn_close_superseded(struct front *front)

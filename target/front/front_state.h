@@ -21,8 +21,10 @@
 
 enum {
     FRONT_LISTENERS_MAX = ISCSI_PORTALS_MAX,
-    NBD_HANDSHAKE_S = 30, /* from connecting to an open export */
-    CONN_LEAVE_S = 5,     /* from the end of reading to the end of the connection */
+    NBD_HANDSHAKE_S = 30,      /* from connecting to an open export */
+    CONN_LEAVE_S = 5,          /* from the end of reading to the end of the connection */
+    CONN_LONG_BYTES = 2 << 20, /* with memory short, NBD writes longer than this wait for it */
+    CONN_HALF_S = 30,          /* and those that came in part must be whole after this */
     ISCSI_TICK_S = 2, /* how often iSCSI keepalive, and what initiators are told, is looked at */
     /* A volume that has not served for so long is stalled: initiators wait for a command for 30 s.
      */
@@ -86,6 +88,7 @@ struct conn {
     enum protocol protocol;
     uint64_t id;
     uint64_t since_ns;
+    uint64_t half_since_ns; /* since when a long NBD write is waited for; 0: it is not */
     struct stream stream;
     struct nbd_session nbd;     /* PROTOCOL_NBD */
     struct iscsi_conn *iscsi;   /* PROTOCOL_ISCSI; owned */
@@ -106,6 +109,8 @@ struct conn {
 void conn_accept(struct front *front, enum protocol protocol, uint32_t portal, int fd);
 /* Closes the stream now, as somebody wants who is not the client; the log has it. */
 void conn_drop(struct conn *conn, const char *why);
+/* When memory is short, ends those who have sent a part of a long write and no more. */
+void conn_drop_halves(struct front *front);
 const char *conn_protocol_name(const struct conn *conn);
 /* Who the client is, as far as it said or proved; "" when that is nothing. */
 const char *conn_who(const struct conn *conn);

@@ -287,7 +287,8 @@ def nbd_unread(where, name):
         socks.append(sock)
     for _ in range(8):
         sock = nbd_open(where, name)
-        say(sock, nbd_request(1, 1, 0, 32 << 20) + bytes((32 << 20) - 1))
+        say(sock, nbd_request(1, 1, 0, 32 << 20))
+        stuff(sock, bytes(1 << 16), (32 << 20) - (1 << 16))
         socks.append(sock)
     for sock in socks:
         sock.close()

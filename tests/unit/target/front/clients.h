@@ -13,7 +13,7 @@
 
 enum {
     BLOCK = 4096,
-    VOLUME_BYTES = 1 << 20,
+    VOLUME_BYTES = 8 << 20,
     REPLY_BYTES = 16, /* simple reply */
     NBD_READ = 0,
     NBD_WRITE = 1,

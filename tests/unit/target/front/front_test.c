@@ -134,6 +134,66 @@ START_TEST(one_request_at_a_time_when_memory_is_short)
 }
 END_TEST
 
+/* The begin of a write, number 1, without its payload. */
+static void write_header(int fd, uint32_t length)
+{
+    uint8_t bytes[28];
+    struct writer w = writer_of(bytes, sizeof(bytes));
+    write_u32(&w, 0x25609513);
+    write_u16(&w, 0);
+    write_u16(&w, NBD_WRITE);
+    write_u64(&w, 1);
+    write_u64(&w, 0);
+    write_u32(&w, length);
+    client_send(fd, bytes, sizeof(bytes));
+}
+
+START_TEST(long_write_gets_no_buffer_while_memory_is_short)
+{
+    enum { LONG = CONN_LONG_BYTES + (1 << 20) };
+    static uint8_t bytes[LONG];
+    int fd = client_open();
+    uint64_t limit_bytes = bufs.limit_bytes;
+    bufs.limit_bytes = 0;
+    write_header(fd, LONG);
+    turns(4);
+    ck_assert_uint_le(bufs.used_bytes, BUF_BYTES_MIN);
+    bufs.limit_bytes = limit_bytes;
+    for (int i = 0; i < 100 && !list_empty(&front->blocked); i++)
+        ev_run(loop.ev, EVRUN_ONCE);
+    for (size_t at = 0; at < LONG; at += LONG / 64) {
+        client_send(fd, bytes, LONG / 64);
+        turns(2);
+    }
+    turns(4);
+    ck_assert_uint_eq(submitted_count, 1);
+    volume_answers(0);
+    client_expect(fd, 1, 0);
+    close(fd);
+    turns(4);
+}
+END_TEST
+
+START_TEST(half_a_long_write_does_not_hold_memory_that_is_short)
+{
+    int stalled = client_open();
+    write_header(stalled, CONN_LONG_BYTES + 1);
+    turns(4);
+    conn_drop_halves(front);
+    ck_assert(!client_closed(stalled));
+    struct conn *conn = CONTAINER_OF(front->conns.next, struct conn, node);
+    ck_assert_uint_gt(conn->half_since_ns, 0);
+    conn->half_since_ns -= CONN_HALF_S * (uint64_t)1000000000;
+    conn_drop_halves(front);
+    ck_assert(!client_closed(stalled));
+    bufs.limit_bytes = 0;
+    conn_drop_halves(front);
+    ck_assert(client_closed(stalled));
+    close(stalled);
+    turns(4);
+}
+END_TEST
+
 START_TEST(lost_connection_is_kept_until_its_requests_are_back)
 {
     int fd = client_open();
@@ -403,6 +463,8 @@ int main(void)
     tcase_add_test(tcase, requests_are_in_flight_together);
     tcase_add_test(tcase, full_volume_holds_the_client_back_until_something_ends);
     tcase_add_test(tcase, one_request_at_a_time_when_memory_is_short);
+    tcase_add_test(tcase, long_write_gets_no_buffer_while_memory_is_short);
+    tcase_add_test(tcase, half_a_long_write_does_not_hold_memory_that_is_short);
     tcase_add_test(tcase, lost_connection_is_kept_until_its_requests_are_back);
     tcase_add_test(tcase, disconnect_waits_for_answers);
     tcase_add_test(tcase, breach_of_the_protocol_costs_the_connection);
