@@ -26,6 +26,8 @@ struct http {
     struct loop *loop;
     struct listener listener;
     uint32_t connection_count;
+    struct lws *asking[HTTP_CONNECTIONS_MAX]; /* whose request is not whole, first come first */
+    uint32_t asking_count;
     uint32_t request_count; /* given to on_request, not yet answered */
     void (*on_request)(void *owner, struct http_request *request);
     void *owner;
@@ -103,9 +105,21 @@ static enum http_method method_of(int lws_method)
     }
 }
 
+/* Its request is whole, or the connection is over. */
+static void http_asks_no_more(struct http *http, const struct lws *wsi)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < http->asking_count; i++) {
+        if (http->asking[i] != wsi)
+            http->asking[kept++] = http->asking[i];
+    }
+    http->asking_count = kept;
+}
+
 /* The request is whole. */
 static void exchange_give(struct exchange *x)
 {
+    http_asks_no_more(x->http, x->wsi);
     lws_set_timeout(x->wsi, NO_PENDING_TIMEOUT, 0);
     x->given = true;
     x->http->request_count++;
@@ -274,6 +288,7 @@ static int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void
         return 0;
     case LWS_CALLBACK_WSI_DESTROY:
         http->connection_count--;
+        http_asks_no_more(http, wsi);
         return 0;
     default:
         return 0;
@@ -297,12 +312,17 @@ static void http_log(int level, const char *line)
 static void http_on_accept(struct listener *listener, int fd)
 {
     struct http *http = CONTAINER_OF(listener, struct http, listener);
+    /* Those who say their request ever so slowly, or none, keep nobody out. */
+    if (http->connection_count >= HTTP_CONNECTIONS_MAX && http->asking_count > 0)
+        lws_set_timeout(http->asking[0], PENDING_TIMEOUT_HTTP_CONTENT, LWS_TO_KILL_SYNC);
     if (http->connection_count >= HTTP_CONNECTIONS_MAX) {
         close(fd);
         return;
     }
-    /* On failure the descriptor is closed already. */
-    if (!lws_adopt_socket(http->context, fd))
+    struct lws *wsi = lws_adopt_socket(http->context, fd);
+    if (wsi)
+        http->asking[http->asking_count++] = wsi;
+    else /* the descriptor is closed already */
         log_warn("control: a connection could not be taken");
 }
 
