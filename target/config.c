@@ -63,6 +63,8 @@ static const struct setting {
      "how long a lost replica is waited for before it is left behind"},
     {"io-timeout", "MS", SETTING_NUMBER, offsetof(struct target_config, io_timeout_ms), 1, 86400000,
      "answer with an error what waited this long for replicas; without: wait"},
+    {"fail-when-full", NULL, SETTING_FLAG, offsetof(struct target_config, fail_when_full), 0, 0,
+     "answer writes for which too few replicas have space with an error; without: they wait"},
     {"resync-limit", "MIB", SETTING_NUMBER, offsetof(struct target_config, resync_mib_s), 1,
      1 << 20,
      "copy and scrub at no more than this many MiB a second, all volumes\n"

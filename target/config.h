@@ -50,6 +50,7 @@ struct target_config {
     bool no_seccomp;
     bool list_snapshots;
     bool no_heal;
+    bool fail_when_full;
     bool insecure;
     bool debug;
     bool help;

@@ -230,6 +230,7 @@ static int control_build(struct error *error)
         settings.repl.grace_ns = config->grace_ms * ns_per_ms;
     if (config->io_timeout_ms)
         settings.repl.io_timeout_ns = config->io_timeout_ms * ns_per_ms;
+    settings.repl.fail_when_full = config->fail_when_full;
     if (config->resync_mib_s)
         settings.repl.resync_bytes_per_s = config->resync_mib_s << 20;
     target.control = control_new(&settings, &target.loop, &target.sender, &target.bufs,

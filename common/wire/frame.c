@@ -11,7 +11,7 @@
 
 enum {
     FRAME_TYPE_COUNT = FRAME_EQUAL + 1,
-    FRAME_STATUS_COUNT = FRAME_ABSENT + 1,
+    FRAME_STATUS_COUNT = FRAME_NO_MORE_SPACE + 1,
     FRAME_CRC_BYTES = 4,
     FRAME_HEADER_SUMMED_BYTES = FRAME_HEADER_BYTES - FRAME_CRC_BYTES,
     FRAME_TABLE_BYTES_MAX = PAYLOAD_BYTES_MAX / BLOCK_BYTES * FRAME_CRC_BYTES,
@@ -141,6 +141,7 @@ static const char *const frame_status_texts[FRAME_STATUS_COUNT] = {
     [FRAME_EXISTS] = "taken by something else",
     [FRAME_BUSY] = "busy",
     [FRAME_ABSENT] = "no such generation here",
+    [FRAME_NO_MORE_SPACE] = "no space left",
 };
 
 bool frame_has_reply(uint8_t type)

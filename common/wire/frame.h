@@ -112,11 +112,12 @@ enum frame_status {
     FRAME_FAILED = 3,    /* this replica of the volume is out of service: a sync failed */
     FRAME_IO = 4,        /* the disk refused this request */
     FRAME_CHECKSUM = 5,  /* what is stored does not match its checksum */
-    FRAME_NO_SPACE = 6,
-    FRAME_INVALID = 7, /* the request breaks a rule */
-    FRAME_EXISTS = 8,  /* CREATE: the identity is taken by something else */
+    FRAME_NO_SPACE = 6,  /* nothing of the request was done */
+    FRAME_INVALID = 7,   /* the request breaks a rule */
+    FRAME_EXISTS = 8,    /* CREATE: the identity is taken by something else */
     FRAME_BUSY = 9,
-    FRAME_ABSENT = 10, /* no such generation, or it is not complete here */
+    FRAME_ABSENT = 10,        /* no such generation, or it is not complete here */
+    FRAME_NO_MORE_SPACE = 11, /* WRITE: of the request a part may have been done */
 };
 
 struct frame {

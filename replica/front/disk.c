@@ -44,6 +44,7 @@ static void disk_done(struct store_req *req)
     disk->io.reply = req->reply;
     disk->io.lineage = req->lineage;
     disk->io.space_low = store_space_low(replica->store);
+    disk->io.in_part = req->in_part;
     if (req->op == STORE_GROW)
         disk->io.planes = replica_planes_of(store_volume_found(volume->store));
     ASSERT(volume->io_count > 0 && replica->io_count > 0);

@@ -232,7 +232,8 @@ static void write_done(struct service *service, struct service_io *io)
         dirty_enter(&service->dirty, io->offset_bytes, io->length_bytes))
         dirty_stamp(&service->dirty, io->offset_bytes, io->length_bytes);
     slice_release(&io->data);
-    io_reply(service, io, data_status(io->status));
+    bool in_part = io->status == -ENOSPC && io->in_part;
+    io_reply(service, io, in_part ? (uint32_t)FRAME_NO_MORE_SPACE : data_status(io->status));
 }
 
 static void read_done(struct service *service, struct service_io *io)

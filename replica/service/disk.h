@@ -57,6 +57,7 @@ struct service_io {
                             sealed by it is not complete here */
     bool verify;         /* DIGEST: everything is read again */
     bool space_low;      /* WRITE: set when it is done: little is left for new blocks */
+    bool in_part;        /* WRITE: set when it failed with -ENOSPC and some of it may be done */
     bool partial;        /* READ: also of a generation that is not complete here */
     uint64_t offset_bytes;
     uint64_t length_bytes;

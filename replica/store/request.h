@@ -71,6 +71,7 @@ struct store_req {
     bool verify;
     bool background; /* READ: nobody waits for it */
     bool partial;    /* READ: also of a generation that is not complete here */
+    bool in_part;    /* WRITE: set when it failed with -ENOSPC and some of it may be done */
     bool mend;       /* WRITE: of what is sealed and complete, where it lies; the same as it was */
     uint64_t offset_bytes;
     uint64_t length_bytes;

@@ -364,6 +364,7 @@ enum step_next step_begin(struct store_req *req)
     req->sync_from = 0;
     req->sync_need.file = NULL;
     req->syncing = false;
+    req->in_part = false;
     req->warming = false;
     req->reserving = false;
     req->run_count = 0;
@@ -393,6 +394,7 @@ static enum step_next end_failed(struct store_req *req)
     int status = (int)req->step.result;
     if (status == -EDQUOT)
         status = -ENOSPC;
+    req->in_part = req->step.kind == STEP_PUT && status == -ENOSPC;
     if (req->step.kind == STEP_SYNC) {
         status = -EIO;
     } else if (req->step.kind == STEP_WRITE && !req->settling && status != -ENOSPC) {

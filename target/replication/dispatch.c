@@ -48,7 +48,7 @@ static bool op_next_read(struct repl *repl, struct repl_effect *effect)
             return false;
         op = op_of(repl->reads.next);
         sources = op_sources(repl, op);
-        if (!sources && !op->failed)
+        if (!sources && !op->failed && !op->undone)
             return false;
         if (!sources)
             op_retry_later(repl, op);
@@ -80,6 +80,7 @@ static bool op_next_write(struct repl *repl, struct repl_effect *effect)
     if (!command_lets(repl, op))
         return false;
     op->failed = op->full = 0;
+    op->refused = op->undone ? op->refused : 0;
     op_sent(repl, op, repl->attached);
     op_frame(repl, op, effect);
     effect->peers = op->sent;

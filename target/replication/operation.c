@@ -10,7 +10,8 @@ bool op_asks(const struct repl_op *op)
 
 bool op_reads(const struct repl_op *op)
 {
-    return op->kind == REPL_READ || (op->kind == REPL_UPDATE && !op->merged) || op_asks(op);
+    return op->kind == REPL_READ || (op->kind == REPL_UPDATE && !op->merged) || op_asks(op) ||
+           op_undo_reads(op);
 }
 
 /* What is sealed does not change, and a flush or command has no range. */
@@ -27,7 +28,7 @@ static uint8_t op_type(const struct repl_op *op)
         [REPL_DIFF] = FRAME_DIFF,   [REPL_BOOK] = FRAME_BOOK,   [REPL_DIGEST] = FRAME_DIGEST,
         [REPL_SPACE] = FRAME_SPACE,
     };
-    if (op->kind == REPL_UPDATE && !op->merged)
+    if (op_reads(op) && !op_asks(op))
         return FRAME_READ;
     return op->kind == REPL_COMMAND && op->applied ? (uint8_t)FRAME_FLUSH : types[op->kind];
 }
@@ -59,7 +60,7 @@ void op_frame(struct repl *repl, const struct repl_op *op, struct repl_effect *e
     if (frame->type == FRAME_BOOK)
         frame->length_bytes = op->cursor;
     if (frame->type == FRAME_WRITE)
-        frame->payload = op->data;
+        frame->payload = op->undone ? op->before : op->data;
     if (frame->type == FRAME_COMMAND || frame->type == FRAME_DIFF)
         op_body(repl, op, frame);
     if ((frame->type == FRAME_WRITE || frame->type == FRAME_ZERO) && op->fua)

@@ -61,16 +61,19 @@ struct repl_op {
     uint64_t answered_ns; /* by whoever did last */
     uint16_t slot;
     uint8_t phase;
-    bool merged;      /* UPDATE: what is to be written is there */
-    bool numbered;    /* COMMAND: has its number */
-    bool applied;     /* COMMAND: all have it, the flush is under way */
-    bool torn;        /* failed everywhere, perhaps in part: goes before any command */
-    uint8_t sent;     /* peers it was sent to in their present session */
-    uint8_t answered; /* peers that answered it since it was dispatched */
-    uint8_t failed;   /* of these, with an error */
-    uint8_t full;     /* of these, for want of space */
-    uint8_t resend;   /* peers it is to be sent to again */
-    int error;        /* what the last failing peer said */
+    bool merged;         /* UPDATE: what is to be written is there */
+    bool numbered;       /* COMMAND: has its number */
+    bool applied;        /* COMMAND: all have it, the flush is under way */
+    bool torn;           /* failed everywhere, perhaps in part: goes before any command */
+    bool undone;         /* for want of space: what was before is written instead (undo.c) */
+    uint8_t refused;     /* peers that had no space for it, and hold what was before */
+    uint8_t sent;        /* peers it was sent to in their present session */
+    uint8_t answered;    /* peers that answered it since it was dispatched */
+    uint8_t failed;      /* of these, with an error */
+    uint8_t full;        /* of these, for want of space */
+    uint8_t resend;      /* peers it is to be sent to again */
+    int error;           /* what the last failing peer said */
+    struct slice before; /* undone: what the range had, once it was read */
 };
 
 /* Of the last scrub since the volume was opened, or the one under way. */

@@ -34,6 +34,8 @@ uint8_t op_sources(const struct repl *repl, const struct repl_op *op)
     if (of_one)
         return without(repl->up & bit_of(op->peer), op->failed);
     uint8_t usable = repl->in_sync & repl->attached & repl->readable;
+    if (op_undo_reads(op))
+        usable &= op->refused;
     return without(usable, repl->doomed | op->failed);
 }
 
@@ -93,6 +95,7 @@ void op_done(struct repl *repl, struct repl_op *op, int status)
     op->resend = 0;
     repl->torn_count -= op->torn;
     op->torn = false;
+    slice_release(&op->before);
     op->phase = OP_DONE;
     op->status = status;
     if (op_locks(op))
@@ -111,7 +114,9 @@ void op_submit(struct repl *repl, struct repl_op *op)
     op->slot = repl->free_slots[--repl->free_count];
     repl->slots[op->slot] = op;
     op->sent = op->answered = op->failed = op->full = op->resend = 0;
-    op->merged = op->numbered = op->applied = op->torn = false;
+    op->merged = op->numbered = op->applied = op->torn = op->undone = false;
+    op->refused = 0;
+    op->before = (struct slice){0};
     op->error = 0;
     op->serial = 0;
     list_init(&op->node);
@@ -198,6 +203,7 @@ static int errno_of(uint32_t status)
 {
     switch (status) {
     case FRAME_NO_SPACE:
+    case FRAME_NO_MORE_SPACE:
         return -ENOSPC;
     case FRAME_ABSENT:
         return -ENOENT;
@@ -211,15 +217,16 @@ static int errno_of(uint32_t status)
 /* Every member that counts failed it. */
 static void op_failed_by_all(struct repl *repl, struct repl_op *op)
 {
+    bool untouched = op_undo_wanted(repl, op, required(repl));
     uint8_t targets = without(op->sent & repl->attached, required(repl));
     bool is_command = op->kind == REPL_COMMAND;
     bool impossible = is_command && (op->error == -ENOENT || op->error == -EINVAL);
-    bool ends = impossible || (count_of(required(repl)) == 1 && op->error != -ENOSPC);
+    bool ends = impossible || untouched || (count_of(required(repl)) == 1 && op->error != -ENOSPC);
     /* They may hold what no one that counts does. */
     for (; (ends || is_command) && targets; targets &= (uint8_t)(targets - 1))
         peer_back_off(repl, first_of(targets), "a write failed in part");
     if (ends) {
-        op_done(repl, op, op->error);
+        op_done(repl, op, untouched ? -ENOSPC : op->error);
         return;
     }
     if (!op->torn)
@@ -250,7 +257,7 @@ static void op_review(struct repl *repl, struct repl_op *op)
     uint8_t needed = counting | (op->sent & repl->attached);
     if (op->phase != OP_SENT || op_reads(op) || without(needed, op->answered))
         return;
-    uint8_t failed = op->failed & counting;
+    uint8_t failed = op_undo_failed(op, op->failed & counting);
     if (failed == 0 && op->kind == REPL_COMMAND && !op->applied) {
         command_applied(repl, op);
         op_ready(repl, op);
@@ -260,11 +267,17 @@ static void op_review(struct repl *repl, struct repl_op *op)
         if (op_has_too_few(repl, op))
             op_retry_later(repl, op);
         else
-            op_done(repl, op, 0);
+            op_done(repl, op, op->undone ? -ENOSPC : 0);
         return;
     }
     if (failed == counting) {
         op_failed_by_all(repl, op);
+        return;
+    }
+    if (op_waits_for_space(repl, op, failed) && op_undo_wanted(repl, op, failed)) {
+        op_undo_begin(repl, op);
+        op_unhold(repl, op);
+        op_ready(repl, op);
         return;
     }
     if (op_waits_for_space(repl, op, failed)) {
@@ -311,6 +324,12 @@ static void op_answer_read(struct repl *repl, uint8_t peer, struct repl_op *op,
             copy_repair(repl, &(struct repair){op->generation, op->offset_bytes, op->length_bytes,
                                                op->failed});
         op->failed = 0;
+        if (op->undone) {
+            op_undo_read(op, &frame->payload);
+            op_unhold(repl, op);
+            op_ready(repl, op);
+            return;
+        }
         op->data = slice_ref(&frame->payload);
         if (leases_hold(repl)) {
             op_was_read(repl, op);
@@ -358,8 +377,9 @@ void op_answer(struct repl *repl, uint8_t peer, const struct frame *frame)
         command_answer(repl, peer, frame);
     if (frame->status != FRAME_OK) {
         op->failed |= bit;
-        op->full |= frame->status == FRAME_NO_SPACE ? bit : 0;
         op->error = errno_of(frame->status);
+        op->full |= op->error == -ENOSPC ? bit : 0;
+        op->refused |= !op->undone && frame->status == FRAME_NO_SPACE ? bit : 0;
         repl->peers[peer].why = peer_refusal(frame->status);
         if (!(required(repl) & bit))
             peer_back_off(repl, peer, peer_refusal(frame->status));
@@ -409,6 +429,7 @@ void ops_forget(struct repl *repl, uint8_t peer)
             continue;
         op->answered = without(op->answered, bit_of(peer));
         op->failed = without(op->failed, bit_of(peer));
+        op->refused = without(op->refused, bit_of(peer));
     }
 }
 
@@ -436,6 +457,7 @@ void ops_resend(struct repl *repl, uint8_t peer)
             continue;
         op->answered = without(op->answered, bit);
         op->failed = without(op->failed, bit);
+        op->refused = without(op->refused, op->undone ? 0 : bit);
         repl->resend_count += op->resend == 0;
         op->resend |= bit;
     }
@@ -485,6 +507,7 @@ void ops_retry(struct repl *repl)
     while ((node = list_pop(&repl->retries)) != NULL) {
         struct repl_op *op = op_of(node);
         op->failed = 0;
+        op_undo_review(repl, op);
         op_ready(repl, op);
     }
 }

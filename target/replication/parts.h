@@ -40,6 +40,18 @@ void ops_forget(struct repl *repl, uint8_t peer);
 /* Who may be read from. */
 uint8_t op_sources(const struct repl *repl, const struct repl_op *op);
 void op_retry_later(struct repl *repl, struct repl_op *op);
+
+/* ---- undo.c: writes that are to fail for want of space ---- */
+/* Whether it is to end, now that these failed; and if others did not, be undone. */
+MUST_USE bool op_undo_wanted(const struct repl *repl, const struct repl_op *op, uint8_t failed);
+/* Whether what was before is not known yet. */
+bool op_undo_reads(const struct repl_op *op);
+void op_undo_begin(struct repl *repl, struct repl_op *op);
+void op_undo_read(struct repl_op *op, const struct slice *payload);
+/* It is tried again: by whom, if none who refused it is in sync any more? */
+void op_undo_review(const struct repl *repl, struct repl_op *op);
+/* Of those who failed, the ones that do not hold what they should. */
+uint8_t op_undo_failed(const struct repl_op *op, uint8_t failed);
 /* Everything outstanding is to be sent to this peer too. */
 void ops_resend(struct repl *repl, uint8_t peer);
 /* I, U or A changed: who waits for nobody any more is done. */

@@ -132,7 +132,7 @@ void peer_lose(struct repl *repl, uint8_t peer, bool close, const char *why)
 
 const char *peer_refusal(uint32_t status)
 {
-    if (status == FRAME_NO_SPACE)
+    if (status == FRAME_NO_SPACE || status == FRAME_NO_MORE_SPACE)
         return "no space is left there";
     return status == FRAME_IO ? "its disk refuses" : frame_status_text(status);
 }

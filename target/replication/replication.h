@@ -45,6 +45,8 @@
  *      enough of them. No member has an identity that an earlier one had.
  *   C19 A larger size is committed when every attached member has room for it, by the way it
  *      accepted it; who has not is not attached. The committed size never shrinks.
+ *   C20 A write fails for want of space when all of I hold the same in its range: when all refused
+ *      it, or what those who refused it hold was written to the others.
  *
  * States, and what may be trusted in each: OPENING: nothing yet. RECOVERING: I is committed in our
  * epoch, its members may differ where they are in doubt. SERVING, FROZEN: all of I hold every

@@ -5,6 +5,7 @@
 
 #include "common/base/uuid.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What resyncs and scrubs of all volumes of a process have moved; zeros at first. See budget.c. */
@@ -31,6 +32,7 @@ struct repl_settings {
     uint64_t scrub_bytes_per_s; /* of one volume's scrub, always; 0: no limit */
     struct repl_budget *budget; /* outlives the volumes */
     uint64_t io_timeout_ns;     /* frozen longer than this: -EIO to the client; 0: wait for ever */
+    bool fail_when_full; /* a write for which too few have space ends with -ENOSPC; else it waits */
 };
 struct repl_settings repl_settings_default(void);
 

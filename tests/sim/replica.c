@@ -85,7 +85,10 @@ static int kio_write(struct sim *sim, struct sim_kio *kio)
     if (status < 0)
         return status;
     status = sim_chance(sim, replica->write_eio) ? -EIO : replica->full ? -ENOSPC : 0;
-    for (uint32_t i = 0; i < kio->count; i++) {
+    bool in_part = status != -ENOSPC || sim_chance(sim, 3000);
+    if (kio->io)
+        kio->io->in_part = in_part;
+    for (uint32_t i = 0; in_part && i < kio->count; i++) {
         /* A failed or abandoned write may have done any part. */
         if ((status < 0 || dead) && sim_chance(sim, 5000))
             continue;

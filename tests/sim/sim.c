@@ -197,6 +197,7 @@ static void sim_config(struct sim *sim)
         .lease_ns = (hasty ? 400 : 150) * SIM_MS,
         .scrub_bytes_per_s = 64u << 20,
         .resync_bytes_per_s = sim_chance(sim, 5000) ? 0 : 64u << 20,
+        .fail_when_full = sim_chance(sim, 5000),
     };
 }
 

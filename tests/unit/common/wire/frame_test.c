@@ -350,7 +350,9 @@ static const struct {
     {{.type = FRAME_FLUSH, .session = 1}, 4096, "a payload where none belongs"},
     {{.type = FRAME_FLUSH, .session = 1, .status = FRAME_IO}, 0, "a request has a status"},
     {{.type = FRAME_FLUSH, .session = 1, .flags = FRAME_REPLY, .status = FRAME_IO}, 0, NULL},
-    {{.type = FRAME_FLUSH, .session = 1, .flags = FRAME_REPLY, .status = 11}, 0, "unknown status"},
+    {{.type = FRAME_FLUSH, .session = 1, .flags = FRAME_REPLY, .status = FRAME_NO_MORE_SPACE + 1},
+     0,
+     "unknown status"},
     {{.type = FRAME_OPEN, .session = 1, .flags = FRAME_TARGET, .body_bytes = 9}, 0, NULL},
     {{.type = FRAME_OPEN, .session = 1, .flags = FRAME_REPLY}, 0, "the body is missing"},
     {{.type = FRAME_OPEN, .session = 1, .flags = FRAME_REPLY, .status = FRAME_STALE}, 0, NULL},
@@ -468,7 +470,7 @@ START_TEST(names_exist_for_all_and_for_strangers)
     ck_assert_str_eq(frame_type_name(255), "unknown");
     ck_assert_str_eq(frame_status_text(FRAME_STALE), "a newer target took over");
     ck_assert_str_eq(frame_status_text(FRAME_BUSY), "busy");
-    ck_assert_str_eq(frame_status_text(11), "unknown status");
+    ck_assert_str_eq(frame_status_text(FRAME_NO_MORE_SPACE + 1), "unknown status");
 }
 END_TEST
 

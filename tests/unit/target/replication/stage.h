@@ -20,6 +20,7 @@ struct story_sent {
     uint64_t offset_bytes;
     uint64_t length_bytes;
     uint64_t generation;
+    uint8_t first_byte; /* of the payload */
     struct message_command command;
 };
 
@@ -77,6 +78,8 @@ static inline void story_drain(struct story *story)
                                     .offset_bytes = effect.frame.offset_bytes,
                                     .length_bytes = effect.frame.length_bytes,
                                     .generation = effect.frame.generation};
+            if (effect.frame.payload.length_bytes > 0)
+                story->sent[story->sent_count - 1].first_byte = effect.frame.payload.bytes[0];
             story_command(&story->sent[story->sent_count - 1], &effect.frame);
             break;
         case REPL_DO_COMPLETE:
