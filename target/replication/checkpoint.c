@@ -35,7 +35,7 @@ bool checkpoint_possible(const struct repl *repl)
 {
     return repl->phase == PHASE_SERVE && !repl->proposal.active && repl->undecided == 0 &&
            repl->doomed == 0 && without(repl->in_sync, repl->attached) == 0 &&
-           repl->resend_count == 0 && list_empty(&repl->retries);
+           repl->resend_count == 0 && repl->torn_count == 0 && list_empty(&repl->retries);
 }
 
 static void checkpoint_start(struct repl *repl)

@@ -42,7 +42,7 @@ void doubt_wrote(struct repl *repl, uint64_t length_bytes)
     doubt->bytes += length_bytes;
     if (++doubt->writes < each && doubt->bytes < DOUBT_BYTES)
         return;
-    if (checkpoint_possible(repl) && repl->torn_count == 0 && doubt_is_passed(repl)) {
+    if (checkpoint_possible(repl) && doubt_is_passed(repl)) {
         doubt_tell(repl);
     } else {
         doubt->writes = each > DOUBT_EACH ? each - DOUBT_EACH : 0;
