@@ -318,7 +318,9 @@ bool store_admit(struct store *store, uint64_t length_bytes)
 {
     struct store_space space = store_space(store);
     uint64_t reserve = reserve_bytes(&space);
-    bool low = space.usable_bytes < reserve;
+    /* Said once it is below, and taken back only well above: nobody is told again and again. */
+    uint64_t enough = store->space_low ? reserve + reserve / 4 : reserve;
+    bool low = space.usable_bytes < enough;
     if (low && !store->space_low)
         log_warn("the pool is nearly full: %llu MiB left, and %llu MiB that are kept for what is "
                  "there",

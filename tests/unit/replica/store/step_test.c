@@ -377,6 +377,28 @@ START_TEST(full_disk_refuses_a_durable_write_without_finality)
 }
 END_TEST
 
+/* Whether a write of a block finds little space when so much may be used. */
+static bool low_at(uint64_t usable_bytes)
+{
+    fixture_store->space =
+        (struct store_space){.total_bytes = (uint64_t)20 << 20, .usable_bytes = usable_bytes};
+    fixture_store->space_until_ns = UINT64_MAX;
+    ck_assert(store_admit(fixture_store, 4096));
+    return store_space_low(fixture_store);
+}
+
+START_TEST(s7_little_space_is_told_below_the_threshold_and_taken_back_well_above)
+{
+    const uint64_t threshold_bytes = (uint64_t)1 << 20;
+    ck_assert(!low_at(threshold_bytes));
+    ck_assert(low_at(threshold_bytes - 4096));
+    ck_assert(low_at(threshold_bytes + 4096));
+    ck_assert(low_at(threshold_bytes / 4 * 5 - 4096));
+    ck_assert(!low_at(threshold_bytes / 4 * 5));
+    ck_assert(!low_at(threshold_bytes));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("step");
@@ -409,6 +431,7 @@ int main(void)
     tcase_add_test(tcase, what_is_being_made_durable_is_marked_in_the_mapping);
     tcase_add_test(tcase, metadata_may_be_written_after_a_failed_sync);
     tcase_add_test(tcase, full_disk_refuses_a_durable_write_without_finality);
+    tcase_add_test(tcase, s7_little_space_is_told_below_the_threshold_and_taken_back_well_above);
     suite_add_tcase(suite, tcase);
     return fixture_suite_run(suite);
 }
