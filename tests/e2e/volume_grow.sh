@@ -17,7 +17,14 @@ say "grows while it is written"
 nbd '
 for i in range(1 << 30): h.pwrite(b"w" * 65536, 8 << 20)' 2>/dev/null &
 WRITER=$!
+sense "$(iscsi_url v1)" watch >"$DIR/watched" &
+WATCHER=$!
+wait_for 20 "an initiator to be there" grep -q ready "$DIR/watched"
 strake volume grow v1 48M >/dev/null
+wait "$WATCHER" || fail "the initiator heard nothing"
+# Unit attention, capacity data has changed.
+[ "$(tail -n 2 "$DIR/watched" | tr '\n' ' ')" = "6 2a09 $((48 * M)) " ] ||
+  fail "the initiator heard $(cat "$DIR/watched")"
 size_is v1 $((48 * M)) || fail "NBD does not see 48 MiB"
 iscsi-readcapacity16 "$(iscsi_url v1)" | grep -q $((48 * M)) || fail "iSCSI does not see 48 MiB"
 nbd 'assert h.pread(65536, (48 << 20) - 65536) == bytes(65536)
