@@ -32,6 +32,9 @@ h.flush(); print(at)' >"$DIR/at"
 at=$(cat "$DIR/at")
 volume_json v1 | jq -e '.state == "serving"' >/dev/null || fail "v1 does not serve"
 
+say "an initiator hears that space allocation failed"
+[ "$(sense "$(iscsi_url v1)" write $(((at + 1) * 2048)))" = "7 2707" ] || fail "it heard something else"
+
 say "what needs no space goes on, and what needs some is refused again"
 client "
 h.pwrite(b'c' * M, 1 * M); assert refused($at)
