@@ -5,9 +5,6 @@
  * so they take turns, and ten together move no more than one does. With no client at work it is not
  * kept. One is when an operation came or ended of late; what has waited longer may wait for the
  * very copying, and so does not slow it.
- *
- * And while one is, a resync copies one piece at a time, and rests as long as each took: however
- * slow the disks and links are, half of the time is the clients'.
  */
 #include "target/replication/parts.h"
 
@@ -18,15 +15,11 @@ void budget_client(struct repl_budget *budget, uint64_t now_ns)
     budget->client_ns = now_ns;
 }
 
-bool budget_shared(const struct repl_budget *budget, uint64_t now_ns)
-{
-    return now_ns < budget->client_ns + BUDGET_CLIENT_NS;
-}
-
 uint64_t budget_take(struct repl_budget *budget, uint64_t bytes_per_s, uint64_t bytes,
                      uint64_t now_ns)
 {
-    if (bytes_per_s == 0 || !budget_shared(budget, now_ns))
+    bool at_work = now_ns < budget->client_ns + BUDGET_CLIENT_NS;
+    if (bytes_per_s == 0 || !at_work)
         return now_ns;
     if (budget->even_ns < now_ns)
         budget->even_ns = now_ns;

@@ -51,8 +51,6 @@ static void copy_end(struct repl *repl, struct copy *copy)
 {
     ASSERT(copy->phase != COPY_IDLE);
     copy->phase = COPY_IDLE;
-    if (copy->purpose == COPY_RESYNC)
-        sweep_rest(repl, repl->now_ns - copy->began_ns);
     slice_release(&copy->data);
     if (copy->locked)
         range_lock_release(&repl->lock, &copy->range);
@@ -120,7 +118,6 @@ bool copy_start(struct repl *repl, const struct copy_task *task)
         .blind = task->blind,
         .dest = task->dest,
         .generation = task->generation,
-        .began_ns = repl->now_ns,
         .locked = task->purpose != COPY_RECOVER && task->generation == 0,
         .range = {.begin_bytes = task->offset_bytes,
                   .end_bytes = task->offset_bytes + task->length_bytes,

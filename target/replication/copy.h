@@ -44,7 +44,6 @@ struct copy {
     uint8_t answered;
     uint64_t generation; /* 0: the head; of another no lock is taken */
     uint64_t serial;
-    uint64_t began_ns;
     uint64_t sent_ns;
     uint64_t differ;      /* COMPARING: bit per 16 KiB of the range */
     uint64_t begin_bytes; /* what is read and written, of the range */

@@ -126,8 +126,6 @@ uint64_t pace_scan_ns(const struct repl *repl);
 /* budget.c */
 /* A client's operation came or ended. */
 void budget_client(struct repl_budget *budget, uint64_t now_ns);
-/* Whether clients are at work. */
-bool budget_shared(const struct repl_budget *budget, uint64_t now_ns);
 /* So many bytes are moved by a resync or scrub: when the next may be. */
 uint64_t budget_take(struct repl_budget *budget, uint64_t bytes_per_s, uint64_t bytes,
                      uint64_t now_ns);
@@ -166,8 +164,6 @@ bool copies_head_quiet(const struct repl *repl);
 void sweep_begin(struct repl *repl, enum copy_purpose purpose, uint8_t dest);
 /* What the stage is about changed, at the target or at who holds it. */
 bool sweep_is_stale(const struct repl *repl);
-/* A piece of it took so long: with clients at work, it rests as long. */
-void sweep_rest(struct repl *repl, uint64_t took_ns);
 void sweep_pause(struct repl *repl);
 void sweep_end(struct repl *repl);
 void sweep_answer(struct repl *repl, uint8_t peer, const struct frame *frame);

@@ -329,13 +329,6 @@ static uint64_t sweep_run(struct sweep *sweep)
     return run;
 }
 
-/* With clients at work one piece at a time. */
-static bool sweep_takes_turns(const struct repl *repl)
-{
-    return repl->sweep.purpose == COPY_RESYNC && !copy_idle(repl) &&
-           budget_shared(repl->settings.budget, repl->now_ns);
-}
-
 /* True when the window is used up. */
 static bool sweep_copy(struct repl *repl)
 {
@@ -344,7 +337,7 @@ static bool sweep_copy(struct repl *repl)
         uint64_t run = sweep_run(sweep);
         if (run == 0)
             return copy_idle(repl);
-        if (sweep->next_ns > repl->now_ns || sweep_takes_turns(repl))
+        if (sweep->next_ns > repl->now_ns)
             return false;
         uint64_t offset = sweep->pos_bytes + sweep->grain * REPL_GRAIN_BYTES;
         uint64_t bytes = run * REPL_GRAIN_BYTES;
@@ -366,14 +359,6 @@ static bool sweep_copy(struct repl *repl)
             sweep->next_ns = budget_take(repl->settings.budget, repl->settings.resync_bytes_per_s,
                                          bytes, repl->now_ns);
     }
-}
-
-void sweep_rest(struct repl *repl, uint64_t took_ns)
-{
-    struct sweep *sweep = &repl->sweep;
-    if (budget_shared(repl->settings.budget, repl->now_ns) &&
-        sweep->next_ns < repl->now_ns + took_ns)
-        sweep->next_ns = repl->now_ns + took_ns;
 }
 
 void sweep_settle(struct repl *repl)
