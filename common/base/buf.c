@@ -21,22 +21,44 @@ static void buf_free(struct buf *buf)
     free(buf);
 }
 
-void buf_pool_release(struct buf_pool *pool)
-{
-    ASSERT(pool->used_bytes == 0);
-    for (int i = 0; i < BUF_CLASS_COUNT; i++) {
-        while (pool->free[i]) {
-            struct buf *buf = pool->free[i];
-            pool->free[i] = buf->next_free;
-            buf_free(buf);
-        }
-    }
-    *pool = (struct buf_pool){0};
-}
-
 static uint32_t buf_class_bytes(uint32_t class_idx)
 {
     return ((uint32_t)BUF_BYTES_MIN << class_idx) + BUF_SLACK_BYTES;
+}
+
+static struct buf *buf_cache_pop(struct buf_pool *pool, uint32_t class_idx)
+{
+    struct buf *buf = pool->free[class_idx];
+    if (!buf)
+        return NULL;
+    pool->free[class_idx] = buf->next_free;
+    pool->free_count[class_idx]--;
+    pool->cached_bytes -= buf->capacity_bytes;
+    return buf;
+}
+
+/* What was used once does not keep out what is used now: the class that keeps most gives way. */
+static void buf_cache_trim(struct buf_pool *pool)
+{
+    while (pool->cached_bytes > BUF_CACHED_BYTES_MAX) {
+        uint32_t most = 0;
+        for (uint32_t i = 1; i < BUF_CLASS_COUNT; i++) {
+            if ((uint64_t)pool->free_count[i] * buf_class_bytes(i) >
+                (uint64_t)pool->free_count[most] * buf_class_bytes(most))
+                most = i;
+        }
+        buf_free(buf_cache_pop(pool, most));
+    }
+}
+
+void buf_pool_release(struct buf_pool *pool)
+{
+    ASSERT(pool->used_bytes == 0 && pool->promised_bytes == 0);
+    for (uint32_t i = 0; i < BUF_CLASS_COUNT; i++) {
+        while (pool->free[i])
+            buf_free(buf_cache_pop(pool, i));
+    }
+    *pool = (struct buf_pool){0};
 }
 
 static struct buf *buf_new(struct buf_pool *pool, uint32_t class_idx)
@@ -57,13 +79,9 @@ struct buf *buf_get(struct buf_pool *pool, uint32_t capacity_bytes)
     uint32_t class_idx = 0;
     while (buf_class_bytes(class_idx) < capacity_bytes)
         class_idx++;
-    struct buf *buf = pool->free[class_idx];
-    if (buf) {
-        pool->free[class_idx] = buf->next_free;
-        pool->cached_bytes -= buf->capacity_bytes;
-    } else {
+    struct buf *buf = buf_cache_pop(pool, class_idx);
+    if (!buf)
         buf = buf_new(pool, class_idx);
-    }
     pool->used_bytes += buf->capacity_bytes;
     buf->refs = 1;
     return buf;
@@ -79,13 +97,11 @@ void buf_unref(struct buf *buf)
     struct buf_pool *pool = buf->pool;
     ASSERT(pool->used_bytes >= buf->capacity_bytes);
     pool->used_bytes -= buf->capacity_bytes;
-    if (pool->cached_bytes + buf->capacity_bytes > BUF_CACHED_BYTES_MAX) {
-        buf_free(buf);
-        return;
-    }
     pool->cached_bytes += buf->capacity_bytes;
+    pool->free_count[buf->class_idx]++;
     buf->next_free = pool->free[buf->class_idx];
     pool->free[buf->class_idx] = buf;
+    buf_cache_trim(pool);
 }
 
 struct slice slice_get(struct buf_pool *pool, uint32_t length_bytes)

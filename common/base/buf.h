@@ -9,7 +9,8 @@
  * alignment.
  *
  * Freed buffers are kept by size for the next use, so a steady flow does not touch the heap. The
- * limit is soft: buf_get always succeeds; who admits new work asks buf_pool_full first.
+ * limit is soft: buf_get always succeeds; who admits new work asks buf_pool_full first, and says
+ * what that will take later.
  */
 #ifndef STRAKE_BASE_BUF_H
 #define STRAKE_BASE_BUF_H
@@ -42,8 +43,10 @@ struct buf {
 
 struct buf_pool {
     struct buf *free[BUF_CLASS_COUNT];
-    uint64_t used_bytes;   /* capacity of the buffers that are out */
-    uint64_t cached_bytes; /* capacity of the buffers kept for reuse */
+    uint32_t free_count[BUF_CLASS_COUNT];
+    uint64_t used_bytes;     /* capacity of the buffers that are out */
+    uint64_t promised_bytes; /* what was admitted may still take, at most */
+    uint64_t cached_bytes;   /* capacity of the buffers kept for reuse */
     uint64_t limit_bytes;
 };
 
@@ -60,7 +63,21 @@ void buf_pool_release(struct buf_pool *pool);
 /* True when new work should wait. */
 static inline bool buf_pool_full(const struct buf_pool *pool)
 {
-    return pool->used_bytes >= pool->limit_bytes;
+    return pool->used_bytes + pool->promised_bytes >= pool->limit_bytes;
+}
+/* True when even what should be let through, so that somebody goes on, must not be. */
+static inline bool buf_pool_spent(const struct buf_pool *pool)
+{
+    return pool->used_bytes + pool->promised_bytes >= pool->limit_bytes + pool->limit_bytes / 2;
+}
+static inline void buf_promise(struct buf_pool *pool, uint64_t bytes)
+{
+    pool->promised_bytes += bytes;
+}
+static inline void buf_promise_end(struct buf_pool *pool, uint64_t bytes)
+{
+    ASSERT(pool->promised_bytes >= bytes);
+    pool->promised_bytes -= bytes;
 }
 
 /* A buffer of at least `capacity_bytes` (<= BUF_BYTES_MAX), one reference, contents undefined. */

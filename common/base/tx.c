@@ -113,6 +113,7 @@ void tx_sent(struct tx *tx, uint64_t length_bytes)
 {
     ASSERT(length_bytes <= tx->pending_bytes);
     tx->pending_bytes -= length_bytes;
+    tx->sent_bytes += length_bytes;
     while (length_bytes > 0) {
         struct tx_piece *piece = &tx->pieces[tx->head];
         if (piece->length_bytes > length_bytes) {

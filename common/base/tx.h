@@ -26,6 +26,7 @@ struct tx {
     uint32_t count;
     uint32_t capacity; /* power of two, or 0 */
     uint64_t pending_bytes;
+    uint64_t sent_bytes; /* ever */
 };
 
 void tx_init(struct tx *tx, struct buf_pool *pool);

@@ -85,7 +85,7 @@ static const struct frame_rule frame_rules[FRAME_TYPE_COUNT] = {
                     .has_session = true,
                     .has_range = true,
                     .has_generation = true,
-                    .request = {.body = FRAME_PART_MUST},
+                    .request = {.flags = FRAME_SUMS, .body = FRAME_PART_MUST},
                     .reply = {.body = FRAME_PART_MUST}},
     [FRAME_COPY] = {.name = "COPY",
                     .has_session = true,

@@ -69,7 +69,7 @@ enum frame_type {
     FRAME_GETMAP = 48,     /* range of at most 8 GiB; flag ALL. Reply body: a bit per 16 KiB of what
                               may differ, lowest bit first; what is past its end is zero */
     FRAME_HASH = 50,  /* range of at most 1 MiB, body: message_hash_ask; reply body: HASH_BYTES for
-                         each 16 KiB. Also of what is not complete here */
+                         each 16 KiB. Also of what is not complete here. Flag SUMS */
     FRAME_COPY = 52,  /* a resynchronisation write: like WRITE, but counts as copied */
     FRAME_CLOSE = 54, /* the session ends cleanly. A reply unasked, with STALE: it was taken over */
     /* Generations and the book (generation.h). */
@@ -102,6 +102,7 @@ enum frame_flag {
     FRAME_NO_HOLE = 1u << 5,   /* ZERO: keep the space allocated */
     FRAME_MEND = 1u << 6,      /* COPY: into what is sealed and complete, where it lies */
     FRAME_SPACE_LOW = 1u << 7, /* WRITE replies: little is left for new blocks there */
+    FRAME_SUMS = 1u << 8,      /* HASH: the CRC32C of each block instead, as read; see hash_sums */
 };
 
 enum frame_status {

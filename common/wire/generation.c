@@ -200,6 +200,16 @@ void message_hash_ask_decode(struct reader *r, struct message_hash_ask *ask)
     read_copy(r, ask->key, sizeof(ask->key));
 }
 
+void hash_sums(const struct slice *data, uint8_t *hashes)
+{
+    uint32_t count = data->length_bytes / BLOCK_BYTES;
+    const uint32_t *sums = count ? slice_crc(data) : NULL;
+    uint32_t whole = (count + HASH_SUMS - 1) / HASH_SUMS * HASH_SUMS;
+    struct writer w = writer_of(hashes, (size_t)whole * sizeof(*sums));
+    for (uint32_t i = 0; i < whole; i++)
+        write_u32(&w, i < count ? sums[i] : 0);
+}
+
 void message_diff_ask_encode(struct writer *w, const struct message_diff_ask *ask)
 {
     write_u64(w, ask->from_generation);

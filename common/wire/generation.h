@@ -11,6 +11,7 @@
 #ifndef STRAKE_WIRE_GENERATION_H
 #define STRAKE_WIRE_GENERATION_H
 
+#include "common/base/buf.h"
 #include "common/base/bytes.h"
 #include "common/base/uuid.h"
 #include "common/wire/lineage.h"
@@ -25,6 +26,7 @@ enum {
     COMMAND_BYTES_MAX = 8 + 1 + 8 + UUID_BYTES + BOOK_KEY_BYTES + 4 + (32u << 10),
     HASH_KEY_BYTES = 16,
     HASH_BYTES = 16, /* of 16 KiB of content */
+    HASH_SUMS = HASH_BYTES / 4,
     DIFF_RUNS_MAX = 4096,
     SHA256_BYTES = 32,
 };
@@ -132,6 +134,10 @@ void message_digest_encode(struct writer *w, const struct message_digest *digest
 void message_digest_decode(struct reader *r, struct message_digest *digest);
 void message_space_encode(struct writer *w, const struct message_space *space);
 void message_space_decode(struct reader *r, struct message_space *space);
+
+/* The checksums of its blocks in the place of hashes: HASH_BYTES for each 16 KiB, zeros after the
+ * last. */
+void hash_sums(const struct slice *data, uint8_t *hashes);
 
 /* NULL when it may stand in the book; else why not. */
 const char *book_key_invalid(const char key[BOOK_KEY_BYTES]);

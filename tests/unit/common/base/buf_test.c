@@ -79,6 +79,23 @@ START_TEST(cache_is_bounded)
 }
 END_TEST
 
+START_TEST(what_was_used_once_gives_way_to_what_is_used_now)
+{
+    enum { COUNT = 600 };
+    struct buf *small[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        small[i] = buf_get(&pool, 1);
+    for (int i = 0; i < COUNT; i++)
+        buf_unref(small[i]);
+    struct buf *large = buf_get(&pool, 1u << 20);
+    buf_unref(large);
+    ck_assert_ptr_eq(buf_get(&pool, 1u << 20), large);
+    buf_unref(large);
+    ck_assert_uint_le(pool.cached_bytes, BUF_BYTES_MAX + BUF_SLACK_BYTES);
+    buf_pool_release(&pool);
+}
+END_TEST
+
 START_TEST(limit_is_soft_and_says_full)
 {
     struct buf *a = buf_get(&pool, (1u << 20) - 1);
@@ -171,6 +188,7 @@ int main(void)
     tcase_add_test(tcase, last_reference_gives_it_back);
     tcase_add_test(tcase, freed_buffer_is_used_again);
     tcase_add_test(tcase, cache_is_bounded);
+    tcase_add_test(tcase, what_was_used_once_gives_way_to_what_is_used_now);
     tcase_add_test(tcase, limit_is_soft_and_says_full);
     tcase_add_test_raise_signal(tcase, release_with_a_buffer_out_aborts, SIGABRT);
     tcase_add_test(tcase, unref_of_null_and_empty_slice_are_harmless);

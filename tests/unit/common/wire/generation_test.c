@@ -294,6 +294,24 @@ START_TEST(space_and_questions_come_back)
 }
 END_TEST
 
+START_TEST(checksums_stand_in_the_place_of_hashes)
+{
+    struct buf_pool pool;
+    uint8_t hashes[2 * HASH_BYTES], zeros[HASH_BYTES - 4] = {0};
+    buf_pool_init(&pool, 1 << 20);
+    struct slice data = slice_get(&pool, 5 * BLOCK_BYTES);
+    for (uint32_t i = 0; i < 5; i++)
+        slice_crc(&data)[i] = 0x01020300u + i;
+    memset(hashes, 0xff, sizeof(hashes));
+    hash_sums(&data, hashes);
+    ck_assert_mem_eq(hashes + 4, "\1\2\3\1", 4);
+    ck_assert_mem_eq(hashes + HASH_BYTES, "\1\2\3\4", 4);
+    ck_assert_mem_eq(hashes + HASH_BYTES + 4, zeros, sizeof(zeros));
+    slice_release(&data);
+    buf_pool_release(&pool);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("wire/generation");
@@ -314,6 +332,7 @@ int main(void)
     tcase_add_test(tests, digest_comes_back);
     tcase_add_test(tests, digest_that_did_more_than_all_is_malformed);
     tcase_add_test(tests, space_and_questions_come_back);
+    tcase_add_test(tests, checksums_stand_in_the_place_of_hashes);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }
