@@ -169,6 +169,7 @@ struct replica *replica_new(const struct replica_settings *settings, struct loop
     loop_task_init(&replica->tell_stopped, on_stopped);
     struct store_settings store = settings->store;
     store.bufs = bufs;
+    store.rested = replica_volume_rested;
     replica->store = store_open(&store, loop, error);
     if (!replica->store) {
         free(replica);

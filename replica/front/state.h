@@ -166,6 +166,8 @@ void replica_volume_forget(struct volume *volume, uint64_t connection);
 void replica_volume_frame(struct volume *volume, uint64_t connection, const struct frame *frame);
 void replica_volume_disconnect(struct volume *volume, uint64_t connection);
 void replica_volume_io_done(struct volume *volume, struct service_io *io);
+/* Of the store: `arg` is a volume that nobody used for a while. */
+void replica_volume_rested(void *arg);
 struct service_planes replica_planes_of(const struct store_found *found);
 const char *replica_volume_name(const struct volume *volume);
 

@@ -67,6 +67,13 @@ void replica_volume_keep_epitaph(struct volume *volume, const struct epitaph *ep
     volume->entry.epitaph = (struct epitaph){.length_bytes = epitaph->length_bytes, .bytes = copy};
 }
 
+void replica_volume_rested(void *arg)
+{
+    struct volume *volume = arg;
+    if (volume->service)
+        service_rest(volume->service);
+}
+
 static void perform_failed(struct volume *volume, const char *why)
 {
     char uuid[UUID_TEXT_BYTES];

@@ -192,8 +192,8 @@ bool map_reclaim_pending(const struct map *map);
 MUST_USE int map_reclaim_begin(struct map *map);
 MUST_USE int map_reclaim_work(struct map *map);
 void map_reclaim_end(struct map *map, int status);
-/* The family of which that reclaim left nothing: its files may go. 0: none. */
-uint32_t map_reclaimed_family(const struct map *map);
+/* The family of which the last reclaim left nothing, told once: its files may go. 0: none. */
+uint32_t map_take_reclaimed(struct map *map);
 uint32_t map_punches(const struct map *map, const struct map_punch **punches);
 void map_punched(struct map *map);
 

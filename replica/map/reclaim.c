@@ -384,12 +384,10 @@ void map_reclaim_end(struct map *map, int status)
     ASSERT(map->job == JOB_RECLAIM);
     struct reclaim *reclaim = &map->reclaim;
     map->job = JOB_NONE;
-    map->reclaimed_family = 0;
     if (status == 0)
         status = map_renew(map);
     else if (status != -ENOSPC)
         (void)map_fail(map, "cannot reclaim", map->job_error);
-    map->stuck = status != 0;
     if (status) {
         if (reclaim->kind == RECLAIM_GENERATION)
             map->from_extent = 0;
@@ -409,9 +407,11 @@ void map_reclaim_end(struct map *map, int status)
     }
 }
 
-uint32_t map_reclaimed_family(const struct map *map)
+uint32_t map_take_reclaimed(struct map *map)
 {
-    return map->reclaimed_family;
+    uint32_t family = map->reclaimed_family;
+    map->reclaimed_family = 0;
+    return family;
 }
 
 uint32_t map_punches(const struct map *map, const struct map_punch **punches)

@@ -149,7 +149,7 @@ struct map {
     uint64_t from_step;
     uint64_t from_extent;
     struct reclaim reclaim;
-    uint32_t reclaimed_family;
+    uint32_t reclaimed_family; /* that has nothing any more, until it is told; 0: none */
     struct map_punch punches[RECLAIM_PUNCHES];
     struct slot_of_family punch_slots[RECLAIM_PUNCHES];
     uint32_t punch_count;

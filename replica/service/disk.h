@@ -55,6 +55,7 @@ struct service_io {
     bool more;           /* INSTALL: another chunk follows */
     bool all_incomplete; /* INSTALL: nothing that is here counts as complete. COMMAND: what is
                             sealed by it is not complete here */
+    bool sums;           /* READ: to tell the checksums of what was read */
     bool verify;         /* DIGEST: everything is read again */
     bool space_low;      /* WRITE: set when it is done: little is left for new blocks */
     bool in_part;        /* WRITE: set when it failed with -ENOSPC and some of it may be done */

@@ -135,6 +135,7 @@ static void hash_begin(struct service *service, struct service_io *io, const str
     uint64_t grains = (io->length_bytes + PLANE_GRAIN_BYTES - 1) / PLANE_GRAIN_BYTES;
     io->kind = SERVICE_READ;
     io->partial = true;
+    io->sums = frame->flags & FRAME_SUMS;
     io->reply = slice_get(service->bufs, (uint32_t)grains * HASH_BYTES);
     memcpy(io->reply.bytes, ask.key, HASH_KEY_BYTES);
     io_submit(service, io);
@@ -142,6 +143,10 @@ static void hash_begin(struct service *service, struct service_io *io, const str
 
 static void hash_done(struct service_io *io)
 {
+    if (io->sums) {
+        hash_sums(&io->data, io->reply.bytes);
+        return;
+    }
     uint8_t key[HASH_KEY_BYTES];
     uint8_t *hash = io->reply.bytes;
     memcpy(key, hash, sizeof(key));

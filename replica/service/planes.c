@@ -22,6 +22,7 @@
 #include "replica/service/planes.h"
 
 #include "common/base/crc32c.h"
+#include "common/base/pages.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ enum {
     DRL_SHIFT_MAX = 48,
     /* A sequential writer's next regions are logged along with the one it enters. */
     DRL_AHEAD_REGIONS = 4,
+    RESTED_BYTES = DRL_PLANE_PAGES * DRL_PAGE_BYTES,
 };
 
 STATIC_ASSERT(DRL_REGIONS_MAX <= DRL_PLANE_PAGES * DRL_PAGE_BITS, "the pages hold all regions");
@@ -137,7 +139,7 @@ static void page_fold(struct dirty *dirty, uint32_t page, const uint8_t *from, u
 static void log_renew(struct dirty *dirty)
 {
     memset(dirty->durable, 0, DRL_BYTES);
-    memset(dirty->rested, 0, sizeof(dirty->rested));
+    memset(dirty->rested, 0, RESTED_BYTES);
     dirty->pages_changed = (1u << DRL_PAGES) - 1;
     dirty->staging_stale = dirty->staging_busy;
 }
@@ -161,6 +163,7 @@ static void log_load(struct dirty *dirty)
         if (shifts[i] == 0)
             memset(page + DRL_PAGE_HEADER_BYTES, 0xff, DRL_PAGE_BYTES - DRL_PAGE_HEADER_BYTES);
         page_fold(dirty, i, page, shifts[i] ? shifts[i] : dirty->shift);
+        memset(page, 0, DRL_PAGE_HEADER_BYTES);
         renew = renew || (shifts[i] && shifts[i] != dirty->shift);
     }
     if (renew)
@@ -201,9 +204,8 @@ int dirty_init(struct dirty *dirty, const struct service_found *found, uint64_t 
     *dirty = (struct dirty){.planes = found->planes, .size_bytes = size_bytes, .image = found->drl};
     if (found->planes.bytes != service_plane_bytes(size_bytes))
         return -EINVAL;
-    dirty->durable = malloc(DRL_BYTES);
-    if (!dirty->durable)
-        return -ENOMEM;
+    dirty->durable = pages_new(DRL_BYTES + RESTED_BYTES);
+    dirty->rested = dirty->durable + DRL_BYTES;
     memcpy(dirty->durable, dirty->image, DRL_BYTES);
     log_load(dirty);
     region_count_set(dirty);
@@ -235,6 +237,14 @@ void dirty_release(struct dirty *dirty)
 {
     free(dirty->durable);
     dirty->durable = NULL;
+}
+
+/* A region that is not in the log is not about to leave it. */
+void dirty_rest(struct dirty *dirty)
+{
+    if (!dirty_any_hot(dirty))
+        memset(dirty->rested, 0, RESTED_BYTES);
+    pages_give_back(dirty->durable, DRL_BYTES + RESTED_BYTES);
 }
 
 bool dirty_any_hot(const struct dirty *dirty)
@@ -306,8 +316,8 @@ void dirty_page_done(struct dirty *dirty)
     dirty->staging_busy = dirty->staging_stale = false;
     if (stale)
         return;
-    memcpy(dirty->durable + (size_t)dirty->page_writing * DRL_PAGE_BYTES, dirty->staging,
-           DRL_PAGE_BYTES);
+    memcpy(dirty->durable + (size_t)dirty->page_writing * DRL_PAGE_BYTES + DRL_PAGE_HEADER_BYTES,
+           dirty->staging + DRL_PAGE_HEADER_BYTES, DRL_PAGE_BYTES - DRL_PAGE_HEADER_BYTES);
 }
 
 /* The log covers the planes, so only hot regions are looked at. */

@@ -24,9 +24,9 @@ struct dirty {
     uint64_t size_bytes;
     uint32_t shift; /* log2 of the bytes that one bit of the log covers */
     uint32_t region_count;
-    uint8_t *image;   /* of the store: the log as it should be */
-    uint8_t *durable; /* owned: bits that are on disk and that no write under way clears */
-    uint8_t rested[DRL_PLANE_PAGES * DRL_PAGE_BYTES]; /* bit per region: clean at the last commit */
+    uint8_t *image;         /* of the store: the log as it should be */
+    uint8_t *durable;       /* owned: bits that are on disk and that no write under way clears */
+    uint8_t *rested;        /* behind them; bit per region: clean at the last commit */
     uint32_t pages_changed; /* bit per page: image differs from the disk */
     uint32_t page_writing;  /* page under way; valid while staging_busy */
     bool staging_busy;
@@ -36,7 +36,7 @@ struct dirty {
 
 /*
  * Takes over what the store found. Unless `same_boot`, the planes are rebuilt from the log. A log
- * page that is not whole reads as all ones. -ENOMEM, or -EINVAL when the sizes do not fit.
+ * page that is not whole reads as all ones. -EINVAL when the sizes do not fit.
  */
 MUST_USE int dirty_init(struct dirty *dirty, const struct service_found *found,
                         uint64_t size_bytes);
@@ -44,6 +44,8 @@ void dirty_release(struct dirty *dirty);
 /* The planes may have moved; what is new of them is zeros. Never smaller. */
 void dirty_grow(struct dirty *dirty, const struct service_planes *planes, uint64_t size_bytes);
 bool dirty_any_hot(const struct dirty *dirty);
+/* Nothing happens for a while: what of the tables says nothing takes no memory. */
+void dirty_rest(struct dirty *dirty);
 
 /* Sets the log's hot bits of the range. True when all are durable: data may be submitted. */
 MUST_USE bool dirty_enter(struct dirty *dirty, uint64_t offset_bytes, uint64_t length_bytes);

@@ -321,6 +321,11 @@ uint64_t service_lease_until_ns(const struct service *service)
     return service->lease_until_ns;
 }
 
+void service_rest(struct service *service)
+{
+    dirty_rest(&service->dirty);
+}
+
 bool service_idle(const struct service *service)
 {
     return service->in_flight == 0 && list_empty(&service->replies) && !service->opening &&

@@ -141,6 +141,8 @@ MUST_USE bool service_dirty_next(const struct service *service, uint64_t from,
 uint64_t service_deadline_ns(const struct service *service);
 /* What the next service must be told. */
 uint64_t service_lease_until_ns(const struct service *service);
+/* Nobody used it for a while: its tables take as little memory as they say. */
+void service_rest(struct service *service);
 /* True when no I/O is outstanding and no reply is owed. */
 bool service_idle(const struct service *service);
 const struct config *service_config(const struct service *service);

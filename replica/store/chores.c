@@ -13,6 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A disk that was full may have space again, and nobody tells. */
+#define AGAIN_NS ((uint64_t)1000 * 1000 * 1000)
+
 static void chores_next(struct chores *chores);
 
 /* Nothing more can be done now: whoever waits for it tries once more, or is told. */
@@ -23,6 +26,8 @@ static void chores_rest(struct chores *chores, int status)
     chores->fold_until = 0;
     if (status)
         log_warn("background work: %s", strerror(-status));
+    if (status == -ENOSPC)
+        loop_timer_start(&chores->again, AGAIN_NS);
     /* Nothing has changed: asking again would change nothing. */
     if (status == 0 && !chores->progress)
         status = -ENOSPC;
@@ -54,7 +59,7 @@ static void piece_end(struct chores *chores)
         return;
     }
     store_resume_later(chores->store, &chores->store->map_waits, 0);
-    chores->removed = chores->end == map_reclaim_end ? map_reclaimed_family(chores->store->map) : 0;
+    chores->removed = map_take_reclaimed(chores->store->map);
     if (chores->removed == 0) {
         chores_next(chores);
         return;
@@ -221,6 +226,11 @@ void chores_kick(struct chores *chores, bool fold_asked)
     chores_next(chores);
 }
 
+static void on_again(struct loop_timer *timer)
+{
+    chores_kick(CONTAINER_OF(timer, struct chores, again), false);
+}
+
 uint8_t chores_read_begins(struct chores *chores)
 {
     chores->reads[chores->side]++;
@@ -238,6 +248,7 @@ void chores_read_ends(struct chores *chores, uint8_t side)
 int chores_open(struct chores *chores, struct store *store)
 {
     *chores = (struct chores){.store = store};
+    loop_timer_init(&chores->again, store->loop, on_again);
     return worker_open(&chores->worker, store->loop, true);
 }
 
@@ -246,5 +257,6 @@ void chores_close(struct chores *chores)
     chores->stopping = true;
     worker_drain(&chores->worker);
     ASSERT(!chores->busy);
+    loop_timer_stop(&chores->again);
     worker_close(&chores->worker);
 }

@@ -2,12 +2,13 @@
 /*
  * What is done in the background, by a thread of low priority, in small pieces: changes folded from
  * the journal into the map, space of dropped generations and deleted volumes given back, and their
- * files. Begins when somebody kicks it and ends when nothing is left: no timer, no wake-up of an
- * idle pool (private to the room).
+ * files. Begins when somebody kicks it and ends when nothing is left: no wake-up of an idle pool,
+ * but without space it tries again after a while (private to the room).
  */
 #ifndef STRAKE_STORE_CHORES_H
 #define STRAKE_STORE_CHORES_H
 
+#include "common/net/loop.h"
 #include "replica/map/map.h"
 #include "replica/store/worker.h"
 
@@ -17,6 +18,7 @@ struct chores {
     struct store *store; /* of the caller */
     struct worker worker;
     struct work work;
+    struct loop_timer again; /* there was no space */
     bool busy;
     bool fold_asked; /* reclaim cannot go on without, or somebody waits for room in the journal */
     uint64_t fold_until; /* the mark when the fold under way began: not chased further; 0: none */

@@ -92,6 +92,18 @@ void family_put(struct family *family)
     free(family);
 }
 
+/* An open file may know of an error that its next sync tells; one that was synced knows of none. */
+void family_rest(struct family *family)
+{
+    if (family->in_flight > 0 || family->sync_failed)
+        return;
+    LIST_FOR_EACH_SAFE (node, &family->segments) {
+        struct segment *segment = CONTAINER_OF(node, struct segment, node);
+        if (segment->ready && !segment->durable.dirty && !segment->durable.syncing)
+            segment_free(segment);
+    }
+}
+
 /*
  * A file that is shorter was being made by a process that was killed, or in vain. Its size is set
  * once its name is durable: who finds it whole need not ask.

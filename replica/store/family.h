@@ -62,6 +62,7 @@ struct family {
     struct store *store;
     uint32_t number;
     uint32_t users;
+    uint32_t in_flight;   /* requests and flushes */
     bool sync_failed;     /* what is on disk is not known any more */
     struct list segments; /* struct segment, owned */
     struct segment *last; /* the one that was asked for last, or NULL */
@@ -78,6 +79,8 @@ void segment_path(char *path, size_t size, uint32_t family, uint64_t segment);
 struct family *family_get(struct store *store, uint32_t number);
 /* The last user closes its files: nothing in flight, nothing dirty unless its sync failed. */
 void family_put(struct family *family);
+/* While nothing is in flight: closes the files of which all is durable. */
+void family_rest(struct family *family);
 /*
  * The segment of a position. Unless it is ready, the request must wait: it goes to `waiting`, and
  * is resumed by store_resume, with a status when the segment could not be opened.

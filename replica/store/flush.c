@@ -31,6 +31,7 @@ static void flush_end(struct flush *flush, int status)
 {
     flush_done_fn *done = flush->done;
     void *arg = flush->arg;
+    flush->family->in_flight--;
     family_put(flush->family);
     free(flush);
     done(arg, status);
@@ -128,5 +129,6 @@ void flush_begin(struct store *store, struct worker *worker, uint32_t family, fl
                             .mark = map_flush_mark(store->map),
                             .done = done,
                             .arg = arg};
+    flush->family->in_flight++;
     flush_next(flush);
 }

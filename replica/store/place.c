@@ -128,6 +128,23 @@ void place_cancel(struct store_req *req)
     req->placed = false;
 }
 
+/* Where the map cannot tell, what is believed needlessly is no more than a block not checked. */
+void place_doubt(struct store_req *req)
+{
+    uint64_t at_bytes = req->offset_bytes + req->progress_bytes;
+    uint64_t end_bytes = at_bytes + req->run_bytes;
+    uint64_t position = req->position;
+    while (at_bytes < end_bytes) {
+        struct map_run run;
+        int rc = map_find(req->volume->map_volume, 0, at_bytes, end_bytes - at_bytes, &run, 1);
+        uint64_t length_bytes = rc < 0 ? end_bytes - at_bytes : run.length_bytes;
+        if (rc < 0 || (run.state == MAP_DATA && place_position(&run) == position))
+            doubt_add(&req->volume->doubt, at_bytes, length_bytes);
+        at_bytes += length_bytes;
+        position += length_bytes;
+    }
+}
+
 void place_lineage(struct map_volume *volume, struct lineage *lineage)
 {
     struct map_info info;

@@ -9,6 +9,7 @@
 #include "replica/store/directory.h"
 #include "replica/store/durable.h"
 #include "replica/store/engine.h"
+#include "replica/store/rest.h"
 #include "replica/store/store.h"
 #include "replica/store/worker.h"
 
@@ -38,11 +39,13 @@ struct store {
     struct map *map;      /* owned */
     struct chores chores;
     struct digester digester;
-    struct durable journal; /* of the map */
-    bool journal_failed;    /* a sync of it: no flush of any family counts any more */
-    struct list map_waits;  /* struct store_req: the map had no room for them */
-    struct loop_task kick;  /* looks after them */
-    struct list later;      /* struct store_req: go on in a later turn */
+    struct rest rest;
+    void (*rested)(void *arg); /* of the caller */
+    struct durable journal;    /* of the map */
+    bool journal_failed;       /* a sync of it: no flush of any family counts any more */
+    struct list map_waits;     /* struct store_req: the map had no room for them */
+    struct loop_task kick;     /* looks after them */
+    struct list later;         /* struct store_req: go on in a later turn */
     struct loop_task go_on;
     struct zeroing zeroings[STORE_ZEROINGS];
     struct list zeroing_waits; /* struct store_req */

@@ -6,6 +6,7 @@
 #include "replica/store/chores.h"
 #include "replica/store/family.h"
 #include "replica/store/place.h"
+#include "replica/store/rest.h"
 #include "replica/store/state.h"
 #include "replica/store/sums.h"
 #include "replica/store/volume.h"
@@ -81,8 +82,10 @@ static enum step_next wait_for_map(struct store_req *req)
 
 static enum step_next plan_page(struct store_req *req)
 {
-    durable_begins(req);
     const struct store_volume *volume = req->volume;
+    if (volume->drl_fd < 0)
+        return volume_wake(req);
+    durable_begins(req);
     uint64_t begin = req->op == STORE_DRL ? (uint64_t)req->index * STORE_DRL_PAGE_BYTES : 0;
     req->step = (struct store_step){
         .kind = STEP_WRITE,
@@ -168,7 +171,7 @@ static enum step_next plan_stretch(struct store_req *req, bool reserve)
 /* The present run, as much of it as one step may do. */
 static enum step_next plan_run(struct store_req *req, const struct map_run *run)
 {
-    req->position = (uint64_t)run->segment << STORE_SEGMENT_SHIFT | run->offset_bytes;
+    req->position = place_position(run);
     req->run_bytes = smaller(run->length_bytes, STRETCH_BYTES - req->position % STRETCH_BYTES);
     struct segment *segment = family_segment(req->volume->family, req->position);
     req->segment = segment;
@@ -505,9 +508,8 @@ enum step_next step_end(struct store_req *req)
     const struct store_step *step = &req->step;
     if (step->kind == STEP_PUT || step->kind == STEP_ALLOCATE)
         req->segment->durable.dirty = true;
-    /* Block and checksum may disagree now: what is there is believed from here on. */
-    if (step->kind == STEP_PUT && step->result < 0 && req->generation == 0 && !req->write.fresh)
-        doubt_add(&req->volume->doubt, req->offset_bytes + req->progress_bytes, req->run_bytes);
+    if (step->kind == STEP_PUT && step->result < 0 && req->generation == 0)
+        place_doubt(req);
     if ((step->result == -EINTR || step->result == -EAGAIN) && req->retries < RETRIES_MAX) {
         req->retries++;
         return STEP_GO;

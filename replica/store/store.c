@@ -56,6 +56,23 @@ static struct engine *open_engine(struct store *store, const struct store_settin
     return threads_new(store->loop, error);
 }
 
+static void req_begin(struct store *store, struct store_req *req)
+{
+    store->in_flight++;
+    req->volume->in_flight++;
+    req->volume->family->in_flight++;
+    volume_used(req->volume);
+}
+
+static void req_end(struct store *store, struct store_req *req)
+{
+    store->in_flight--;
+    req->volume->in_flight--;
+    req->volume->family->in_flight--;
+    req->volume->used = true;
+    req->done(req);
+}
+
 static void answer_all(struct loop_task *task)
 {
     struct store *store = CONTAINER_OF(task, struct store, answer);
@@ -64,10 +81,7 @@ static void answer_all(struct loop_task *task)
     for (struct list *node; (node = list_pop(&store->answered));)
         list_append(&answered, node);
     for (struct list *node; (node = list_pop(&answered));) {
-        struct store_req *req = CONTAINER_OF(node, struct store_req, node);
-        store->in_flight--;
-        req->volume->in_flight--;
-        req->done(req);
+        req_end(store, CONTAINER_OF(node, struct store_req, node));
     }
 }
 
@@ -76,9 +90,7 @@ static void go_on(struct store *store, struct store_req *req, enum step_next nex
     if (next == STEP_WAIT)
         return;
     if (next == STEP_DONE) {
-        store->in_flight--;
-        req->volume->in_flight--;
-        req->done(req);
+        req_end(store, req);
         return;
     }
     if (req->step.kind == STEP_PUT) {
@@ -220,6 +232,8 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
     store->loop = loop;
     store->bufs = settings->bufs;
     digester_init(&store->digester, store);
+    rest_init(store, settings->rest_ns);
+    store->rested = settings->rested;
     sums_prepare();
     list_init(&store->answered);
     list_init(&store->volumes);
@@ -254,6 +268,7 @@ void store_close(struct store *store)
     ASSERT(list_empty(&store->volumes));
     ASSERT(store->in_flight == 0 && store->slow_steps == 0);
     digester_release(&store->digester);
+    rest_release(store);
     chores_close(&store->chores);
     ASSERT(list_empty(&store->families));
     worker_close(&store->worker);
@@ -389,8 +404,7 @@ int store_list(struct store *store, store_each_fn *each, void *arg, struct error
 void store_submit(struct store *store, struct store_req *req)
 {
     ASSERT(req->volume->store == store && req->done);
-    store->in_flight++;
-    req->volume->in_flight++;
+    req_begin(store, req);
     store->asked += req->op <= STORE_SYNC && !req->background;
     if (req->op == STORE_SYNC)
         store_volume_settle(req->volume);

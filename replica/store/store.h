@@ -66,6 +66,10 @@ struct store_settings {
      */
     bool may_wait;
     struct buf_pool *bufs; /* for what is read in the background */
+    /* A volume that nobody uses for so long costs no descriptor and little memory; 0: as usual.
+     * NULL, or told of that with what store_volume_open was given. */
+    uint64_t rest_ns;
+    void (*rested)(void *arg);
 };
 
 struct store_volume; /* an open volume */

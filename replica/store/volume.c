@@ -4,9 +4,11 @@
 
 #include "common/base/bytes.h"
 #include "common/base/crc32c.h"
+#include "common/base/pages.h"
 #include "replica/store/family.h"
 #include "replica/store/files.h"
 #include "replica/store/place.h"
+#include "replica/store/rest.h"
 #include "replica/store/state.h"
 
 #include <errno.h>
@@ -257,32 +259,71 @@ static void close_fd(int fd)
         close(fd);
 }
 
+static void close_files(struct store_volume *volume)
+{
+    int *fds[] = {&volume->meta_fd[0], &volume->meta_fd[1], &volume->drl_fd};
+    for (size_t i = 0; i < ARRAY_COUNT(fds); i++) {
+        close_fd(*fds[i]);
+        *fds[i] = -1;
+    }
+}
+
 static void volume_free(struct store_volume *volume)
 {
     planes_unmap(volume->maps, volume->plane_bytes);
-    close_fd(volume->drl_fd);
-    close_fd(volume->meta_fd[0]);
-    close_fd(volume->meta_fd[1]);
+    close_files(volume);
     doubt_release(&volume->doubt);
     loop_task_cancel(&volume->tell);
     free(volume->images);
     free(volume);
 }
 
-static void run_open(struct work *work)
+/* With its files, which are opened by `each`. */
+static int open_folder(struct store_volume *volume, int (*each)(struct store_volume *, int dir_fd))
 {
-    struct store_volume *volume = CONTAINER_OF(work, struct store_volume, work);
     char name[UUID_TEXT_BYTES];
     uuid_format(&volume->uuid, name);
     int dir_fd =
         openat(volume->store->directory.volumes_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0)
-        volume->rc = error_set_errno(&volume->error, errno, "cannot open its directory");
-    else
-        volume->rc = open_files(volume, dir_fd);
+    int rc = dir_fd < 0 ? error_set_errno(&volume->error, errno, "cannot open its directory")
+                        : each(volume, dir_fd);
     close_fd(dir_fd);
-    if (volume->rc)
-        (void)error_prefix(&volume->error, "volume %s", name);
+    return rc ? error_prefix(&volume->error, "volume %s", name) : 0;
+}
+
+static void run_open(struct work *work)
+{
+    struct store_volume *volume = CONTAINER_OF(work, struct store_volume, work);
+    volume->rc = open_folder(volume, open_files);
+}
+
+static int open_again(struct store_volume *volume, int dir_fd)
+{
+    struct error *error = &volume->error;
+    return open_locked(dir_fd, "meta.0", 0, &volume->meta_fd[0], error) ||
+                   open_locked(dir_fd, "meta.1", 0, &volume->meta_fd[1], error) ||
+                   open_locked(dir_fd, "drl", 0, &volume->drl_fd, error)
+               ? -1
+               : 0;
+}
+
+int volume_files_open(struct store_volume *volume)
+{
+    int rc = open_folder(volume, open_again);
+    if (rc)
+        close_files(volume);
+    return rc;
+}
+
+/* The kernel keeps what was written to the mapping; only this process's view of it ends. */
+void volume_files_rest(struct store_volume *volume)
+{
+    ASSERT(volume->in_flight == 0);
+    close_files(volume);
+    for (int plane = 0; plane < STORE_PLANE_COUNT; plane++)
+        (void)madvise(volume->maps[plane], mapping_bytes(plane, volume->plane_bytes),
+                      MADV_DONTNEED);
+    pages_give_back(volume->images + 2 * STORE_META_BYTES, volume->drl_bytes);
 }
 
 static int open_in_map(struct store_volume *volume)
@@ -315,6 +356,7 @@ static void on_opened(struct work *work)
         volume->rc = open_in_map(volume);
     if (volume->rc == 0) {
         list_append(&volume->store->volumes, &volume->node);
+        volume_used(volume);
         volume->opened(volume->arg, volume, NULL);
         return;
     }
@@ -332,6 +374,7 @@ static void on_closed(struct loop_task *task)
     if (status == 0 && volume->doubt.blocks == 0)
         volume->maps[0][STORE_MAP_CLEAN_AT] = 1;
     list_remove(&volume->node);
+    volume_rest_end(volume);
     family_put(volume->family);
     map_volume_close(volume->map_volume);
     loop_defer(volume->store->loop, &volume->store->kick);
@@ -358,8 +401,9 @@ void store_volume_open(struct store *store, const struct uuid *uuid,
                                     .arg = arg};
     loop_task_init(&volume->tell, on_closed);
     list_init(&volume->seals);
-    volume->images = calloc(1, 2 * STORE_META_BYTES + extent->drl_bytes);
-    ASSERT(volume->images);
+    list_init(&volume->awake);
+    list_init(&volume->wakes);
+    volume->images = pages_new(2 * STORE_META_BYTES + extent->drl_bytes);
     worker_add(&store->worker, &volume->work);
 }
 
@@ -470,7 +514,8 @@ static void settle_next(struct store_volume *volume)
     if (!doubt_next(&volume->doubt, volume->settle_from, SETTLE_BYTES, &offset_bytes,
                     &length_bytes)) {
         volume->settle_from = 0;
-        store_resume_later(volume->store, &volume->seals, 0);
+        store_resume_later(volume->store, &volume->seals, volume->settle_status);
+        volume->settle_status = 0;
         return;
     }
     volume->settling = true;
@@ -495,6 +540,8 @@ static void on_settled(struct store_req *req)
         doubt_remove(&volume->doubt, req->offset_bytes, req->length_bytes);
     else
         volume->settle_from = req->offset_bytes + req->length_bytes;
+    if (req->status == -ENOSPC)
+        volume->settle_status = -ENOSPC;
     if (volume->closing)
         volume_go_on_closing(volume);
     else
@@ -507,7 +554,10 @@ void store_volume_settle(struct store_volume *volume)
         settle_next(volume);
 }
 
-/* What was written to meanwhile is settled by a second pass; what still is not cannot be read. */
+/*
+ * What was written to meanwhile is settled by a second pass; what still is not cannot be read. But
+ * where there is no space for a checksum the head is not sealed: its block would be lost in there.
+ */
 bool volume_settles_first(struct store_volume *volume, struct store_req *req)
 {
     enum { PASSES = 2 };

@@ -40,9 +40,9 @@ struct store_volume {
     struct family *family;
     struct map_volume *map_volume;
     struct uuid uuid;
-    /* owned, each locked; -1 when closed */
+    /* owned, each locked; -1 when closed, as they are while it rests: rest.h */
     int meta_fd[2];
-    int drl_fd;
+    int drl_fd; /* the last to be opened */
     uint64_t size_bytes;
     uint64_t drl_bytes;
     uint64_t plane_bytes;
@@ -60,9 +60,16 @@ struct store_volume {
     struct store_req own;
     uint64_t settle_from;
     bool settling;
+    int settle_status; /* -ENOSPC: some of this pass found no space */
     bool disturbed;    /* what is being settled was written to meanwhile */
     struct list seals; /* struct store_req: they wait until all is settled */
     bool closing;
+    struct list awake; /* rest.awake, until it comes to rest */
+    uint64_t look_ns;  /* when to see whether it was used since the last time */
+    bool used;         /* it was */
+    struct list wakes; /* struct store_req: wait for the files */
+    struct work wake;  /* opens them again */
+    int wake_rc;
     struct store_found found;
     struct work work; /* opens the files, makes them larger */
     struct error error;
@@ -83,6 +90,11 @@ MUST_USE int volume_map_reserve(int fd, uint64_t plane_bytes);
 /* GROW: the request is resumed when the files are ready; then it ends. */
 void volume_grow_begin(struct store_req *req);
 void volume_grow_end(struct store_req *req, int status);
+
+/* Closes its own files, and gives back the memory that says nothing or can be read again. */
+void volume_files_rest(struct store_volume *volume);
+/* Opens them again, on any thread; the reason is in volume->error. */
+MUST_USE int volume_files_open(struct store_volume *volume);
 
 /* Something is being made durable, or no longer. */
 void volume_sync_begins(struct store_volume *volume);

@@ -241,9 +241,8 @@ static void writer_on_ended(struct ev_loop *ev, struct ev_async *watcher, int ev
     (void)events;
     struct writer_engine *writer = watcher->data;
     struct list ended;
-    list_init(&ended);
     pthread_mutex_lock(&writer->lock);
-    writer_move(&writer->finished, &ended);
+    list_take_all(&ended, &writer->finished);
     pthread_mutex_unlock(&writer->lock);
     for (struct list *node; (node = list_pop(&ended));) {
         writer->handed_over--;

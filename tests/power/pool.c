@@ -46,6 +46,7 @@ void pool_open(struct pool *pool)
                                             .engine = pool->engine,
                                             .requests_max = 64,
                                             .may_wait = pool->may_wait,
+                                            .rest_ns = 1,
                                             .bufs = &pool->bufs};
     struct error error;
     int rc = loop_init(&pool->loop);

@@ -2,6 +2,8 @@
 /* Reclaim beside writes that are under way. */
 #include "tests/unit/replica/map/fixture.h"
 
+#include <errno.h>
+
 static struct map_volume *volume;
 
 static void command(uint64_t number, enum command_kind kind)
@@ -14,17 +16,53 @@ static void command(uint64_t number, enum command_kind kind)
     ck_assert_int_eq(map_command(volume, body, (uint32_t)writer_length(&w)), 0);
 }
 
-START_TEST(what_was_left_as_it_was_written_asks_for_a_fold)
+static void make_volume(void)
 {
-    struct map_run runs[MAP_PLACES_MAX];
-    struct map_write write;
     struct uuid uuid = fixture_uuid(1);
     uint32_t family;
     ck_assert_int_eq(map_volume_create(fixture_map, &uuid, 64ull * BLOCK, NULL, 0, false, &family),
                      0);
     ck_assert_int_eq(map_volume_open(fixture_map, &uuid, &volume), 0);
+}
+
+static void write_block(void)
+{
+    struct map_run runs[MAP_PLACES_MAX];
+    struct map_write write;
     ck_assert_int_gt(map_place(volume, 0, 0, BLOCK, runs, &write), 0);
     ck_assert_int_eq(map_wrote(volume, &write), 0);
+}
+
+static uint64_t reclaimable_bytes(void)
+{
+    struct message_space space;
+    map_volume_space(volume, &space);
+    return space.reclaimable_bytes;
+}
+
+START_TEST(reclaim_that_found_no_space_goes_on_without_a_fold)
+{
+    make_volume();
+    write_block();
+    command(1, COMMAND_SEAL);
+    command(2, COMMAND_DROP);
+    write_block();
+    fixture_fold();
+    ck_assert_int_eq(map_reclaim_begin(fixture_map), 1);
+    map_reclaim_end(fixture_map, -ENOSPC);
+    ck_assert(map_reclaim_pending(fixture_map));
+    fixture_reclaim();
+    ck_assert_uint_eq(reclaimable_bytes(), 0);
+    map_volume_close(volume);
+}
+END_TEST
+
+START_TEST(what_was_left_as_it_was_written_asks_for_a_fold)
+{
+    struct map_run runs[MAP_PLACES_MAX];
+    struct map_write write;
+    make_volume();
+    write_block();
     command(1, COMMAND_SEAL);
     command(2, COMMAND_DROP);
     ck_assert_int_gt(map_place(volume, 0, 0, BLOCK, runs, &write), 0);
@@ -35,9 +73,7 @@ START_TEST(what_was_left_as_it_was_written_asks_for_a_fold)
     ck_assert(map_fold_wanted(fixture_map));
     fixture_fold();
     fixture_reclaim();
-    struct message_space space;
-    map_volume_space(volume, &space);
-    ck_assert_uint_eq(space.reclaimable_bytes, 0);
+    ck_assert_uint_eq(reclaimable_bytes(), 0);
     ck_assert(!map_fold_wanted(fixture_map));
     map_volume_close(volume);
 }
@@ -48,6 +84,7 @@ int main(void)
     Suite *suite = suite_create("reclaim");
     TCase *tc = tcase_create("reclaim");
     tcase_add_checked_fixture(tc, fixture_setup, fixture_teardown);
+    tcase_add_test(tc, reclaim_that_found_no_space_goes_on_without_a_fold);
     tcase_add_test(tc, what_was_left_as_it_was_written_asks_for_a_fold);
     suite_add_tcase(suite, tc);
     return suite_run(suite);

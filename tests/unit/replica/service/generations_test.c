@@ -247,32 +247,57 @@ START_TEST(generation_that_is_absent_is_told_as_such)
 }
 END_TEST
 
+/* Asks for the hashes of five blocks of nines. Returns what is told of them. */
+static struct service_effect ask_hashes(struct rig *rig, const uint8_t *key, uint16_t flags)
+{
+    rig_serve(rig);
+    rig_frame(rig, 1,
+              (struct frame){.type = FRAME_HASH,
+                             .flags = flags,
+                             .length_bytes = 5 * BLOCK_BYTES,
+                             .body = key,
+                             .body_bytes = HASH_KEY_BYTES});
+    ck_assert(rig->waiting[0]->partial);
+    struct slice read = slice_get(&rig->bufs, 5 * BLOCK_BYTES);
+    memset(read.bytes, 9, read.length_bytes);
+    slice_crc_fill(&read);
+    rig->waiting[0]->data = read;
+    rig->waiting[0]->status = 0;
+    struct service_io *io = rig->waiting[--rig->waiting_count];
+    service_step(rig->service, &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = io});
+    struct service_effect effect;
+    ck_assert(service_next(rig->service, &effect));
+    ck_assert_uint_eq(effect.frame.body_bytes, 2 * HASH_BYTES);
+    return effect;
+}
+
 START_TEST(hash_is_of_each_16_kib_under_the_given_key)
 {
     struct rig rig;
     uint8_t key[HASH_KEY_BYTES] = {7}, expected[HASH_BYTES];
-    rig_serve(&rig);
-    rig_frame(&rig, 1,
-              (struct frame){.type = FRAME_HASH,
-                             .length_bytes = 5 * BLOCK_BYTES,
-                             .body = key,
-                             .body_bytes = sizeof(key)});
-    ck_assert(rig.waiting[0]->partial);
-    struct slice read = slice_get(&rig.bufs, 5 * BLOCK_BYTES);
-    memset(read.bytes, 9, read.length_bytes);
-    rig.waiting[0]->data = read;
-    rig.waiting[0]->status = 0;
-    struct service_io *io = rig.waiting[--rig.waiting_count];
-    service_step(rig.service, &(struct service_event){.kind = SERVICE_EV_IO_DONE, .io = io});
-    struct service_effect effect;
-    ck_assert(service_next(rig.service, &effect));
-    ck_assert_uint_eq(effect.frame.body_bytes, 2 * HASH_BYTES);
+    struct service_effect effect = ask_hashes(&rig, key, 0);
     uint8_t bytes[4 * BLOCK_BYTES];
     memset(bytes, 9, sizeof(bytes));
     siphash(key, bytes, sizeof(bytes), expected);
     ck_assert_mem_eq(effect.frame.body, expected, HASH_BYTES);
     siphash(key, bytes, BLOCK_BYTES, expected);
     ck_assert_mem_eq(effect.frame.body + HASH_BYTES, expected, HASH_BYTES);
+    rig_drain(&rig);
+    rig_end(&rig);
+}
+END_TEST
+
+START_TEST(checksums_of_what_was_read_are_told_instead_of_hashes)
+{
+    struct rig rig;
+    uint8_t key[HASH_KEY_BYTES] = {7}, expected[2 * HASH_BYTES];
+    struct service_effect effect = ask_hashes(&rig, key, FRAME_SUMS);
+    struct slice content = slice_get(&rig.bufs, 5 * BLOCK_BYTES);
+    memset(content.bytes, 9, content.length_bytes);
+    slice_crc_fill(&content);
+    hash_sums(&content, expected);
+    ck_assert_mem_eq(effect.frame.body, expected, sizeof(expected));
+    slice_release(&content);
     rig_drain(&rig);
     rig_end(&rig);
 }
@@ -297,6 +322,7 @@ int main(void)
     tcase_add_test(tests, write_to_a_sealed_generation_marks_no_region);
     tcase_add_test(tests, generation_that_is_absent_is_told_as_such);
     tcase_add_test(tests, hash_is_of_each_16_kib_under_the_given_key);
+    tcase_add_test(tests, checksums_of_what_was_read_are_told_instead_of_hashes);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

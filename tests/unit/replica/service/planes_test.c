@@ -181,6 +181,37 @@ START_TEST(whatever_a_crash_leaves_of_larger_regions_covers_what_was_dirty)
 }
 END_TEST
 
+/* Of the volume's tables: pages that are not all zeros. */
+static uint32_t pages_used(const struct dirty *dirty)
+{
+    uint32_t count = 0;
+    for (uint64_t at = 0; at < DRL_BYTES + DRL_PLANE_PAGES * DRL_PAGE_BYTES; at += DRL_PAGE_BYTES)
+        count += !bytes_are_zero(dirty->durable + at, DRL_PAGE_BYTES);
+    return count;
+}
+
+START_TEST(s6_a_log_that_became_clean_leaves_tables_of_zeros)
+{
+    struct ground ground = {0};
+    ground_begin(&ground, true);
+    (void)!dirty_enter(&ground.dirty, 0, 4096);
+    ground_write(&ground);
+    dirty_stamp(&ground.dirty, 0, 4096);
+    dirty_rest(&ground.dirty);
+    ck_assert_uint_eq(pages_used(&ground.dirty), 1);
+    ck_assert(dirty_enter(&ground.dirty, 0, 4096));
+    for (int round = 0; round < 2; round++) {
+        dirty_rotate(&ground.dirty);
+        dirty_commit(&ground.dirty, true);
+        ground_write(&ground);
+    }
+    dirty_rest(&ground.dirty);
+    ck_assert_uint_eq(pages_used(&ground.dirty), 0);
+    ck_assert(!dirty_enter(&ground.dirty, 0, 4096));
+    ground_end(&ground);
+}
+END_TEST
+
 START_TEST(a_page_of_smaller_regions_that_ends_late_is_not_durable)
 {
     struct ground ground = {0};
@@ -289,6 +320,7 @@ int main(void)
     tcase_add_test(tcase, sizes_fit_every_volume);
     tcase_add_test(tcase, whatever_a_crash_leaves_of_larger_regions_covers_what_was_dirty);
     tcase_add_test(tcase, a_page_of_smaller_regions_that_ends_late_is_not_durable);
+    tcase_add_test(tcase, s6_a_log_that_became_clean_leaves_tables_of_zeros);
     tcase_add_test(tcase, after_a_restart_only_regions_that_the_log_names_are_written);
     Suite *suite = suite_create("planes");
     suite_add_tcase(suite, tcase);

@@ -187,6 +187,33 @@ START_TEST(full_disk_refuses_a_write_and_no_more)
 }
 END_TEST
 
+/* What it was is gone, perhaps, and its checksum may be that of either. */
+START_TEST(s3_failed_write_leaves_what_it_overwrote_in_doubt)
+{
+    begin(STORE_WRITE, 4096, 8192);
+    ck_assert(end(-ENOSPC));
+    ck_assert_uint_eq(fixture_volume->doubt.blocks, 2);
+}
+END_TEST
+
+START_TEST(s3_failed_write_into_new_and_old_places_leaves_the_old_ones_in_doubt)
+{
+    begin(STORE_WRITE, LENGTH - 4096, 8192);
+    expect(STEP_PUT, segment->fd, LENGTH - 4096, 8192);
+    ck_assert(end(-ENOSPC));
+    ck_assert(doubt_has(&fixture_volume->doubt, LENGTH - 4096));
+    ck_assert_uint_eq(fixture_volume->doubt.blocks, 1);
+}
+END_TEST
+
+START_TEST(s3_failed_write_into_new_places_leaves_nothing_in_doubt)
+{
+    begin(STORE_WRITE, LENGTH, 8192);
+    ck_assert(end(-ENOSPC));
+    ck_assert_uint_eq(fixture_volume->doubt.blocks, 0);
+}
+END_TEST
+
 START_TEST(quota_counts_as_no_space)
 {
     begin(STORE_WRITE, 0, 8192);
@@ -414,6 +441,9 @@ int main(void)
     tcase_add_test(tcase, checksums_that_cannot_be_read_are_an_error);
     tcase_add_test(tcase, write_brings_its_checksums_to_their_place);
     tcase_add_test(tcase, full_disk_refuses_a_write_and_no_more);
+    tcase_add_test(tcase, s3_failed_write_leaves_what_it_overwrote_in_doubt);
+    tcase_add_test(tcase, s3_failed_write_into_new_and_old_places_leaves_the_old_ones_in_doubt);
+    tcase_add_test(tcase, s3_failed_write_into_new_places_leaves_nothing_in_doubt);
     tcase_add_test(tcase, quota_counts_as_no_space);
     tcase_add_test(tcase, end_of_file_is_an_error);
     tcase_add_test(tcase, interrupted_call_is_made_again);
