@@ -53,6 +53,8 @@ struct volume {
     void (*stopped)(void *arg);
     void *stopped_arg;
     struct volume_counters counters;
+    bool limited;
+    struct pace pace;               /* when limited */
     struct book book;               /* when book_known */
     struct book loading;            /* what was read so far */
     struct volume_op own;           /* a command, or a piece of the book is read */

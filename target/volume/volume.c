@@ -379,6 +379,39 @@ void volume_begin(struct volume *volume, struct volume_op *vop)
         volume_submit_part(volume, vop);
 }
 
+void volume_limit(struct volume *volume, const struct pace_limits *limits)
+{
+    if (memcmp(&volume->pace.limits, limits, sizeof(*limits)) == 0)
+        return;
+    volume->limited = limits->ops_per_s || limits->bytes_per_s;
+    pace_set(&volume->pace, limits, loop_now_ns(volume->env.loop));
+}
+
+uint64_t volume_wait_ns(const struct volume *volume)
+{
+    return volume->limited ? pace_wait_ns(&volume->pace, loop_now_ns(volume->env.loop)) : 0;
+}
+
+static void volume_charge(struct volume *volume, const struct block_req *req)
+{
+    uint64_t now_ns = loop_now_ns(volume->env.loop);
+    switch (req->op) {
+    case BLOCK_READ:
+    case BLOCK_WRITE:
+    case BLOCK_COMPARE_WRITE:
+    case BLOCK_OR_WRITE:
+        pace_charge(&volume->pace, req->length_bytes, now_ns);
+        break;
+    case BLOCK_ZERO:
+        pace_charge(&volume->pace, 0, now_ns);
+        break;
+    case BLOCK_FLUSH:
+    case BLOCK_STATUS:
+    case BLOCK_SET_ROW:
+        break;
+    }
+}
+
 void volume_submit(struct volume *volume, struct block_req *req)
 {
     struct volume_op *vop = pool_get(volume->env.ops);
@@ -394,6 +427,8 @@ void volume_submit(struct volume *volume, struct block_req *req)
         list_append(&volume->finished, &vop->op.node);
         loop_defer(volume->env.loop, &volume->answer);
     } else {
+        if (volume->limited)
+            volume_charge(volume, req);
         volume_begin(volume, vop);
     }
 }

@@ -11,6 +11,7 @@
 #include "common/base/block.h"
 #include "target/peers/peers.h"
 #include "target/replication/replication.h"
+#include "target/volume/pace.h"
 
 struct volume;
 
@@ -64,6 +65,13 @@ const char *volume_change(struct volume *volume, const struct repl_change *chang
 void volume_submit(struct volume *volume, struct block_req *req);
 /* True while requests wait for others to end: the front should stop reading. */
 bool volume_full(const struct volume *volume);
+/* How fast it may be used from now on; the same ones said again change nothing. */
+void volume_limit(struct volume *volume, const struct pace_limits *limits);
+/*
+ * 0, or for how long the front should submit nothing more, so that the limits hold: what is
+ * submitted all the same is carried out.
+ */
+MUST_USE uint64_t volume_wait_ns(const struct volume *volume);
 /* Finishes what was submitted, leaves the replicas clean, then calls `done`. */
 void volume_stop(struct volume *volume, void (*done)(void *arg), void *arg);
 /*
