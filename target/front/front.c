@@ -3,6 +3,7 @@
 #include "target/front/front_state.h"
 
 #include "common/base/log.h"
+#include "common/base/pages.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -154,6 +155,12 @@ static void front_listeners_close(struct front *front)
     front->listener_count = 0;
 }
 
+static void front_export_free(struct front_export *fx)
+{
+    loop_timer_stop(&fx->due);
+    free(fx);
+}
+
 static void front_bury(struct front *front)
 {
     LIST_FOR_EACH_SAFE (node, &front->dead) {
@@ -173,7 +180,7 @@ void front_free(struct front *front)
     LIST_FOR_EACH_SAFE (node, &front->exports.list) {
         list_remove(node);
         struct export *export = CONTAINER_OF(node, struct export, node);
-        free(CONTAINER_OF(export, struct front_export, export));
+        front_export_free(CONTAINER_OF(export, struct front_export, export));
     }
     loop_task_cancel(&front->settle);
     loop_timer_stop(&front->tick);
@@ -260,9 +267,7 @@ void front_stop(struct front *front, void (*done)(void *arg), void *arg)
 static struct export *export_add(struct front *front, struct volume *volume,
                                  const struct front_view *view)
 {
-    struct front_export *fx = calloc(1, sizeof(*fx));
-    if (!fx)
-        return NULL;
+    struct front_export *fx = pages_new(sizeof(*fx));
     struct export *export = &fx->export;
     memcpy(export->name, view->name, sizeof(export->name));
     export->uuid = view->uuid;
@@ -273,10 +278,14 @@ static struct export *export_add(struct front *front, struct volume *volume,
     export->hidden = !view->listed;
     export->volume = volume;
     export->unit = &fx->unit;
+    fx->front = front;
+    loop_timer_init(&fx->due, front->loop, conn_on_due);
+    list_init(&fx->waiting);
     scsi_unit_init(&fx->unit, export);
     export_iqn(&front->exports, export->name, fx->iqn);
     fx->unit.target_name = fx->iqn;
     list_append(&front->exports.list, &export->node);
+    pages_give_back(fx, sizeof(*fx)); /* few volumes have registrations */
     return export;
 }
 
@@ -321,6 +330,8 @@ void front_export_reservations(struct front *front, struct export *export, const
         return;
     if (!scsi_reservations_load(export->unit, bytes, length))
         log_warn("volume %s: its SCSI reservations are not understood, and dropped", export->name);
+    struct front_export *fx = CONTAINER_OF(export, struct front_export, export);
+    pages_give_back(fx, sizeof(*fx));
     iscsi_node_wake_export(&front->node, export);
     conn_pump_ready(front);
     loop_defer(front->loop, &front->settle); /* clients of NBD that are held */
@@ -390,19 +401,6 @@ struct front_counters front_counters(const struct front *front)
                                    .iscsi_connections = front->counts[PROTOCOL_ISCSI]};
 }
 
-/* Blocked connections once each: those that stay blocked put themselves at the end again. */
-static void front_pump_blocked(struct front *front)
-{
-    struct list waiting;
-    list_take_all(&waiting, &front->blocked);
-    while (!list_empty(&waiting)) {
-        struct conn *conn = CONTAINER_OF(waiting.next, struct conn, blocked_node);
-        list_remove(&conn->blocked_node);
-        list_append(&front->blocked, &conn->blocked_node);
-        conn_pump(conn);
-    }
-}
-
 static void front_removals(struct front *front)
 {
     LIST_FOR_EACH_SAFE (node, &front->exports.list) {
@@ -412,7 +410,7 @@ static void front_removals(struct front *front)
             continue;
         list_remove(&export->node);
         fx->removed(fx->removed_arg);
-        free(fx);
+        front_export_free(fx);
     }
 }
 
@@ -425,7 +423,7 @@ static void front_on_settle(struct loop_task *task)
             conn_leave(conn);
     }
     front_bury(front);
-    front_pump_blocked(front);
+    conn_pump_all(&front->blocked);
     front_removals(front);
     if (front->stopping && front->stopped && front->conn_count == 0) {
         void (*stopped)(void *) = front->stopped;
@@ -437,8 +435,8 @@ static void front_on_settle(struct loop_task *task)
 static void front_on_retry(struct loop_timer *timer)
 {
     struct front *front = CONTAINER_OF(timer, struct front, retry);
-    conn_drop_halves(front);
-    front_pump_blocked(front);
+    conn_drop_hoarders(front);
+    conn_pump_all(&front->blocked);
 }
 
 /* Only those who are there are told: what was so when the last one left is not kept. */
@@ -459,6 +457,7 @@ static void front_on_tick(struct loop_timer *timer)
         export_look(CONTAINER_OF(node, struct export, node), now_ns);
     LIST_FOR_EACH_SAFE (node, &front->conns)
         conn_tick(CONTAINER_OF(node, struct conn, node), now_ns);
+    conn_drop_hoarders(front);
     if (front->counts[PROTOCOL_ISCSI] > 0)
         loop_timer_start(&front->tick, ISCSI_TICK_S * NS_PER_S);
 }

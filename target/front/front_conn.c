@@ -65,10 +65,9 @@ static void conn_completed(struct conn *conn, struct block_req *req)
     ASSERT(conn->in_flight > 0 && fx->in_flight > 0);
     conn->in_flight--;
     fx->in_flight--;
-    if (req->op == BLOCK_READ) {
-        ASSERT(front->reading_bytes >= req->length_bytes);
-        front->reading_bytes -= req->length_bytes;
-    }
+    front->in_flight--;
+    if (req->op == BLOCK_READ)
+        buf_promise_end(front->bufs, req->length_bytes);
     conn_answer(conn, req);
     if (!conn->gone && !conn->finishing) {
         stream_send(&conn->stream);
@@ -97,27 +96,27 @@ static void conn_submit(struct conn *conn, struct block_req *req)
     struct front_export *fx = CONTAINER_OF(conn_export_of(conn, req), struct front_export, export);
     conn->in_flight++;
     fx->in_flight++;
+    front->in_flight++;
     if (req->op == BLOCK_READ)
-        front->reading_bytes += req->length_bytes;
+        buf_promise(front->bufs, req->length_bytes);
     if (fx->export.generation)
         req->generation = fx->export.generation;
     req->done = conn->protocol == PROTOCOL_ISCSI ? conn_done_iscsi : conn_done_nbd;
     volume_submit(fx->export.volume, req);
 }
 
-static bool memory_short(const struct front *front)
-{
-    return front->bufs->used_bytes + front->reading_bytes >= front->bufs->limit_bytes;
-}
-
 /*
- * True when the session must not be asked for more, because memory is short. A connection with
- * nothing in flight always goes on, so that somebody ends and memory comes back, even when all of
- * it lies in half received requests.
+ * True when the session must not be asked for more, because memory is short. A connection that has
+ * nothing in flight and nothing to be read goes on, so that somebody ends and memory comes back,
+ * even when all of it lies in half received requests; when too many did so, one at a time.
  */
 static bool conn_short(const struct conn *conn)
 {
-    return conn->in_flight > 0 && memory_short(conn->front);
+    const struct front *front = conn->front;
+    if (!buf_pool_full(front->bufs))
+        return false;
+    return conn->in_flight > 0 || !tx_empty(&conn->stream.tx) ||
+           (front->in_flight > 0 && buf_pool_spent(front->bufs));
 }
 
 /*
@@ -129,17 +128,18 @@ static bool conn_lacks_buffer(const struct conn *conn)
     const struct rx *rx = &conn->stream.rx;
     uint32_t room_bytes = rx->buf ? rx->buf->capacity_bytes - rx->begin : 0;
     return conn->protocol == PROTOCOL_NBD && rx->want_bytes > CONN_LONG_BYTES &&
-           rx->want_bytes > room_bytes && memory_short(conn->front);
+           rx->want_bytes > room_bytes && buf_pool_full(conn->front->bufs);
 }
 
-static void conn_block(struct conn *conn, bool retry)
+/* `among`: who is pumped when what this one waits for may be there. */
+static void conn_block(struct conn *conn, struct list *among, bool retry)
 {
     struct front *front = conn->front;
-    if (!conn->blocked) {
-        conn->blocked = true;
+    if (!conn->blocked)
         stream_pause(&conn->stream);
-        list_append(&front->blocked, &conn->blocked_node);
-    }
+    conn->blocked = true;
+    list_remove(&conn->blocked_node);
+    list_append(among, &conn->blocked_node);
     /* Who frees memory tells nobody: it is looked for, ever more rarely. */
     if (retry && !ev_is_active(&front->retry.ev)) {
         loop_timer_start(&front->retry, front->retry_ms * NS_PER_MS);
@@ -160,6 +160,35 @@ static void conn_unblock(struct conn *conn)
         stream_resume(&conn->stream);
 }
 
+/*
+ * The export whose volume's limits keep the session from being asked for more; NULL: it may be. An
+ * initiator is listened to meanwhile: its session keeps the commands (export->throttled), and
+ * answers pings.
+ */
+static struct front_export *conn_throttled(const struct conn *conn)
+{
+    struct export *export = conn_export(conn);
+    if (!export)
+        return NULL;
+    struct front_export *fx = CONTAINER_OF(export, struct front_export, export);
+    uint64_t wait_ns = export->throttled ? 0 : volume_wait_ns(export->volume);
+    if (wait_ns > 0) {
+        export->throttled = true;
+        loop_timer_start(&fx->due, wait_ns);
+    }
+    return export->throttled && conn->protocol == PROTOCOL_NBD ? fx : NULL;
+}
+
+void conn_on_due(struct loop_timer *timer)
+{
+    struct front_export *fx = CONTAINER_OF(timer, struct front_export, due);
+    struct front *front = fx->front;
+    fx->export.throttled = false;
+    iscsi_node_wake_export(&front->node, &fx->export);
+    conn_pump_ready(front);
+    conn_pump_all(&fx->waiting);
+}
+
 const char *conn_protocol_name(const struct conn *conn)
 {
     return protocol_names[conn->protocol];
@@ -170,7 +199,7 @@ const char *conn_who(const struct conn *conn)
     return conn->protocol == PROTOCOL_ISCSI ? iscsi_peer_name(conn->iscsi) : conn->who;
 }
 
-const struct export *conn_export(const struct conn *conn)
+struct export *conn_export(const struct conn *conn)
 {
     return conn->protocol == PROTOCOL_ISCSI ? iscsi_export(conn->iscsi) : conn->nbd.export;
 }
@@ -213,12 +242,15 @@ static void conn_session_closed(struct conn *conn)
 static void conn_more(struct conn *conn)
 {
     if (conn_lacks_buffer(conn)) {
-        conn_block(conn, true);
+        conn_block(conn, &conn->front->blocked, true);
         return;
     }
     conn_unblock(conn);
-    bool half = conn->protocol == PROTOCOL_NBD && conn->stream.rx.want_bytes > CONN_LONG_BYTES;
-    if (half && !conn->half_since_ns)
+    bool half = conn->protocol == PROTOCOL_NBD ? conn->stream.rx.want_bytes > CONN_LONG_BYTES
+                                               : iscsi_is_owed(conn->iscsi);
+    if (!half)
+        conn->half_since_ns = 0;
+    else if (!conn->half_since_ns)
         conn->half_since_ns = loop_now_ns(conn->front->loop);
 }
 
@@ -227,7 +259,12 @@ void conn_pump(struct conn *conn)
     struct front *front = conn->front;
     while (!conn->leaving && !conn->gone) {
         if (conn_short(conn)) {
-            conn_block(conn, true);
+            conn_block(conn, &conn->front->blocked, true);
+            break;
+        }
+        struct front_export *fx = conn_throttled(conn);
+        if (fx) {
+            conn_block(conn, &fx->waiting, false);
             break;
         }
         struct block_req *req = NULL;
@@ -241,7 +278,7 @@ void conn_pump(struct conn *conn)
         if (next == SESSION_CLOSE) {
             conn_session_closed(conn);
         } else if (next == SESSION_BUSY) {
-            conn_block(conn, false);
+            conn_block(conn, &conn->front->blocked, false);
             break;
         } else if (next == SESSION_MORE) {
             conn_more(conn);
@@ -255,7 +292,7 @@ void conn_pump(struct conn *conn)
             conn->half_since_ns = 0;
             conn_submit(conn, req);
             if (!conn->gone && volume_full(volume)) {
-                conn_block(conn, false);
+                conn_block(conn, &conn->front->blocked, false);
                 break;
             }
         }
@@ -267,6 +304,18 @@ void conn_pump(struct conn *conn)
     if (!tx_empty(&conn->stream.tx))
         stream_send(&conn->stream);
     rx_trim(&conn->stream.rx);
+}
+
+void conn_pump_all(struct list *blocked)
+{
+    struct list waiting;
+    list_take_all(&waiting, blocked);
+    while (!list_empty(&waiting)) {
+        struct conn *conn = CONTAINER_OF(waiting.next, struct conn, blocked_node);
+        list_remove(&conn->blocked_node);
+        list_append(blocked, &conn->blocked_node);
+        conn_pump(conn);
+    }
 }
 
 void conn_leave(struct conn *conn)
@@ -316,15 +365,32 @@ void conn_drop(struct conn *conn, const char *why)
     conn_close(conn);
 }
 
-void conn_drop_halves(struct front *front)
+/* Next to nothing was read, of what waited then, since it was looked at last. */
+static bool conn_hoards_answers(struct conn *conn, uint64_t now_ns)
+{
+    const struct tx *tx = &conn->stream.tx;
+    uint64_t bytes = tx->pending_bytes;
+    if (bytes == 0) {
+        conn->unread_since_ns = 0;
+    } else if (conn->unread_since_ns == 0 || tx->sent_bytes >= conn->read_by_then_bytes) {
+        conn->unread_since_ns = now_ns;
+        conn->read_by_then_bytes =
+            tx->sent_bytes + (bytes < CONN_UNREAD_BYTES ? bytes : CONN_UNREAD_BYTES);
+    }
+    return conn->unread_since_ns && now_ns - conn->unread_since_ns >= CONN_HALF_S * NS_PER_S;
+}
+
+void conn_drop_hoarders(struct front *front)
 {
     uint64_t now_ns = loop_now_ns(front->loop);
-    if (!memory_short(front))
+    if (!buf_pool_full(front->bufs))
         return;
     LIST_FOR_EACH_SAFE (node, &front->conns) {
         struct conn *conn = CONTAINER_OF(node, struct conn, node);
-        if (!conn->blocked && conn->half_since_ns &&
-            now_ns - conn->half_since_ns >= CONN_HALF_S * NS_PER_S)
+        if (conn_hoards_answers(conn, now_ns))
+            conn_drop(conn, "answers that are not read hold memory that others need");
+        else if (!conn->blocked && conn->half_since_ns &&
+                 now_ns - conn->half_since_ns >= CONN_HALF_S * NS_PER_S)
             conn_drop(conn, "half a request holds memory that others need");
     }
 }

@@ -24,7 +24,8 @@ enum {
     NBD_HANDSHAKE_S = 30,      /* from connecting to an open export */
     CONN_LEAVE_S = 5,          /* from the end of reading to the end of the connection */
     CONN_LONG_BYTES = 2 << 20, /* with memory short, NBD writes longer than this wait for it */
-    CONN_HALF_S = 30,          /* and those that came in part must be whole after this */
+    CONN_HALF_S = 30, /* with memory short, what was begun to be sent, or read, goes on by then */
+    CONN_UNREAD_BYTES = 64 << 10, /* at least so much of it */
     ISCSI_TICK_S = 2, /* how often iSCSI keepalive, and what initiators are told, is looked at */
     /* A volume that has not served for so long is stalled: initiators wait for a command for 30 s.
      */
@@ -39,7 +40,10 @@ struct front_export {
     struct export export;
     struct scsi_unit unit;
     char iqn[IQN_BYTES];
-    uint32_t in_flight;         /* requests of it in its volume */
+    uint32_t in_flight;    /* requests of it in its volume */
+    struct loop_timer due; /* runs while it is throttled */
+    struct list waiting;   /* struct conn by blocked_node: until then */
+    struct front *front;
     void (*removed)(void *arg); /* set once front_export_remove was called */
     void *removed_arg;
 };
@@ -71,8 +75,8 @@ struct front {
     uint32_t counts[2];  /* by enum protocol: connections not gone */
     uint32_t conn_count; /* connections, gone or not */
     uint64_t conns_ever;
-    uint64_t reading_bytes; /* payload of the reads in flight: it will be taken from bufs */
-    bool crowd_told;        /* connections_max was reached, and the log has it */
+    uint32_t in_flight; /* requests of all connections */
+    bool crowd_told;    /* connections_max was reached, and the log has it */
 
     struct loop_task settle; /* after completions: blocked connections, ends, removals */
     struct loop_timer tick;  /* runs while there are iSCSI connections */
@@ -88,7 +92,9 @@ struct conn {
     enum protocol protocol;
     uint64_t id;
     uint64_t since_ns;
-    uint64_t half_since_ns; /* since when a long NBD write is waited for; 0: it is not */
+    uint64_t half_since_ns;      /* since when a long write is awaited; 0: it is not */
+    uint64_t unread_since_ns;    /* since when answers wait; 0: they did not, when last looked at */
+    uint64_t read_by_then_bytes; /* what tx must have sent CONN_HALF_S after that */
     struct stream stream;
     struct nbd_session nbd;     /* PROTOCOL_NBD */
     struct iscsi_conn *iscsi;   /* PROTOCOL_ISCSI; owned */
@@ -109,17 +115,19 @@ struct conn {
 void conn_accept(struct front *front, enum protocol protocol, uint32_t portal, int fd);
 /* Closes the stream now, as somebody wants who is not the client; the log has it. */
 void conn_drop(struct conn *conn, const char *why);
-/* When memory is short, ends those who have sent a part of a long write and no more. */
-void conn_drop_halves(struct front *front);
+/* When memory is short, ends those who hold it: by half a write, or answers they do not read. */
+void conn_drop_hoarders(struct front *front);
 const char *conn_protocol_name(const struct conn *conn);
 /* Who the client is, as far as it said or proved; "" when that is nothing. */
 const char *conn_who(const struct conn *conn);
 /* The export it uses, or NULL. */
-const struct export *conn_export(const struct conn *conn);
+struct export *conn_export(const struct conn *conn);
 /* Looks whether the access file has changed, and reads it then. */
 void front_access_refresh(struct front *front);
 /* Asks the session for what it can do with what is there. */
 void conn_pump(struct conn *conn);
+/* Blocked connections once each: those that stay blocked put themselves at the end again. */
+void conn_pump_all(struct list *blocked);
 /* No more requests are taken; the stream ends once those in flight are answered. */
 void conn_leave(struct conn *conn);
 /* Closes the stream now; requests in flight come back unanswered. */
@@ -128,6 +136,8 @@ void conn_close(struct conn *conn);
 void conn_close_superseded(struct front *front);
 /* iSCSI connections that have something to do though no byte came. */
 void conn_pump_ready(struct front *front);
+/* The export is not throttled any more: its connections go on. */
+void conn_on_due(struct loop_timer *timer);
 /* iSCSI keepalive. */
 void conn_tick(struct conn *conn, uint64_t now_ns);
 /* Gives back a gone connection that has nothing in flight. */

@@ -215,6 +215,26 @@ def iscsi_unread(where, iqn):
         sock.close()
 
 
+def iscsi_hoard(where, iqn):
+    """Many who each send the first part of many writes, or leave one long answer unread."""
+    socks = []
+    part = bytes(64 << 10)
+    for isid in range(64):
+        sock = login(where, iqn, "ImmediateData=Yes", isid=400 + isid)
+        sock.settimeout(0.2)
+        for sn in range(1, 64):
+            if not say(sock, write10(sn, 1024, part)):
+                break
+        socks.append(sock)
+    for isid in range(64):
+        sock = login(where, iqn, "MaxRecvDataSegmentLength=1048576", isid=500 + isid)
+        say(sock, read10(1, 16384))
+        socks.append(sock)
+    time.sleep(1)
+    for sock in socks:
+        sock.close()
+
+
 # ---- NBD ----
 
 OPTION = b"IHAVEOPT"
@@ -301,6 +321,7 @@ def iscsi(where, iqn):
     iscsi_session(where, iqn)
     rush(where)
     iscsi_unread(where, iqn)
+    iscsi_hoard(where, iqn)
 
 
 def nbd(where, name):

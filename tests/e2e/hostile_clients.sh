@@ -54,7 +54,7 @@ for part in "iscsi $ISCSI_PORT $iqn" "nbd $NBD_PORT prey" "control $STRAKE_CONTR
   unnoticed
 done
 say "memory of the target: $before_mib MiB, at most $(peak_mib) MiB"
-[ "$(peak_mib)" -lt $((before_mib + memory_mib + 192)) ] || fail "memory is not bounded"
+[ "$(peak_mib)" -lt $((before_mib + memory_mib * 3 / 2 + 128)) ] || fail "memory is not bounded"
 
 CROWDS=()
 at_end 'kill "${CROWDS[@]}"'

@@ -82,7 +82,9 @@ static void answer_check(const struct scsi_command *command)
         ASSERT(command->sense_bytes == 0 && data_in == 0);
     } else {
         ASSERT(command->status == SCSI_CHECK_CONDITION);
-        ASSERT(command->sense_bytes == 18 && data_in == 0);
+        bool descriptors = (command->sense[0] & 0x7f) == 0x72;
+        ASSERT(data_in == 0 && descriptors == (command->unit && command->unit->descriptor_sense));
+        ASSERT(command->sense_bytes == (descriptors ? 8u + command->sense[7] : 18u));
     }
     bool capacity10 = command->cdb[0] == 0x25;
     if (transfer.known && !capacity10)

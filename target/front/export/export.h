@@ -58,8 +58,9 @@ struct export
     bool read_only;
     bool hidden;             /* told only to who asks for it by name */
     enum export_guard guard; /* of scsi */
-    bool stalled; /* its volume has not served for so long that clients should look elsewhere */
-    bool gone;    /* deleted: answers -ESHUTDOWN, sessions leave */
+    bool throttled; /* its volume has been used as much as its limits allow: requests wait */
+    bool stalled;   /* its volume has not served for so long that clients should look elsewhere */
+    bool gone;      /* deleted: answers -ESHUTDOWN, sessions leave */
     uint32_t session_count;                   /* how many sessions use it */
     struct volume *volume;                    /* where requests go; the front's business alone */
     struct scsi_unit *unit;                   /* owned by the front, lent to scsi */

@@ -24,6 +24,7 @@ int iscsi_node_init(struct iscsi_node *node, struct exports *exports, struct buf
     list_init(&node->sessions);
     list_init(&node->superseded);
     list_init(&node->ready);
+    list_init(&node->thirsty);
     return pool_init(&node->tasks, sizeof(struct iscsi_task), tasks_max);
 }
 
@@ -37,7 +38,8 @@ uint32_t iscsi_node_portal_add(struct iscsi_node *node, const char *address)
 void iscsi_node_release(struct iscsi_node *node)
 {
     ASSERT(list_empty(&node->sessions) && list_empty(&node->superseded));
-    ASSERT(list_empty(&node->ready));
+    ASSERT(list_empty(&node->ready) && list_empty(&node->thirsty));
+    ASSERT(node->promised_bytes == 0);
     pool_release(&node->tasks);
 }
 
@@ -57,6 +59,7 @@ struct iscsi_conn *iscsi_conn_new(struct iscsi_node *node, const struct iscsi_ar
     list_init(&conn->session_node);
     list_init(&conn->superseded_node);
     list_init(&conn->ready_node);
+    list_init(&conn->thirsty_node);
     list_init(&conn->tasks);
     list_init(&conn->queue);
     list_init(&conn->r2t_wait);
@@ -75,7 +78,7 @@ void iscsi_conn_free(struct iscsi_conn *conn)
     ASSERT(conn->submitted_count == 0);
     LIST_FOR_EACH_SAFE (node, &conn->tasks)
         iscsi_task_free(CONTAINER_OF(node, struct iscsi_task, node));
-    ASSERT(conn->task_count == 0 && conn->immediate_count == 0 && conn->solicited_bytes == 0);
+    ASSERT(conn->task_count == 0 && conn->immediate_count == 0 && conn->promised_bytes == 0);
     iscsi_text_reset(conn);
     iscsi_session_end(conn);
     explicit_bzero(conn->random, sizeof(conn->random));
@@ -189,7 +192,8 @@ enum session_next iscsi_next(struct iscsi_conn *conn, struct rx *rx, struct tx *
         pending(conn, tx);
         if (conn->why)
             return SESSION_CLOSE;
-        struct list *first = list_pop(&conn->queue);
+        bool throttled = conn->export && conn->export->throttled;
+        struct list *first = throttled ? NULL : list_pop(&conn->queue);
         if (first) {
             struct iscsi_task *task = CONTAINER_OF(first, struct iscsi_task, wait);
             ASSERT(task->state == TASK_QUEUED);
@@ -292,7 +296,12 @@ const char *iscsi_peer_name(const struct iscsi_conn *conn)
     return conn->port.initiator;
 }
 
-const struct export *iscsi_export(const struct iscsi_conn *conn)
+bool iscsi_is_owed(const struct iscsi_conn *conn)
+{
+    return conn->promised_bytes > 0;
+}
+
+struct export *iscsi_export(const struct iscsi_conn *conn)
 {
     return conn->export;
 }

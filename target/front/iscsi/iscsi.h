@@ -37,6 +37,8 @@ struct iscsi_node {
     struct list sessions;    /* full-feature sessions of an export, until they are freed */
     struct list superseded;  /* those of them that iscsi_node_superseded is to tell */
     struct list ready;       /* connections that iscsi_node_ready is to tell */
+    struct list thirsty;     /* connections that ask for no data until others have got theirs */
+    uint64_t promised_bytes; /* of bufs, to data-out that is awaited */
     /* The portals of the one portal group, as SendTargets tells them. */
     char portals[ISCSI_PORTALS_MAX][ISCSI_PORTAL_BYTES];
     uint32_t portal_count;
@@ -108,8 +110,10 @@ void iscsi_logout_request(struct iscsi_conn *conn, uint16_t timeout_s, struct tx
 /* Why SESSION_CLOSE, and who: texts for the log, valid while the connection is. */
 const char *iscsi_why(const struct iscsi_conn *conn);
 const char *iscsi_peer_name(const struct iscsi_conn *conn);
+/* Whether the initiator has been let to send data that it has not sent. */
+bool iscsi_is_owed(const struct iscsi_conn *conn);
 /* The export it is logged in to, NULL before that and in a discovery session. */
-const struct export *iscsi_export(const struct iscsi_conn *conn);
+struct export *iscsi_export(const struct iscsi_conn *conn);
 /* The front's own pointer for this connection. */
 void iscsi_set_user(struct iscsi_conn *conn, void *user);
 void *iscsi_user(const struct iscsi_conn *conn);

@@ -76,6 +76,7 @@ static struct login_refusal first_check(struct iscsi_conn *conn, const struct pd
     login->stage = stage_current(request->head.flags);
     conn->port.isid = request->isid;
     login->cid = request->cid;
+    login->tsih = request->tsih;
     conn->exp_cmd_sn = request->head.cmd_sn;
     conn->max_cmd_sn = request->head.cmd_sn - 1;
     if (request->version_min > 0)
@@ -94,8 +95,10 @@ static struct login_refusal header_check(const struct iscsi_conn *conn,
     uint8_t flags = request->head.flags;
     if (conn->login.pdus > ISCSI_LOGIN_PDUS_MAX)
         return (struct login_refusal){LOGIN_INITIATOR_ERROR, "login takes too many requests"};
-    if (request->isid != conn->port.isid || request->cid != conn->login.cid)
-        return (struct login_refusal){LOGIN_INVALID_REQUEST, "ISID or CID changed during login"};
+    if (request->isid != conn->port.isid || request->cid != conn->login.cid ||
+        request->tsih != conn->login.tsih)
+        return (struct login_refusal){LOGIN_INVALID_REQUEST,
+                                      "ISID, TSIH or CID changed during login"};
     if (stage_current(flags) != conn->login.stage)
         return (struct login_refusal){LOGIN_INVALID_REQUEST, "a login request of the wrong stage"};
     if (flags & PDU_TRANSIT && flags & PDU_CONTINUE)
@@ -144,9 +147,22 @@ static struct login_refusal target_find(struct iscsi_conn *conn)
     return (struct login_refusal){LOGIN_NOT_FOUND, "there is no such target"};
 }
 
+/* A login with a TSIH may only be for the connection that its session has. */
+static struct login_refusal session_check(const struct iscsi_conn *conn)
+{
+    if (conn->login.tsih == 0)
+        return login_fine;
+    const struct iscsi_conn *live = iscsi_session_find(conn);
+    if (!live)
+        return (struct login_refusal){LOGIN_NO_SESSION, "there is no session of that TSIH"};
+    if (live->login.cid != conn->login.cid)
+        return (struct login_refusal){LOGIN_TOO_MANY_CONNECTIONS,
+                                      "a second connection of a session"};
+    return login_fine;
+}
+
 /* Who wants what: judged on the first complete text, which must say it (RFC 7143 section 6.3). */
-static struct login_refusal names_check(struct iscsi_conn *conn, const struct pdu_login *request,
-                                        struct writer *answer)
+static struct login_refusal names_check(struct iscsi_conn *conn, struct writer *answer)
 {
     const struct negotiation *keys = &conn->keys;
     struct login_refusal refusal = name_keep(conn);
@@ -163,14 +179,7 @@ static struct login_refusal names_check(struct iscsi_conn *conn, const struct pd
     refusal = iscsi_auth_admit(conn, &redirect);
     if (redirect)
         negotiation_put(answer, "TargetAddress", redirect);
-    if (refusal.why)
-        return refusal;
-    if (request->tsih != 0 && iscsi_session_exists(conn, request->tsih))
-        return (struct login_refusal){LOGIN_TOO_MANY_CONNECTIONS,
-                                      "a second connection of a session"};
-    if (request->tsih != 0)
-        return (struct login_refusal){LOGIN_NO_SESSION, "there is no session of that TSIH"};
-    return login_fine;
+    return refusal.why ? refusal : session_check(conn);
 }
 
 /* What the target says of itself, once (RFC 7143 section 13). */
@@ -203,8 +212,8 @@ static bool text_says_discovery(const uint8_t *text, uint32_t text_bytes)
 }
 
 /* The keys of a complete text. */
-static struct login_refusal keys_take(struct iscsi_conn *conn, const struct pdu_login *request,
-                                      const struct slice *text, struct writer *answer)
+static struct login_refusal keys_take(struct iscsi_conn *conn, const struct slice *text,
+                                      struct writer *answer)
 {
     struct negotiation *keys = &conn->keys;
     bool first = !conn->login.named;
@@ -217,7 +226,7 @@ static struct login_refusal keys_take(struct iscsi_conn *conn, const struct pdu_
     if (why)
         return (struct login_refusal){LOGIN_INITIATOR_ERROR, why};
     if (first) {
-        struct login_refusal refusal = names_check(conn, request, answer);
+        struct login_refusal refusal = names_check(conn, answer);
         if (refusal.why)
             return refusal;
         conn->login.named = true;
@@ -237,6 +246,8 @@ static struct login_refusal keys_take(struct iscsi_conn *conn, const struct pdu_
 static struct login_refusal session_begin(struct iscsi_conn *conn)
 {
     struct login_refusal refusal = iscsi_auth_check(conn);
+    if (!refusal.why)
+        refusal = session_check(conn); /* the session may be over by now */
     if (!refusal.why && !iscsi_session_begin(conn))
         return (struct login_refusal){LOGIN_OUT_OF_RESOURCES, "no session handle is free"};
     return refusal;
@@ -256,7 +267,7 @@ static void login_text(struct iscsi_conn *conn, struct tx *tx, const struct pdu_
     uint8_t bytes[ISCSI_LOGIN_DATA_BYTES_MAX];
     struct writer answer = writer_of(bytes, sizeof(bytes));
     uint8_t flags = (uint8_t)(conn->login.stage << 2);
-    struct login_refusal refusal = keys_take(conn, request, text, &answer);
+    struct login_refusal refusal = keys_take(conn, text, &answer);
     bool transit = request->head.flags & PDU_TRANSIT && iscsi_auth_done(conn);
     uint8_t next = stage_next(request->head.flags);
     if (!refusal.why && transit && next == STAGE_FULL_FEATURE)

@@ -93,6 +93,15 @@ void negotiation_init(struct negotiation *n)
         n->value[i] = keys[i].initial;
 }
 
+void negotiation_keep(struct negotiation *n, const struct negotiation *last)
+{
+    for (int i = KEY_MAX_CONNECTIONS; i <= KEY_TASK_REPORTING; i++) {
+        bool seen = n->seen >> i & 1;
+        if (i != KEY_MAX_RECV_BYTES && !seen)
+            n->value[i] = last->value[i];
+    }
+}
+
 static void put(struct writer *answer, const char *name, size_t name_bytes, const char *value)
 {
     write_bytes(answer, name, name_bytes);

@@ -90,6 +90,8 @@ void negotiation_init(struct negotiation *n);
 MUST_USE const char *negotiation_take(struct negotiation *n, enum key_stage stage,
                                       const uint8_t *text, uint32_t text_bytes,
                                       struct writer *answer);
+/* What is the session's, and was not negotiated anew, is what it was with its last connection. */
+void negotiation_keep(struct negotiation *n, const struct negotiation *last);
 /* Writes "KEY=VALUE" and a zero. */
 void negotiation_put(struct writer *answer, const char *key, const char *value);
 void negotiation_put_number(struct writer *answer, const char *key, uint32_t value);

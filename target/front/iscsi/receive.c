@@ -42,20 +42,41 @@ static void want_bytes_set(struct iscsi_task *task)
         task->scsi.offered_bytes = task->expected_bytes;
 }
 
+/* How much may come before it is asked for. */
+static uint32_t unasked_bytes(const struct iscsi_task *task)
+{
+    return min_u32(first_burst_bytes(task->conn), task->want_bytes);
+}
+
+/* Where more data goes: no larger than what has been let to come. */
+static void data_room(struct iscsi_task *task)
+{
+    struct slice *kept = &task->scsi.data_out;
+    uint32_t bytes = task->soliciting ? task->want_bytes : unasked_bytes(task);
+    if (task->gathered && kept->buf->capacity_bytes >= bytes)
+        return;
+    struct slice room = slice_get(task->conn->node->bufs, bytes);
+    if (kept->buf)
+        memcpy(room.bytes, kept->bytes, kept->length_bytes);
+    room.length_bytes = kept->length_bytes;
+    slice_release(kept);
+    *kept = room;
+    task->gathered = true;
+}
+
 /* Keeps what is wanted of `data`, which follows what came before. */
 static void data_keep(struct iscsi_task *task, const struct slice *data)
 {
     struct slice *kept = &task->scsi.data_out;
     uint32_t left = task->want_bytes - min_u32(task->got_bytes, task->want_bytes);
     uint32_t length = min_u32(data->length_bytes, left);
-    if (length == task->want_bytes && length > 0) {
-        ASSERT(!kept->buf);
+    if (length > 0 && !kept->buf && (length == left || !task->unsolicited)) {
         *kept = slice_ref(data);
         kept->length_bytes = length;
     } else if (length > 0) {
-        if (!kept->buf)
-            *kept = slice_get(task->conn->node->bufs, task->want_bytes);
+        data_room(task);
         memcpy(kept->bytes + task->got_bytes, data->bytes, length);
+        kept->length_bytes += length;
     }
     task->got_bytes += data->length_bytes;
 }
@@ -108,15 +129,27 @@ static uint32_t ttt_take(struct iscsi_conn *conn, uint32_t count)
     return first;
 }
 
+/* One is always awaited, of a connection and of all: when that is there, others are looked at. */
+static bool may_solicit(struct iscsi_conn *conn, uint32_t bytes)
+{
+    struct iscsi_node *node = conn->node;
+    if (conn->promised_bytes > 0 && conn->promised_bytes + bytes > ISCSI_SOLICIT_BYTES_MAX)
+        return false;
+    if (node->promised_bytes == 0 || !buf_pool_full(node->bufs))
+        return true;
+    if (list_empty(&conn->thirsty_node))
+        list_append(&node->thirsty, &conn->thirsty_node);
+    return false;
+}
+
 void iscsi_receive_solicit(struct iscsi_conn *conn, struct tx *tx)
 {
-    while (!list_empty(&conn->r2t_wait)) {
+    while (!list_empty(&conn->r2t_wait) && !conn->export->throttled) {
         struct iscsi_task *task = CONTAINER_OF(conn->r2t_wait.next, struct iscsi_task, wait);
-        uint32_t bytes = task->want_bytes - task->got_bytes;
-        if (conn->solicited_bytes > 0 && conn->solicited_bytes + bytes > ISCSI_SOLICIT_BYTES_MAX)
+        if (!may_solicit(conn, task->want_bytes))
             return;
         list_remove(&task->wait);
-        conn->solicited_bytes += bytes;
+        iscsi_task_promise(task, task->want_bytes);
         task->soliciting = true;
         task->solicit_begin = task->got_bytes;
         task->ttt = ttt_take(conn, r2t_count(task));
@@ -129,12 +162,13 @@ static void receive_step(struct iscsi_task *task, struct tx *tx)
 {
     struct iscsi_conn *conn = task->conn;
     if (task->got_bytes >= task->want_bytes) {
-        iscsi_task_solicit_end(task);
+        iscsi_task_promise_end(task);
         iscsi_task_execute(task, tx);
         iscsi_receive_solicit(conn, tx);
     } else if (task->soliciting) {
         r2t_send_more(task, tx);
     } else if (!task->unsolicited) {
+        iscsi_task_promise_end(task);
         task->data_sn = 0;
         list_append(&conn->r2t_wait, &task->wait);
         iscsi_receive_solicit(conn, tx);
@@ -177,6 +211,13 @@ static enum pdu_reject_reason command_rejected(const struct iscsi_conn *conn,
     return PDU_REJECT_NONE;
 }
 
+/* What comes unasked cannot be made to wait. */
+static bool brings_too_much(const struct iscsi_task *task, const struct slice *data)
+{
+    bool unasked = data->length_bytes > 0 || task->unsolicited;
+    return unasked && task->want_bytes > 0 && buf_pool_spent(task->conn->node->bufs);
+}
+
 void iscsi_receive_command(struct iscsi_conn *conn, struct tx *tx, const struct frame *frame)
 {
     struct pdu_command command;
@@ -199,6 +240,13 @@ void iscsi_receive_command(struct iscsi_conn *conn, struct tx *tx, const struct 
     }
     task->unsolicited = !(command.head.flags & PDU_FINAL);
     want_bytes_set(task);
+    if (brings_too_much(task, &frame->data)) {
+        iscsi_task_free(task);
+        iscsi_task_refuse(conn, &command, SCSI_TASK_SET_FULL, tx);
+        return;
+    }
+    if (task->unsolicited)
+        iscsi_task_promise(task, unasked_bytes(task));
     data_keep(task, &frame->data);
     receive_step(task, tx);
 }
@@ -240,7 +288,7 @@ void iscsi_receive_data_out(struct iscsi_conn *conn, struct tx *tx, const struct
         return;
     enum task_fault fault = data_out_fault(task, &pdu);
     if (fault != TASK_FAULT_NONE) {
-        iscsi_task_solicit_end(task);
+        iscsi_task_promise_end(task);
         iscsi_task_fail(task, fault, tx);
         return;
     }

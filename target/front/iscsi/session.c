@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions of a node, their reinstatement (RFC 7143 section 6.3.5) and their SCSI nexuses. */
+/*
+ * Sessions of a node and their SCSI nexuses; reinstatement of connections and of sessions (RFC 7143
+ * sections 6.3.4 and 6.3.5).
+ */
 #include "target/front/iscsi/session.h"
 
 #include "target/front/iscsi/conn.h"
@@ -25,14 +28,14 @@ void iscsi_session_choose(struct iscsi_conn *conn, struct export *export)
     export->session_count++;
 }
 
-bool iscsi_session_exists(const struct iscsi_conn *conn, uint16_t tsih)
+struct iscsi_conn *iscsi_session_find(const struct iscsi_conn *conn)
 {
     LIST_FOR_EACH (node, &conn->node->sessions) {
-        const struct iscsi_conn *other = session_of(node);
-        if (same_port(other, conn) && other->login.tsih == tsih)
-            return true;
+        struct iscsi_conn *other = session_of(node);
+        if (same_port(other, conn) && other->login.tsih == conn->login.tsih)
+            return other;
     }
-    return false;
+    return NULL;
 }
 
 /* A TSIH is 16 bits and may come round while an old session still has it. */
@@ -45,10 +48,32 @@ static bool tsih_used(struct iscsi_node *node, uint16_t tsih)
     return false;
 }
 
+/*
+ * The session goes on over another connection. The tasks of the old one are over, and so is what
+ * was sent on it and did not arrive: the login says with which CmdSN the initiator goes on.
+ */
+static void connection_reinstate(struct iscsi_conn *conn, struct iscsi_conn *old)
+{
+    negotiation_keep(&conn->keys, &old->keys);
+    if (seq_before(conn->exp_cmd_sn, old->exp_cmd_sn) ||
+        seq_before(old->max_cmd_sn + 1, conn->exp_cmd_sn))
+        conn->exp_cmd_sn = old->exp_cmd_sn;
+    conn->max_cmd_sn = old->max_cmd_sn;
+    scsi_nexus_move(conn->export->unit, &old->nexus, &conn->nexus, &conn->port);
+    iscsi_session_supersede(old, "the initiator reinstated the connection");
+    list_append(&conn->node->sessions, &conn->session_node);
+}
+
 bool iscsi_session_begin(struct iscsi_conn *conn)
 {
     struct iscsi_node *node = conn->node;
     uint32_t tries = 0;
+    if (conn->login.tsih) {
+        struct iscsi_conn *old = iscsi_session_find(conn);
+        ASSERT(old);
+        connection_reinstate(conn, old);
+        return true;
+    }
     do {
         node->next_tsih = (uint16_t)(node->next_tsih == UINT16_MAX ? 1 : node->next_tsih + 1);
     } while (tsih_used(node, node->next_tsih) && ++tries < UINT16_MAX);
@@ -82,6 +107,7 @@ void iscsi_session_end(struct iscsi_conn *conn)
 {
     list_remove(&conn->superseded_node);
     list_remove(&conn->ready_node);
+    list_remove(&conn->thirsty_node);
     list_remove(&conn->session_node);
     if (!conn->export)
         return;

@@ -7,11 +7,12 @@
 
 /* The export that the login names; it is kept until iscsi_session_end. */
 void iscsi_session_choose(struct iscsi_conn *conn, struct export *export);
-/* True when the initiator has a session of this ISID and TSIH with the export. */
-bool iscsi_session_exists(const struct iscsi_conn *conn, uint16_t tsih);
+/* The session of the login's initiator, ISID and TSIH with the export, or NULL. */
+struct iscsi_conn *iscsi_session_find(const struct iscsi_conn *conn);
 /*
- * The login is complete: takes the place of the session of the same initiator, ISID and export, if
- * there is one, and gets a TSIH. False when the export has no room for another initiator.
+ * The login is complete. With a TSIH its connection becomes that of the session (which must be
+ * there), else it takes the place of the session of the same initiator, ISID and export, if there
+ * is one, and gets a TSIH. False when none is free.
  */
 MUST_USE bool iscsi_session_begin(struct iscsi_conn *conn);
 /* Its connection is to be closed and its answers are dropped; the front is told. */

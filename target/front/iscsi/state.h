@@ -29,7 +29,7 @@ enum {
     ISCSI_TMFS_MAX = 8,                  /* task management functions unanswered at once */
     ISCSI_LOGIN_PDUS_MAX = 64,           /* login requests of one login */
     ISCSI_TEXT_BYTES_MAX = 16u << 10,    /* one text, however many PDUs it is continued over */
-    ISCSI_SOLICIT_BYTES_MAX = 16u << 20, /* data-out asked for at once, unless one asks for more */
+    ISCSI_SOLICIT_BYTES_MAX = 16u << 20, /* data-out awaited at once, unless one takes more */
     ISCSI_COPY_BYTES_MAX = 1024,         /* data-in so short is copied, to let its buffer go */
 };
 
@@ -82,10 +82,12 @@ struct iscsi_task {
     uint32_t want_bytes; /* what is kept of it */
     uint32_t got_bytes;  /* where in it the initiator is */
     uint32_t data_sn;    /* expected next */
+    bool gathered;       /* in a buffer of its own, not where it was received */
     bool unsolicited;    /* more of it is to come without being asked for */
-    bool soliciting;     /* counted in conn->solicited_bytes */
+    bool soliciting;     /* it was asked for */
     uint32_t solicit_begin;
-    uint32_t ttt; /* of the first R2T; the following ones count up */
+    uint32_t promised_bytes; /* of memory, to what was asked for or may come unasked */
+    uint32_t ttt;            /* of the first R2T; the following ones count up */
     uint32_t r2t_sent;
     uint32_t r2t_done;
 };
@@ -131,6 +133,7 @@ struct iscsi_conn {
     struct list session_node;    /* in node->sessions */
     struct list superseded_node; /* in node->superseded */
     struct list ready_node;      /* in node->ready */
+    struct list thirsty_node;    /* in node->thirsty */
 
     uint32_t stat_sn; /* of the next response */
     uint32_t exp_stat_sn;
@@ -146,7 +149,7 @@ struct iscsi_conn {
     uint32_t task_count;  /* not immediate */
     uint32_t immediate_count;
     uint32_t submitted_count;
-    uint32_t solicited_bytes;
+    uint64_t promised_bytes; /* to its tasks */
     struct tmf tmfs[ISCSI_TMFS_MAX];
     uint32_t tmf_count;
 

@@ -71,17 +71,33 @@ static void task_release(struct iscsi_task *task)
     pool_put(&task->conn->node->tasks, task);
 }
 
-void iscsi_task_solicit_end(struct iscsi_task *task)
+void iscsi_task_promise(struct iscsi_task *task, uint32_t bytes)
 {
-    if (task->soliciting)
-        task->conn->solicited_bytes -= task->want_bytes - task->solicit_begin;
-    task->soliciting = false;
+    ASSERT(task->promised_bytes == 0);
+    task->promised_bytes = bytes;
+    task->conn->promised_bytes += bytes;
+    task->conn->node->promised_bytes += bytes;
+    buf_promise(task->conn->node->bufs, bytes);
+}
+
+void iscsi_task_promise_end(struct iscsi_task *task)
+{
+    struct iscsi_node *node = task->conn->node;
+    struct list *thirsty;
+    if (task->promised_bytes == 0)
+        return;
+    task->conn->promised_bytes -= task->promised_bytes;
+    node->promised_bytes -= task->promised_bytes;
+    buf_promise_end(node->bufs, task->promised_bytes);
+    task->promised_bytes = 0;
+    while ((thirsty = list_pop(&node->thirsty)) != NULL)
+        iscsi_conn_wake(CONTAINER_OF(thirsty, struct iscsi_conn, thirsty_node));
 }
 
 void iscsi_task_free(struct iscsi_task *task)
 {
     ASSERT(task->state != TASK_SUBMITTED);
-    iscsi_task_solicit_end(task);
+    iscsi_task_promise_end(task);
     if (task->state == TASK_QUEUED)
         scsi_drop(&task->scsi);
     task_leave(task);
@@ -222,7 +238,7 @@ static void task_step(struct iscsi_task *task, enum scsi_next next, struct tx *t
 
 void iscsi_task_execute(struct iscsi_task *task, struct tx *tx)
 {
-    ASSERT(task->state == TASK_RECEIVING && !task->soliciting);
+    ASSERT(task->state == TASK_RECEIVING && task->promised_bytes == 0);
     ASSERT(list_empty(&task->wait));
     task_step(task, scsi_command(&task->scsi, task->conn->node->bufs), tx);
 }
@@ -238,7 +254,7 @@ void iscsi_task_resume(struct iscsi_task *task, struct tx *tx)
 
 void iscsi_task_fail(struct iscsi_task *task, enum task_fault fault, struct tx *tx)
 {
-    ASSERT(task->state == TASK_RECEIVING && !task->soliciting && fault != TASK_FAULT_NONE);
+    ASSERT(task->state == TASK_RECEIVING && task->promised_bytes == 0 && fault != TASK_FAULT_NONE);
     scsi_abort(&task->scsi, (uint16_t)fault);
     task_respond(task, tx);
 }

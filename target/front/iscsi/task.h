@@ -28,8 +28,9 @@ void iscsi_task_resume(struct iscsi_task *task, struct tx *tx);
 void iscsi_task_finish(struct iscsi_task *task, struct tx *tx);
 /* Its data-out did not come as it must: it is answered so, the connection goes on. */
 void iscsi_task_fail(struct iscsi_task *task, enum task_fault fault, struct tx *tx);
-/* No more of its data-out is asked for. */
-void iscsi_task_solicit_end(struct iscsi_task *task);
+/* Memory for what is awaited of its data-out; the end of it, once that is there or not awaited. */
+void iscsi_task_promise(struct iscsi_task *task, uint32_t bytes);
+void iscsi_task_promise_end(struct iscsi_task *task);
 /* Gives the task back without an answer. */
 void iscsi_task_free(struct iscsi_task *task);
 /* A command is refused without a task. */

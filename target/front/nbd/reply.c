@@ -123,6 +123,13 @@ void nbd_reply_status(const struct nbd_session *session, struct nbd_request *req
     ASSERT(!w.bad && writer_left(&w) == 0);
 }
 
+/* The commands whose reply may say where the error is. */
+static bool may_say_where(uint16_t type)
+{
+    return type == NBD_CMD_READ || type == NBD_CMD_WRITE || type == NBD_CMD_TRIM ||
+           type == NBD_CMD_BLOCK_STATUS;
+}
+
 void nbd_reply_error(const struct nbd_session *session, const struct nbd_header *header, int status,
                      const char *why, struct tx *tx)
 {
@@ -139,7 +146,7 @@ void nbd_reply_error(const struct nbd_session *session, const struct nbd_header 
              session->export->size_bytes);
     uint16_t length = (uint16_t)strlen(text);
     uint64_t end = session->export->size_bytes;
-    bool beyond = header->length_bytes > 0 &&
+    bool beyond = may_say_where(header->type) && header->length_bytes > 0 &&
                   (header->offset_bytes > end || header->length_bytes > end - header->offset_bytes);
     uint16_t type = beyond ? NBD_REPLY_TYPE_ERROR_OFFSET : NBD_REPLY_TYPE_ERROR;
     uint32_t total = NBD_CHUNK_ERROR_BYTES + length + (beyond ? NBD_CHUNK_OFFSET_BYTES : 0u);

@@ -58,16 +58,17 @@ static bool beyond_the_end(const struct export *export, const struct nbd_header 
            header->length_bytes > export->size_bytes - header->offset_bytes;
 }
 
-static const char *range_invalid(const struct export *export, const struct nbd_header *header,
+static const char *range_invalid(const struct nbd_session *session, const struct nbd_header *header,
                                  int *status)
 {
+    const struct export *export = session->export;
     if (beyond_the_end(export, header)) {
         bool writes = header->type == NBD_CMD_WRITE || header->type == NBD_CMD_WRITE_ZEROES;
         *status = writes ? -ENOSPC : -EINVAL;
         return "beyond the end of the export";
     }
     if (header->type == NBD_CMD_READ && header->length_bytes > NBD_PAYLOAD_BYTES_MAX) {
-        *status = -EOVERFLOW;
+        *status = session->structured ? -EOVERFLOW : -EINVAL; /* others do not know the error */
         return "a READ longer than 33554432 bytes";
     }
     if (header->type == NBD_CMD_BLOCK_STATUS && header->length_bytes == 0) {
@@ -124,7 +125,7 @@ const char *nbd_request_invalid(const struct nbd_session *session, const struct 
     }
     bool length_follows =
         header->type == NBD_CMD_BLOCK_STATUS && header->flags & NBD_CMD_FLAG_PAYLOAD_LEN;
-    return length_follows ? NULL : range_invalid(export, header, status);
+    return length_follows ? NULL : range_invalid(session, header, status);
 }
 
 bool nbd_request_needs_volume(const struct nbd_header *header)

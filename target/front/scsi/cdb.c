@@ -33,8 +33,11 @@ bool scsi_opcode_has_actions(uint8_t opcode)
 
 const struct scsi_op *scsi_op_of(const uint8_t cdb[SCSI_CDB_BYTES])
 {
-    uint8_t action = scsi_opcode_has_actions(cdb[0]) ? cdb[1] & 0x1f : SCSI_ACTION_NONE;
-    return scsi_op_find(cdb[0], action);
+    uint32_t at = row_at(cdb[0], 0);
+    bool found = at < scsi_op_count && scsi_ops[at].opcode == cdb[0];
+    if (!found || scsi_ops[at].action == SCSI_ACTION_NONE)
+        return found ? &scsi_ops[at] : NULL;
+    return scsi_op_find(cdb[0], cdb[1] & 0x1f);
 }
 
 static uint64_t field_read(const struct scsi_op *op, const uint8_t cdb[SCSI_CDB_BYTES],
@@ -79,16 +82,21 @@ bool scsi_cdb_check(const struct scsi_op *op, const uint8_t cdb[SCSI_CDB_BYTES],
     return true;
 }
 
-bool scsi_cdb_too_long(const struct scsi_op *op, const uint8_t cdb[SCSI_CDB_BYTES],
-                       uint32_t block_bytes)
+static bool too_long(const struct scsi_op *op, const uint8_t cdb[SCSI_CDB_BYTES], uint64_t blocks,
+                     uint32_t block_bytes)
 {
     ASSERT(block_bytes > 0);
-    uint64_t blocks = scsi_cdb_decode(op, cdb).length;
     bool moves = op->moves == SCSI_MOVES_IN_BLOCKS || op->moves == SCSI_MOVES_OUT_BLOCKS ||
                  (op->moves == SCSI_MOVES_OUT_VERIFY && scsi_cdb_bytchk(cdb) != SCSI_BYTCHK_NONE);
     if (op->moves == SCSI_MOVES_OUT_BYTES)
         return blocks > SCSI_TRANSFER_BYTES_MAX;
     return moves && blocks > SCSI_TRANSFER_BYTES_MAX / block_bytes;
+}
+
+bool scsi_cdb_too_long(const struct scsi_op *op, const uint8_t cdb[SCSI_CDB_BYTES],
+                       uint32_t block_bytes)
+{
+    return too_long(op, cdb, scsi_cdb_decode(op, cdb).length, block_bytes);
 }
 
 struct scsi_transfer scsi_transfer_of(const struct scsi_unit *unit,
@@ -99,9 +107,9 @@ struct scsi_transfer scsi_transfer_of(const struct scsi_unit *unit,
         return (struct scsi_transfer){0};
     struct scsi_transfer transfer = {.known = true};
     uint32_t block_bytes = unit->export->block_bytes;
-    if (scsi_cdb_too_long(op, cdb, block_bytes))
-        return transfer;
     uint64_t length = scsi_cdb_decode(op, cdb).length;
+    if (too_long(op, cdb, length, block_bytes))
+        return transfer;
     switch (op->moves) {
     case SCSI_MOVES_NOTHING:
         break;

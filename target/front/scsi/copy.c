@@ -51,6 +51,11 @@ static struct copy_header header_decode(const struct slice *data)
     return header;
 }
 
+static uint32_t segment_at(uint32_t segments_begin, uint32_t idx)
+{
+    return segments_begin + idx * (uint32_t)SEGMENT_BYTES;
+}
+
 static struct copy_segment segment_decode(const struct slice *data, uint32_t at)
 {
     ASSERT(at + SEGMENT_BYTES <= data->length_bytes);
@@ -147,7 +152,7 @@ static bool abort_at(struct scsi_command *command, uint32_t idx, enum scsi_asc a
 static bool segment_check(struct scsi_command *command, uint32_t begin, uint32_t idx,
                           uint32_t device_count)
 {
-    uint32_t at = begin + idx * (uint32_t)SEGMENT_BYTES;
+    uint32_t at = segment_at(begin, idx);
     struct copy_segment segment = segment_decode(&command->data_out, at);
     uint64_t unit_blocks = scsi_unit_blocks(command->unit);
     if (segment.length_bytes != SEGMENT_BYTES - 4)
@@ -203,14 +208,21 @@ struct scsi_copy *scsi_copy_find(struct scsi_nexus *nexus, uint8_t list_id)
     return NULL;
 }
 
+/* The one that is under way. */
+static struct copy_segment segment_now(const struct scsi_command *command)
+{
+    const struct scsi_copy *copy = command->copy;
+    return segment_decode(&command->data_out,
+                          segment_at(copy->segments_begin, copy->segments_done));
+}
+
 /* Reads the next piece. */
 static enum scsi_next copy_next(struct scsi_command *command)
 {
     uint64_t block_bytes = command->unit->export->block_bytes;
     struct scsi_copy *copy = command->copy;
     for (; copy->segments_done < copy->segment_count; copy->segments_done++, copy->at_bytes = 0) {
-        uint32_t at = copy->segments_begin + copy->segments_done * (uint32_t)SEGMENT_BYTES;
-        struct copy_segment segment = segment_decode(&command->data_out, at);
+        struct copy_segment segment = segment_now(command);
         uint64_t left = segment.blocks * block_bytes - copy->at_bytes;
         if (left == 0)
             continue;
@@ -261,11 +273,9 @@ enum scsi_next scsi_copy_begin(struct scsi_command *command, const struct scsi_c
 /* What was read is written, if nobody reserved the unit meanwhile; zeros take no space. */
 static enum scsi_next piece_write(struct scsi_command *command)
 {
-    const struct scsi_copy *copy = command->copy;
     uint64_t length = command->block.length_bytes;
-    uint32_t at = copy->segments_begin + copy->segments_done * (uint32_t)SEGMENT_BYTES;
-    struct copy_segment segment = segment_decode(&command->data_out, at);
-    uint64_t offset = segment.destination_lba * command->unit->export->block_bytes + copy->at_bytes;
+    uint64_t block_bytes = command->unit->export->block_bytes;
+    uint64_t offset = segment_now(command).destination_lba * block_bytes + command->copy->at_bytes;
     if (scsi_guard_forbids(command))
         return scsi_conflict(command);
     command->scratch = command->block.data;

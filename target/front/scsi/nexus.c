@@ -44,6 +44,22 @@ void scsi_nexus_detach(struct scsi_unit *unit, struct scsi_nexus *nexus)
         scsi_unit_unreserve(unit);
 }
 
+void scsi_nexus_move(struct scsi_unit *unit, struct scsi_nexus *from, struct scsi_nexus *to,
+                     const struct scsi_port *port)
+{
+    ASSERT(from->port && port && !to->port);
+    *to = *from;
+    to->port = port;
+    list_append(&unit->nexuses, &to->node);
+    for (uint32_t i = 0; i < SCSI_COPIES_MAX; i++) {
+        if (to->copies[i].state == SCSI_COPY_RUNS)
+            to->copies[i] = (struct scsi_copy){0};
+    }
+    if (unit->reserved_by == from)
+        unit->reserved_by = to;
+    scsi_nexus_detach(unit, from);
+}
+
 void scsi_unit_attention(struct scsi_unit *unit, const struct scsi_nexus *except,
                          enum scsi_attention what)
 {

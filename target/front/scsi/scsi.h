@@ -141,6 +141,12 @@ void scsi_unit_init(struct scsi_unit *unit, struct export *export);
 void scsi_nexus_attach(struct scsi_unit *unit, struct scsi_nexus *nexus,
                        const struct scsi_port *port);
 void scsi_nexus_detach(struct scsi_unit *unit, struct scsi_nexus *nexus);
+/*
+ * `to` becomes what `from` is, which is detached: the same nexus, kept elsewhere. Of the copies it
+ * asked for only those that are over are remembered.
+ */
+void scsi_nexus_move(struct scsi_unit *unit, struct scsi_nexus *from, struct scsi_nexus *to,
+                     const struct scsi_port *port);
 /* Every nexus but `except` (NULL: none) is to be told. */
 void scsi_unit_attention(struct scsi_unit *unit, const struct scsi_nexus *except,
                          enum scsi_attention what);

@@ -21,6 +21,8 @@ struct volume {
     bool book_known;
     struct volume_command *command; /* under way */
     struct block_req *req;          /* likewise */
+    struct repl_scrub_status scrub;
+    struct pace_limits limits;
 };
 static uint32_t volumes_open;
 static struct volume *volume_last;
@@ -117,14 +119,20 @@ const struct config *volume_config(const struct volume *volume)
 
 void volume_status(const struct volume *volume, struct repl_status *status)
 {
-    *status = (struct repl_status){.state = volume_state, .why = "so it is", .member_count = 1};
+    *status = (struct repl_status){
+        .state = volume_state, .why = "so it is", .scrub = volume->scrub, .member_count = 1};
     status->members[0] = (struct repl_member_status){
         .member = volume->config.members[0].uuid, .attached = true, .in_sync = true, .why = ""};
 }
 
+void volume_limit(struct volume *volume, const struct pace_limits *limits)
+{
+    volume->limits = *limits;
+}
+
 void volume_scrub(struct volume *volume)
 {
-    (void)volume;
+    volume->scrub = (struct repl_scrub_status){.running = true, .ended = volume->scrub.ended};
 }
 
 const struct volume_counters *volume_counters(const struct volume *volume)

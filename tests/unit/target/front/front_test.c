@@ -2,6 +2,13 @@
 /* The pump with real NBD sessions on socket pairs; the volume is a fake that the tests answer. */
 #include "tests/unit/target/front/clients.h"
 
+static uint64_t volume_waits_ns;
+uint64_t volume_wait_ns(const struct volume *v)
+{
+    ck_assert_ptr_eq(v, &volume);
+    return volume_waits_ns;
+}
+
 static void on_done(void *arg)
 {
     *(bool *)arg = true;
@@ -115,6 +122,23 @@ START_TEST(full_volume_holds_the_client_back_until_something_ends)
 }
 END_TEST
 
+START_TEST(limits_hold_the_client_back_until_it_may_go_on)
+{
+    int fd = client_open();
+    volume_waits_ns = 1000000;
+    client_request(fd, NBD_WRITE, 1, BLOCK);
+    turns(20);
+    ck_assert_uint_eq(submitted_count, 0);
+    volume_waits_ns = 0;
+    while (submitted_count == 0)
+        turns(1);
+    volume_answers(0);
+    client_expect(fd, 1, 0);
+    close(fd);
+    turns(4);
+}
+END_TEST
+
 START_TEST(one_request_at_a_time_when_memory_is_short)
 {
     int fd = client_open();
@@ -179,17 +203,64 @@ START_TEST(half_a_long_write_does_not_hold_memory_that_is_short)
     int stalled = client_open();
     write_header(stalled, CONN_LONG_BYTES + 1);
     turns(4);
-    conn_drop_halves(front);
+    conn_drop_hoarders(front);
     ck_assert(!client_closed(stalled));
     struct conn *conn = CONTAINER_OF(front->conns.next, struct conn, node);
     ck_assert_uint_gt(conn->half_since_ns, 0);
     conn->half_since_ns -= CONN_HALF_S * (uint64_t)1000000000;
-    conn_drop_halves(front);
+    conn_drop_hoarders(front);
     ck_assert(!client_closed(stalled));
     bufs.limit_bytes = 0;
-    conn_drop_halves(front);
+    conn_drop_hoarders(front);
     ck_assert(client_closed(stalled));
     close(stalled);
+    turns(4);
+}
+END_TEST
+
+START_TEST(answers_not_read_do_not_hold_memory_that_is_short)
+{
+    enum { LENGTH = VOLUME_BYTES };
+    int fd = client_open();
+    bufs.limit_bytes = BUF_BYTES_MIN;
+    client_request(fd, NBD_READ, 1, LENGTH);
+    turns(4);
+    volume_answers(0);
+    turns(4);
+    struct conn *conn = CONTAINER_OF(front->conns.next, struct conn, node);
+    conn_drop_hoarders(front);
+    conn->unread_since_ns -= CONN_HALF_S * (uint64_t)1000000000;
+    static uint8_t bytes[LENGTH / 8];
+    client_take(fd, bytes, sizeof(bytes));
+    turns(4);
+    conn_drop_hoarders(front);
+    ck_assert(!conn->gone);
+    conn->unread_since_ns -= CONN_HALF_S * (uint64_t)1000000000;
+    conn_drop_hoarders(front);
+    ck_assert(conn->gone);
+    close(fd);
+    turns(4);
+}
+END_TEST
+
+START_TEST(one_at_a_time_goes_on_when_memory_is_spent)
+{
+    int first = client_open();
+    int second = client_open();
+    bufs.limit_bytes = 1;
+    client_request(first, NBD_READ, 1, BLOCK);
+    turns(4);
+    client_request(second, NBD_READ, 2, BLOCK);
+    turns(4);
+    ck_assert_uint_eq(submitted_count, 1);
+    volume_answers(-EIO);
+    turns(4);
+    ck_assert_uint_eq(submitted_count, 1);
+    volume_answers(-EIO);
+    client_expect(first, 1, 5);
+    client_expect(second, 2, 5);
+    close(first);
+    close(second);
     turns(4);
 }
 END_TEST
@@ -462,9 +533,12 @@ int main(void)
     tcase_add_test(tcase, error_of_the_volume_is_told);
     tcase_add_test(tcase, requests_are_in_flight_together);
     tcase_add_test(tcase, full_volume_holds_the_client_back_until_something_ends);
+    tcase_add_test(tcase, limits_hold_the_client_back_until_it_may_go_on);
     tcase_add_test(tcase, one_request_at_a_time_when_memory_is_short);
     tcase_add_test(tcase, long_write_gets_no_buffer_while_memory_is_short);
     tcase_add_test(tcase, half_a_long_write_does_not_hold_memory_that_is_short);
+    tcase_add_test(tcase, answers_not_read_do_not_hold_memory_that_is_short);
+    tcase_add_test(tcase, one_at_a_time_goes_on_when_memory_is_spent);
     tcase_add_test(tcase, lost_connection_is_kept_until_its_requests_are_back);
     tcase_add_test(tcase, disconnect_waits_for_answers);
     tcase_add_test(tcase, breach_of_the_protocol_costs_the_connection);

@@ -48,6 +48,36 @@ static struct pdu_logout_response take_logout(void)
     return pdu;
 }
 
+/* Limits of the volume: commands are kept, and everything else goes on. */
+START_TEST(throttled_session_keeps_its_commands_and_answers_pings)
+{
+    static uint8_t data[512];
+    peer_login(&one);
+    export.throttled = true;
+    (void)peer_write(&one, 0, 1, 512, data, 512, false);
+    ck_assert_uint_eq(one.held_count, 0);
+    nop_out(&one, 0x55, PDU_TAG_NONE, "ping", 4);
+    ck_assert_uint_eq(take_nop_in().head.itt, 0x55);
+    export.throttled = false;
+    iscsi_node_wake_export(&node, &export);
+    ck_assert_ptr_eq(iscsi_node_ready(&node), one.conn);
+    peer_pull(&one);
+    ck_assert_uint_eq(one.held_count, 1);
+}
+END_TEST
+
+START_TEST(throttled_session_asks_for_no_data)
+{
+    peer_login(&one);
+    export.throttled = true;
+    (void)peer_write(&one, 0, 1, 512, NULL, 0, false);
+    peer_silent(&one);
+    export.throttled = false;
+    peer_pull(&one);
+    ck_assert_uint_eq(peer_take(&one), PDU_R2T);
+}
+END_TEST
+
 START_TEST(ping_is_echoed)
 {
     peer_login(&one);
@@ -233,6 +263,8 @@ int main(void)
     Suite *suite = suite_create("iscsi control");
     TCase *tcase = tcase_create("control");
     tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, throttled_session_keeps_its_commands_and_answers_pings);
+    tcase_add_test(tcase, throttled_session_asks_for_no_data);
     tcase_add_test(tcase, ping_is_echoed);
     tcase_add_test(tcase, echo_is_cut_to_what_the_initiator_takes);
     tcase_add_test(tcase, answer_to_our_ping_is_not_answered);

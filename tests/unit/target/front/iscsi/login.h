@@ -21,7 +21,7 @@ static inline struct pdu_login_response peer_login_step(struct peer *p, uint8_t 
                                          .cmd_sn = p->cmd_sn},
                                 .isid = p->isid,
                                 .tsih = p->tsih,
-                                .cid = 1};
+                                .cid = p->cid};
     struct pdu_login_response response;
     uint8_t bhs[PDU_BHS_BYTES];
     pdu_login_encode(bhs, &request);

@@ -259,12 +259,34 @@ START_TEST(tsih_of_no_session_is_020a)
 }
 END_TEST
 
+/* RFC 7143 section 11.13.3 */
+START_TEST(tsih_is_echoed_until_the_last_response)
+{
+    peer_open(&one);
+    one.tsih = 0x1234;
+    ck_assert_uint_eq(peer_login_step(&one, 0x44, NULL, 0).tsih, 0x1234);
+}
+END_TEST
+
+START_TEST(tsih_that_changes_during_login_is_020b)
+{
+    peer_login(&one);
+    peer_open(&two);
+    two.tsih = one.tsih;
+    (void)peer_login_step(&two, 0x04, KEYS(login_keys));
+    two.tsih = 0;
+    ck_assert_uint_eq(peer_login_step(&two, 0x87, NULL, 0).status, 0x020b);
+    ck_assert_ptr_null(iscsi_node_superseded(&node));
+}
+END_TEST
+
 START_TEST(second_connection_of_a_session_is_0206)
 {
     peer_open(&one);
     peer_login_with(&one, "", 0);
     peer_open(&two);
     two.tsih = one.tsih;
+    two.cid = 2;
     struct pdu_login_response response = peer_login_step(&two, 0x87, KEYS(login_keys));
     ck_assert_uint_eq(response.status, 0x0206);
     ck_assert_int_eq(two.next, SESSION_CLOSE);
@@ -360,6 +382,8 @@ int main(void)
     tcase_add_test(tcase, login_of_too_many_requests_is_0200);
     tcase_add_test(tcase, more_unknown_keys_than_fit_an_answer_are_0302);
     tcase_add_test(tcase, tsih_of_no_session_is_020a);
+    tcase_add_test(tcase, tsih_is_echoed_until_the_last_response);
+    tcase_add_test(tcase, tsih_that_changes_during_login_is_020b);
     tcase_add_test(tcase, second_connection_of_a_session_is_0206);
     tcase_add_test(tcase, request_before_login_closes_without_an_answer);
     tcase_add_test(tcase, login_request_longer_than_allowed_closes);

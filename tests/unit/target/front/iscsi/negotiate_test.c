@@ -44,6 +44,23 @@ START_TEST(defaults_are_the_rfcs)
 }
 END_TEST
 
+START_TEST(what_was_not_negotiated_anew_is_kept)
+{
+    static struct negotiation last;
+    negotiation_init(&last);
+    last.value[KEY_IMMEDIATE_DATA] = 0;
+    last.value[KEY_MAX_BURST_BYTES] = 65536;
+    last.value[KEY_MAX_RECV_BYTES] = 512;
+    last.value[KEY_DATA_DIGEST] = 1;
+    exchange("MaxBurstLength=131072", "MaxBurstLength=131072");
+    negotiation_keep(&negotiation, &last);
+    ck_assert_uint_eq(negotiation.value[KEY_IMMEDIATE_DATA], 0);
+    ck_assert_uint_eq(negotiation.value[KEY_MAX_BURST_BYTES], 131072);
+    ck_assert_uint_eq(negotiation.value[KEY_MAX_RECV_BYTES], 8192);
+    ck_assert_uint_eq(negotiation.value[KEY_DATA_DIGEST], 0);
+}
+END_TEST
+
 static const struct {
     const char *pair;
     const char *want;
@@ -199,6 +216,7 @@ int main(void)
     TCase *tcase = tcase_create("negotiate");
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, defaults_are_the_rfcs);
+    tcase_add_test(tcase, what_was_not_negotiated_anew_is_kept);
     tcase_add_loop_test(tcase, answer_is_as_the_table_says, 0, ARRAY_COUNT(answers));
     tcase_add_test(tcase, initiators_segment_length_is_kept_unanswered);
     tcase_add_test(tcase, numbers_may_be_hexadecimal);

@@ -41,6 +41,7 @@ struct peer {
     uint32_t itt;
     uint64_t isid;
     uint16_t tsih;
+    uint16_t cid;
     bool header_digest;
     bool data_digest;
     /* The answer taken last. */
@@ -76,6 +77,7 @@ static inline void peer_open(struct peer *p)
     rx_init(&p->rx, &bufs);
     tx_init(&p->tx, &bufs);
     p->isid = 0x00023d000001;
+    p->cid = 1;
     p->cmd_sn = 100;
     p->itt = 1;
 }

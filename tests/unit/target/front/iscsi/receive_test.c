@@ -368,6 +368,76 @@ START_TEST(solicited_data_is_bounded_and_goes_on_when_some_came)
 }
 END_TEST
 
+/* All memory is in use, whoever has it. */
+static void memory_full(void)
+{
+    bufs.limit_bytes = 1;
+}
+
+START_TEST(data_that_comes_unasked_is_refused_when_memory_is_spent)
+{
+    peer_login(&one);
+    memory_full();
+    (void)peer_write(&one, 0, 8, 4096, data, 4096, false);
+    struct pdu_scsi_response response = peer_take_response(&one);
+    ck_assert_uint_eq(response.status, SCSI_TASK_SET_FULL);
+    uint32_t itt = peer_write(&one, 0, 8, 4096, NULL, 0, true);
+    ck_assert_uint_eq(peer_take_response(&one).status, SCSI_TASK_SET_FULL);
+    peer_data_out(&one, itt, PDU_TAG_NONE, 0, 0, data, 4096, true);
+    peer_silent(&one);
+    ck_assert_uint_eq(one.held_count, 0);
+    itt = peer_write(&one, 0, 8, 4096, NULL, 0, false);
+    peer_data_out(&one, itt, asked(0, 4096).ttt, 0, 0, data, 4096, true);
+    written(4096);
+}
+END_TEST
+
+START_TEST(one_of_all_is_asked_for_data_when_memory_is_full)
+{
+    peer_login(&one);
+    peer_login_two();
+    memory_full();
+    uint32_t itt = peer_write(&one, 0, 8, 4096, NULL, 0, false);
+    struct pdu_r2t r2t = asked(0, 4096);
+    (void)peer_write(&two, 8, 8, 4096, NULL, 0, false);
+    peer_silent(&two);
+    ck_assert(iscsi_is_owed(one.conn) && !iscsi_is_owed(two.conn));
+    peer_data_out(&one, itt, r2t.ttt, 0, 0, data, 4096, true);
+    ck_assert_ptr_eq(iscsi_node_ready(&node), two.conn);
+    peer_pull(&two);
+    ck_assert_uint_eq(peer_take_r2t(&two).desired_bytes, 4096);
+}
+END_TEST
+
+START_TEST(one_that_goes_away_lets_others_be_asked)
+{
+    peer_login(&one);
+    peer_login_two();
+    memory_full();
+    (void)peer_write(&one, 0, 8, 4096, NULL, 0, false);
+    (void)peer_write(&two, 8, 8, 4096, NULL, 0, false);
+    peer_silent(&two);
+    peer_close(&one);
+    ck_assert_ptr_eq(iscsi_node_ready(&node), two.conn);
+    peer_pull(&two);
+    ck_assert_uint_eq(peer_take_r2t(&two).desired_bytes, 4096);
+}
+END_TEST
+
+START_TEST(data_that_came_unasked_has_no_room_for_the_rest)
+{
+    enum { LENGTH = 4u << 20 };
+    uint8_t cdb[PDU_CDB_BYTES];
+    peer_login(&one);
+    uint64_t before_bytes = bufs.used_bytes;
+    cdb_rw10(cdb, 0x2a, 0, LENGTH / BLOCK);
+    uint32_t itt = peer_command(&one, PDU_WRITE, LENGTH, cdb, data, 1024);
+    peer_data_out(&one, itt, PDU_TAG_NONE, 0, 1024, data, 1024, false);
+    ck_assert_uint_eq(bufs.promised_bytes, 64 * KIB);
+    ck_assert_uint_le(bufs.used_bytes - before_bytes, 2 * (BUF_BYTES_MIN + BUF_SLACK_BYTES));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("iscsi receive");
@@ -385,6 +455,13 @@ int main(void)
     tcase_add_test(tcase, initiator_that_announces_less_than_the_cdb_overflows);
     tcase_add_test(tcase, write_without_the_write_flag_moves_nothing);
     tcase_add_test(tcase, solicited_data_is_bounded_and_goes_on_when_some_came);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("memory");
+    tcase_add_checked_fixture(tcase, setup_filled, teardown);
+    tcase_add_test(tcase, data_that_comes_unasked_is_refused_when_memory_is_spent);
+    tcase_add_test(tcase, one_of_all_is_asked_for_data_when_memory_is_full);
+    tcase_add_test(tcase, one_that_goes_away_lets_others_be_asked);
+    tcase_add_test(tcase, data_that_came_unasked_has_no_room_for_the_rest);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("faults");
     tcase_add_checked_fixture(tcase, setup_filled, teardown);

@@ -106,6 +106,18 @@ START_TEST(error_beyond_the_end_says_where)
 }
 END_TEST
 
+START_TEST(error_of_zeroing_beyond_the_end_does_not_say_where)
+{
+    uint8_t bytes[CLIENT_TEXT_BYTES];
+    client.session.structured = true;
+    header.type = NBD_CMD_WRITE_ZEROES;
+    header.offset_bytes = client.vol.size_bytes - 2;
+    nbd_reply_error(&client.session, &header, -ENOSPC, "too far", &client.tx);
+    (void)client_receive(&client, bytes, sizeof(bytes));
+    ck_assert_uint_eq(bytes[7], NBD_REPLY_TYPE_ERROR & 0xff);
+}
+END_TEST
+
 START_TEST(data_goes_by_reference)
 {
     struct slice data = slice_get(&client.bufs, 4);
@@ -285,6 +297,7 @@ int main(void)
     tcase_add_test(tcase, zeros_but_for_the_last_byte_are_data);
     tcase_add_test(tcase, zeros_in_a_simple_reply_are_data);
     tcase_add_test(tcase, error_beyond_the_end_says_where);
+    tcase_add_test(tcase, error_of_zeroing_beyond_the_end_does_not_say_where);
     tcase_add_test(tcase, data_goes_by_reference);
     tcase_add_test(tcase, extents_of_several_runs);
     tcase_add_test(tcase, answer_is_done_with_the_last_context);

@@ -87,6 +87,8 @@ START_TEST(read_beyond_the_longest_is_too_large)
     ck_assert_int_eq(status_of(&header), 0);
     header.length_bytes++;
     ck_assert_int_eq(status_of(&header), -EOVERFLOW);
+    session.structured = false;
+    ck_assert_int_eq(status_of(&header), -EINVAL);
 }
 END_TEST
 

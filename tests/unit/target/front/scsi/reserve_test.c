@@ -48,6 +48,18 @@ START_TEST(lost_nexus_releases)
 }
 END_TEST
 
+START_TEST(nexus_kept_elsewhere_keeps_its_reservation)
+{
+    static struct scsi_nexus elsewhere;
+    ck_assert_int_eq(ask(A, 0x16), SCSI_GOOD);
+    scsi_nexus_move(&unit, &nexuses[A], &elsewhere, port_of(A));
+    ck_assert_int_eq(test_unit_ready(B), SCSI_RESERVATION_CONFLICT);
+    ck_assert_ptr_eq(unit.reserved_by, &elsewhere);
+    scsi_nexus_detach(&unit, &elsewhere);
+    ck_assert_int_eq(test_unit_ready(B), SCSI_GOOD);
+}
+END_TEST
+
 START_TEST(other_nexus_lost_changes_nothing)
 {
     ck_assert_int_eq(ask(A, 0x16), SCSI_GOOD);
@@ -110,6 +122,7 @@ int main(void)
     tcase_add_test(tcase, others_may_look_who_is_there);
     tcase_add_test(tcase, release_is_for_the_holder_and_good_for_others);
     tcase_add_test(tcase, lost_nexus_releases);
+    tcase_add_test(tcase, nexus_kept_elsewhere_keeps_its_reservation);
     tcase_add_test(tcase, other_nexus_lost_changes_nothing);
     tcase_add_test(tcase, reset_releases);
     tcase_add_test(tcase, persistent_ones_conflict_with_it);
