@@ -69,6 +69,9 @@ static const struct setting {
      1 << 20,
      "copy and scrub at no more than this many MiB a second, all volumes\n"
      "                         together, while clients are at work (default 256)"},
+    {"scrub-every", "TIME", SETTING_TEXT, offsetof(struct target_config, scrub_every), 0, 0,
+     "read and compare each volume at its replicas once in so long: 7d (the default), 12h, 30m\n"
+     "                         or 45s; 0: only when somebody asks"},
     {"replace-after", "S", SETTING_NUMBER, offsetof(struct target_config, replace_after_s), 1,
      31536000,
      "replace a replica that is away for so many seconds by one elsewhere (default: never)"},
@@ -271,6 +274,7 @@ static void config_defaults(struct target_config *config)
                                      .connections = 256,
                                      .requests = 2048,
                                      .engine = "auto",
+                                     .scrub_every = "7d",
                                      .nbd_tls = "off"};
     snprintf(config->control, sizeof(config->control), "%s/strake/target.sock",
              run && run[0] ? run : "/run");
@@ -349,6 +353,22 @@ static int config_share(struct target_config *config, struct error *error)
     return 0;
 }
 
+static int config_scrub(struct target_config *config, struct error *error)
+{
+    static const char units[] = "smhd";
+    static const uint32_t seconds[] = {1, 60, 3600, 86400};
+    const char *text = config->scrub_every;
+    size_t digits = strspn(text, "0123456789");
+    const char *unit = text[digits] ? strchr(units, text[digits]) : NULL;
+    if (strcmp(text, "0") == 0)
+        return 0;
+    if (digits < 1 || digits > 4 || !unit || text[digits + 1] || strtoul(text, NULL, 10) == 0)
+        return error_set(error, "scrub-every: \"%s\" is not a time like 7d, 12h, 30m or 45s, or 0",
+                         text);
+    config->scrub_every_s = strtoul(text, NULL, 10) * seconds[unit - units];
+    return 0;
+}
+
 static int config_check(struct target_config *config, struct error *error)
 {
     struct exports *exports = NULL;
@@ -364,7 +384,7 @@ static int config_check(struct target_config *config, struct error *error)
     if (strlen(config->iqn_prefix) >= sizeof(exports->iqn_prefix))
         return error_set(error, "iqn-prefix: longer than %zu characters",
                          sizeof(exports->iqn_prefix) - 1);
-    if (config_tls(config, error) || config_share(config, error))
+    if (config_tls(config, error) || config_share(config, error) || config_scrub(config, error))
         return -1;
     if (config_listeners(&config->iscsi, "iscsi", "127.0.0.1:3260", error))
         return -1;

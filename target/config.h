@@ -43,6 +43,8 @@ struct target_config {
     uint64_t io_timeout_ms;
     uint64_t resync_mib_s;
     uint64_t replace_after_s;
+    char scrub_every[CONFIG_TEXT_BYTES]; /* a period, "7d"; "0": never */
+    uint64_t scrub_every_s;              /* what it says */
     uint64_t memory_mib;
     uint64_t connections;
     uint64_t requests;

@@ -218,6 +218,7 @@ static int control_build(struct error *error)
         .list_snapshots = config->list_snapshots,
         .no_heal = config->no_heal,
         .replace_after_ns = config->replace_after_s * 1000 * ns_per_ms,
+        .scrub_every_s = config->scrub_every_s,
         .ops_max = 2 * (uint32_t)config->requests, /* of both protocols */
         .share = {.names = config->volumes,
                   .number = config->share_number,

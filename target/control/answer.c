@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What tools are told: the catalogue, its volumes and the target's status as JSON, and errors. */
+#include "target/control/limit.h"
 #include "target/control/member.h"
 
 #include <stdarg.h>
@@ -118,6 +119,7 @@ void answer_description(json_t *json, const struct record *record)
     if (volume_row(record->volume, "labels", &row))
         labels = json_loadb((const char *)row.value, row.value_bytes, 0, NULL);
     json_object_set_new(json, "labels", labels ? labels : json_object());
+    json_object_set_new(json, "limits", limits_now(record));
     json_object_set_new(json, "snapshots", json_integer(record->snapshot_count));
 }
 
@@ -160,7 +162,7 @@ json_t *answer_volume(const struct record *record)
     }
     if (record->volume) {
         json_object_set_new(json, "counters", json_counters(volume_counters(record->volume)));
-        json_object_set_new(json, "scrub", json_scrub(record, &status));
+        json_object_set_new(json, "scrub", json_scrub(record));
         answer_description(json, record);
     }
     if (record->state == RECORD_DELETED && record->epitaph)

@@ -14,7 +14,7 @@ json_t *answer_records(const struct control *control, bool deleted);
 json_t *answer_status(const struct control *control);
 json_t *answer_sessions(const struct control *control);
 json_t *answer_volume(const struct record *record);
-json_t *json_scrub(const struct record *record, const struct repl_status *status);
+json_t *json_scrub(const struct record *record);
 /* .../scrub */
 void api_scrub(struct record *record, struct http_request *request);
 /* How clients reach the export of this name. */

@@ -44,7 +44,7 @@ static uint32_t small_of(const json_t *fields, const char *key, uint32_t otherwi
 /* What of it goes into the volume's book; the caller's. */
 static json_t *book_fields(const json_t *fields)
 {
-    static const char *const keys[] = {"owner", "message", "labels"};
+    static const char *const keys[] = {"owner", "message", "labels", "limits"};
     json_t *book = json_object();
     for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
         json_t *value = json_object_get(fields, keys[i]);
@@ -57,7 +57,7 @@ static json_t *book_fields(const json_t *fields)
 static void api_create(struct control *control, struct http_request *request)
 {
     json_t *fields = body_take(request, "name size_bytes replicas witness block_bytes owner "
-                                        "message labels clone_of");
+                                        "message labels limits clone_of");
     if (!fields)
         return;
     const bool sized = json_object_get(fields, "size_bytes");

@@ -125,7 +125,7 @@ void api_volume_change(struct record *record, struct http_request *request)
 {
     json_t *fields;
     if (!record_ready(record, request, NULL) ||
-        (fields = body_take(request, "owner message labels size_bytes")) == NULL)
+        (fields = body_take(request, "owner message labels limits size_bytes")) == NULL)
         return;
     if (!json_object_get(fields, "size_bytes")) {
         volume_describe(record, request, fields);

@@ -2,6 +2,7 @@
 /* Bodies and queries of requests. */
 #include "target/control/body.h"
 
+#include "target/control/limit.h"
 #include "target/control/snapshot.h"
 
 /* The word is one of "a b c". */
@@ -39,6 +40,12 @@ static const char *field_invalid(const char *key, json_t *value)
         json_t *labels = json_object();
         bool fine = labels_change(labels, value, &why);
         json_decref(labels);
+        return fine ? NULL : why;
+    }
+    if (strcmp(key, "limits") == 0) {
+        json_t *limits = json_object();
+        bool fine = limits_change(limits, value, &why);
+        json_decref(limits);
         return fine ? NULL : why;
     }
     return json_is_integer(value) && json_integer_value(value) >= 0

@@ -137,9 +137,11 @@ void catalogue_heard(struct control *control, struct peer *peer, const struct me
     record_place(record, &heard->member, peer, config->deleted);
     if (!record->epitaph)
         record->epitaph = epitaph_read(&heard->epitaph);
-    if (config->deleted)
+    /* Who is no member cannot tell what became of the volume. */
+    bool stranger = record->state == RECORD_LIVE && record_is_stranger(record, &heard->member);
+    if (config->deleted && !stranger)
         record_learn_deleted(record, config);
-    else if (config_compare(config, &record->config) > 0)
+    else if (!config->deleted && config_compare(config, &record->config) > 0)
         record_learn_newer(record, config);
     if (config->epoch > 0 && !uuid_equal(&config->controller, &control->process))
         record->unopened = false;

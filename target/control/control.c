@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The management room's door: its parts are put together, hear the news, and end. */
+#include "target/control/limit.h"
 #include "target/control/member.h"
 #include "target/control/snapshot.h"
 
@@ -76,6 +77,8 @@ static void on_book(void *owner, struct volume *volume)
     record->bookless = false;
     record_reserve(record);
     snapshots_load(record);
+    scrub_known(record);
+    limits_known(record);
     views_show(record);
     record_turn(record);
 }
@@ -95,6 +98,8 @@ static void on_row(void *owner, struct volume *volume, const char *key)
     if (!record)
         return;
     snapshot_row_changed(record, key);
+    if (strcmp(key, "limits") == 0)
+        limits_known(record);
     views_show(record);
 }
 
@@ -172,6 +177,7 @@ void control_stop(struct control *control, void (*done)(void *arg), void *arg)
     control->stopped_arg = arg;
     loop_timer_stop(&control->view_tick);
     loop_timer_stop(&control->heal_tick);
+    loop_timer_stop(&control->scrub_tick);
     loop_defer(control->loop, &control->reap);
 }
 
@@ -234,6 +240,8 @@ struct control *control_new(const struct control_settings *settings, struct loop
     control->replace_after_ns = settings->replace_after_ns;
     loop_timer_init(&control->view_tick, loop, view_tick);
     loop_timer_init(&control->heal_tick, loop, heal_tick);
+    control->scrub_every_s = settings->scrub_every_s;
+    loop_timer_init(&control->scrub_tick, loop, scrub_tick);
     front_exports(front)->incomplete = true;
     front_exports(front)->wanted = view_wanted;
     front_exports(front)->wanted_owner = control;

@@ -31,6 +31,9 @@
  *   POST   /v1/volumes/NAME/snapshots/SNAP/revert   {"keep"?: name of what the volume has now}
  *   POST   /v1/volumes/NAME/snapshots/SNAP/digest   {"verify"?}: the replicas begin to compute it,
  *   GET    .../digest                               or to read all again; asked until they are done
+ *   POST   /v1/volumes/NAME/scrub   begins one, if none is under way
+ *   GET    /v1/volumes/NAME/scrub   what the last one found, how far one is that is "running", when
+ *                                   the next is due
  *   GET    /v1/sessions             the clients' connections
  *   DELETE /v1/sessions/ID          closes one; its requests in flight stay unanswered
  *
@@ -59,6 +62,7 @@ struct control_settings {
     bool list_snapshots; /* discovery shows them as well as volumes */
     bool no_heal;        /* members whose data is gone are not replaced unless somebody asks */
     uint64_t replace_after_ns; /* those that are away for so long are replaced; 0: never */
+    uint64_t scrub_every_s;    /* each volume is scrubbed once in so long; 0: never */
     uint32_t ops_max;          /* replicated operations in flight, all volumes together */
 };
 

@@ -173,7 +173,7 @@ static bool config_new(struct config *config, const struct control_share *share,
     for (uint32_t i = 0; ok && i < count; i++) {
         config->members[i].kind = i < choice->data ? MEMBER_DATA : MEMBER_WITNESS;
         config->members[i].in_sync = i < choice->sources;
-        ok = id_new(&config->members[i].uuid);
+        ok = id_new_member(choice->peers[i], &config->members[i].uuid);
     }
     return ok;
 }

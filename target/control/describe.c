@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What people say of a volume: its owner, labels and a message, each a row of its book. */
+/*
+ * What people say of a volume: its owner, labels, a message and limits, each a row of its book.
+ */
+#include "target/control/limit.h"
 #include "target/control/snapshot.h"
 
 #include "common/base/log.h"
@@ -26,6 +29,19 @@ static enum change_next labels_row(struct change *change, json_t *changes)
     return next;
 }
 
+static enum change_next limits_row(struct change *change, json_t *changes)
+{
+    const char *why;
+    json_t *limits = limits_now(change->record);
+    enum change_next next;
+    if (limits_change(limits, changes, &why))
+        next = change_command(change, COMMAND_SET, "limits", limits);
+    else
+        next = change_refuse(change, 400, "limits: %s", why);
+    json_decref(limits);
+    return next;
+}
+
 /* One row after the other; what is done leaves `fields`. */
 static enum change_next describe_step(struct change *change)
 {
@@ -43,6 +59,12 @@ static enum change_next describe_step(struct change *change)
     if (labels) {
         next = labels_row(change, labels);
         json_object_del(change->fields, "labels");
+        return next;
+    }
+    json_t *limits = json_object_get(change->fields, "limits");
+    if (limits) {
+        next = limits_row(change, limits);
+        json_object_del(change->fields, "limits");
         return next;
     }
     if (change->request)

@@ -294,7 +294,7 @@ static void job_add(struct member_job *job, const struct member *old, enum membe
     struct peer_status to, from;
     peer_status(peer, &to);
     *change = (struct repl_change){.add = true, .member = {.kind = kind}};
-    if (!id_new(&change->member.uuid)) {
+    if (!id_new_member(peer, &change->member.uuid)) {
         job_fail(job, 503, "there are no random numbers");
         return;
     }

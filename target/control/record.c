@@ -59,6 +59,7 @@ void record_close(struct record *record)
     record->stopping = false;
     record->stopped = false;
     record->known = false;
+    record->scrub.phase = SCRUB_OVER;
 }
 
 static void record_show(struct record *record)

@@ -54,6 +54,14 @@ bool id_new(struct uuid *id)
     return true;
 }
 
+bool id_new_member(const struct peer *peer, struct uuid *id)
+{
+    if (!id_new(id))
+        return false;
+    peer_pin(peer, id);
+    return true;
+}
+
 bool share_new_id(const struct control_share *share, struct uuid *id)
 {
     do {

@@ -11,6 +11,7 @@
 #include "target/control/control.h"
 #include "target/control/http.h"
 #include "target/control/placement.h"
+#include "target/control/scrub.h"
 
 #include <jansson.h>
 
@@ -56,10 +57,11 @@ struct record {
     struct uuid coming;     /* the member that it adds; zero: none */
     uint32_t making;        /* members that replicas are being asked to make */
     bool known;             /* `config` was committed by `volume`: it is our own */
-    bool look;              /* its members are to be looked at */
-    uint64_t heal_ns;       /* nothing is replaced by itself before */
-    uint8_t heal_failures;  /* how often, in a row, that could not be done */
-    struct list snapshots;  /* struct snapshot, see snapshot.h; owned */
+    struct scrub_state scrub;
+    bool look;             /* its members are to be looked at */
+    uint64_t heal_ns;      /* nothing is replaced by itself before */
+    uint8_t heal_failures; /* how often, in a row, that could not be done */
+    struct list snapshots; /* struct snapshot, see snapshot.h; owned */
     uint32_t snapshot_count;
     struct list changes;          /* struct change; owned */
     struct change *change;        /* the one whose turn it is, not in `changes`; owned */
@@ -96,6 +98,8 @@ struct control {
     bool heal;                            /* members whose data is gone are replaced */
     uint64_t replace_after_ns;            /* and those that are away for so long; 0: never */
     struct loop_timer heal_tick;          /* runs while there may be one to be replaced */
+    uint64_t scrub_every_s;               /* each volume once in so long; 0: never */
+    struct loop_timer scrub_tick;         /* runs until one is due, or ends */
     struct loop_timer view_tick;          /* runs while clients use snapshots */
     struct export_snapshots told;         /* what the records' are made from */
     void (*turn)(struct loop_task *turn); /* run of the records' task of this name */
@@ -122,6 +126,8 @@ const char *share_lacks(const struct control_share *share, const char *name, con
 bool share_has_name(const struct control_share *share, const char *name);
 /* Random. False: no randomness. */
 bool id_new(struct uuid *id);
+/* Of a member that is to be made there. False: no randomness. */
+bool id_new_member(const struct peer *peer, struct uuid *id);
 /* A new volume's identity, within the share. False: no randomness. */
 bool share_new_id(const struct control_share *share, struct uuid *id);
 

@@ -3,6 +3,7 @@
 #include "target/peers/peers.h"
 
 #include "common/base/log.h"
+#include "target/peers/pin.h"
 #include "target/peers/state.h"
 
 #include <errno.h>
@@ -72,6 +73,11 @@ void peer_status(const struct peer *peer, struct peer_status *status)
                                    .total_bytes = peer->health.total_bytes};
 }
 
+void peer_pin(const struct peer *peer, struct uuid *member)
+{
+    pin_member(member, link_peer(&peer->link));
+}
+
 /* ---- coming up: greeting, then the list of volumes ---- */
 
 static void peer_lost(struct peer *peer, const char *why)
@@ -126,27 +132,35 @@ static void peer_is_up(struct peer *peer)
     peer->peers->events.on_up(peer->peers->owner, peer);
 }
 
-/* False when the list makes no sense. */
-static bool peer_take_list(struct peer *peer, const struct frame *reply)
+/* Without TLS nobody proves anything, and whoever set it so believes all. */
+static bool peer_may_keep(const struct peer *peer, const struct uuid *member)
+{
+    return !peer->peers->tls || peer->embedded || pin_proved(member, link_peer(&peer->link));
+}
+
+static int peer_take_list(struct peer *peer, const struct frame *reply, struct error *error)
 {
     struct reader r = reader_of(reply->body, reply->body_bytes);
-    while (reader_left(&r) > 0) {
+    bool readable = reply->status == FRAME_OK;
+    while (readable && reader_left(&r) > 0) {
         struct message_volume volume;
         message_volume_decode(&r, &volume);
-        if (r.bad || config_invalid(&volume.config))
-            return false;
-        peer->peers->events.on_volume(peer->peers->owner, peer, &volume);
+        readable = !r.bad && !config_invalid(&volume.config);
+        if (readable && !peer_may_keep(peer, &volume.member))
+            return error_set(error, "%.40s is not what its replica of volume %.32s was made under",
+                             link_peer(&peer->link), volume.config.name);
+        if (readable)
+            peer->peers->events.on_volume(peer->peers->owner, peer, &volume);
     }
-    return true;
+    return readable ? 0 : error_set(error, "its list of volumes cannot be read");
 }
 
 static void peer_on_list(struct peer *peer, const struct frame *reply)
 {
-    if (reply->status != FRAME_OK || !peer_take_list(peer, reply)) {
-        peer_lost(peer, "its list of volumes cannot be read");
-        return;
-    }
-    if (!(reply->flags & FRAME_MORE))
+    struct error error;
+    if (peer_take_list(peer, reply, &error))
+        peer_lost(peer, error.text);
+    else if (!(reply->flags & FRAME_MORE))
         peer_is_up(peer);
 }
 

@@ -52,6 +52,8 @@ struct peer *peers_at(struct peers *peers, uint32_t idx);
 /* Asks every peer that is up for its free space; the answers show in later peer_status calls. */
 void peers_refresh(struct peers *peers);
 void peer_status(const struct peer *peer, struct peer_status *status);
+/* Ties the new identity of a member that is to be made there to its certificate (pin.h). */
+void peer_pin(const struct peer *peer, struct uuid *member);
 
 /* A request on session 0. `done` gets the reply, or NULL when the link went down first. */
 typedef void peer_reply_fn(void *arg, const struct frame *reply);

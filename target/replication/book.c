@@ -34,7 +34,7 @@ static struct control *install_ask(struct repl *repl, uint8_t peers, uint8_t typ
 static void install_read(struct repl *repl)
 {
     struct install *install = &repl->install;
-    uint8_t sources = without(repl->in_sync & repl->attached & repl->readable, repl->doomed);
+    uint8_t sources = readable_in_sync(repl);
     if (!sources) {
         install->phase = INSTALL_NONE;
         return;

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 struct control *control_push(struct repl *repl, enum repl_effect_kind kind, uint8_t peers)
 {
@@ -25,6 +26,34 @@ void control_send(struct repl *repl, uint8_t peers, uint8_t type)
         control_push(repl, REPL_DO_SEND, peers)->type = type;
 }
 
+void control_ask_diff(struct repl *repl, struct control *control, uint64_t from_generation)
+{
+    control->body = slice_get(repl->bufs, sizeof(uint64_t));
+    struct writer w = writer_of(control->body.bytes, sizeof(uint64_t));
+    message_diff_ask_encode(&w, &(struct message_diff_ask){from_generation});
+    ASSERT(!w.bad);
+}
+
+void control_ask_hashes(struct repl *repl, struct control *control)
+{
+    control->body = slice_get(repl->bufs, HASH_KEY_BYTES);
+    memcpy(control->body.bytes, repl->hash_key, HASH_KEY_BYTES);
+}
+
+struct writer control_body(struct repl *repl)
+{
+    slice_release(&repl->lent_body);
+    repl->lent_body = slice_get(repl->bufs, COMMAND_BYTES_MAX);
+    return writer_of(repl->lent_body.bytes, repl->lent_body.length_bytes);
+}
+
+void control_body_end(struct repl *repl, const struct writer *w, struct frame *frame)
+{
+    ASSERT(!w->bad);
+    frame->body = repl->lent_body.bytes;
+    frame->body_bytes = (uint32_t)writer_length(w);
+}
+
 static void control_open_body(struct repl *repl, uint8_t peer, struct frame *frame)
 {
     struct message_open open = {
@@ -34,24 +63,20 @@ static void control_open_body(struct repl *repl, uint8_t peer, struct frame *fra
         .controller = repl->controller,
         .dead = repl->settings.dead,
     };
-    struct writer w = writer_of(repl->body, sizeof(repl->body));
+    struct writer w = control_body(repl);
     message_open_encode(&w, &open);
-    ASSERT(!w.bad);
     frame->request = repl->epoch;
-    frame->body_bytes = (uint32_t)writer_length(&w);
-    frame->body = repl->body;
+    control_body_end(repl, &w, frame);
 }
 
 /* The newest there is, when it goes out. */
 static void control_accept_body(struct repl *repl, struct frame *frame)
 {
     const struct config *config = repl->proposal.active ? &repl->proposal.config : &repl->config;
-    struct writer w = writer_of(repl->body, sizeof(repl->body));
+    struct writer w = control_body(repl);
     config_encode(&w, config);
-    ASSERT(!w.bad);
     frame->request = config->version;
-    frame->body_bytes = (uint32_t)writer_length(&w);
-    frame->body = repl->body;
+    control_body_end(repl, &w, frame);
 }
 
 bool control_next(struct repl *repl, struct repl_effect *effect)

@@ -68,10 +68,8 @@ static struct control *copy_send(struct repl *repl, struct copy *copy, uint8_t p
     control->offset_bytes = copy->begin_bytes;
     control->length_bytes = copy_length(copy);
     control->generation = copy->generation;
-    if (type == FRAME_HASH) {
-        control->body = slice_get(repl->bufs, HASH_KEY_BYTES);
-        memcpy(control->body.bytes, repl->hash_key, HASH_KEY_BYTES);
-    }
+    if (type == FRAME_HASH)
+        control_ask_hashes(repl, control);
     return control;
 }
 
@@ -80,8 +78,7 @@ static bool copy_read(struct repl *repl, struct copy *copy)
 {
     if (copy->generation == 0 && command_bars(repl))
         return false;
-    uint8_t sources = repl->in_sync & repl->attached & repl->readable;
-    sources = without(sources, repl->doomed | copy->failed_sources);
+    uint8_t sources = without(readable_in_sync(repl), copy->failed_sources);
     if (copy->purpose == COPY_REPAIR)
         sources = without(sources, copy->dest);
     if (!sources)
@@ -89,7 +86,8 @@ static bool copy_read(struct repl *repl, struct copy *copy)
     copy->source = bit_of(first_of(sources));
     copy->begin_bytes = copy->range.begin_bytes;
     copy->end_bytes = copy->range.end_bytes;
-    copy->phase = copy->blind ? COPY_READING : COPY_HASHING;
+    copy->differ = copy->wrote = 0;
+    copy->phase = copy->blind || copy->fresh ? COPY_READING : COPY_HASHING;
     copy_send(repl, copy, copy->source, copy->phase == COPY_READING ? FRAME_READ : FRAME_HASH);
     return true;
 }
@@ -116,6 +114,7 @@ bool copy_start(struct repl *repl, const struct copy_task *task)
         .phase = COPY_LOCKING,
         .purpose = task->purpose,
         .blind = task->blind,
+        .fresh = task->fresh,
         .dest = task->dest,
         .generation = task->generation,
         .locked = task->purpose != COPY_RECOVER && task->generation == 0,
@@ -141,12 +140,22 @@ static bool copy_is_zero(const struct slice *data)
     return bytes_are_zero(data->bytes, data->length_bytes);
 }
 
+/* What is to be found there once it is written. */
+static void copy_note(struct copy *copy, const struct slice *data)
+{
+    uint64_t first = (copy->begin_bytes - copy->range.begin_bytes) / REPL_GRAIN_BYTES;
+    uint64_t count = (data->length_bytes - 1) / REPL_GRAIN_BYTES + 1;
+    for (uint64_t i = first; i < first + count; i++)
+        copy->wrote |= (uint64_t)1 << i;
+    hash_sums(data, copy->hashes + first * HASH_BYTES);
+}
+
 static void copy_write(struct repl *repl, struct copy *copy, const struct slice *data)
 {
     copy->dest &= repl->attached;
     copy->phase = COPY_WRITING;
     copy->answered = 0;
-    copy->wrote = true;
+    copy_note(copy, data);
     if (!copy->dest) {
         copy_end(repl, copy);
         return;
@@ -182,10 +191,11 @@ static void copy_ask_dest(struct repl *repl, struct copy *copy)
     copy->phase = COPY_COMPARING;
     copy->differ = 0;
     copy->answered = 0;
-    copy->wrote = false;
+    copy->checking = copy->wrote;
+    copy->wrote = 0;
     copy->begin_bytes = copy->range.begin_bytes;
     copy->end_bytes = copy->range.end_bytes;
-    copy_send(repl, copy, copy->dest, FRAME_HASH);
+    copy_send(repl, copy, copy->dest, FRAME_HASH)->flags = copy->checking ? FRAME_SUMS : 0;
 }
 
 /* Nothing differs that is not copied. */
@@ -194,6 +204,8 @@ static void copy_all_written(struct repl *repl, struct copy *copy)
     bool verify = copy->wrote && !copy->blind && copy->purpose == COPY_RESYNC;
     copy->dest &= repl->attached;
     if (!verify || !copy->dest) {
+        if (copy->dest)
+            count_copied(repl, copy);
         copy_end(repl, copy);
     } else if (++copy->tries > COPY_TRIES) {
         peer_back_off(repl, first_of(copy->dest), "it does not hold what was copied to it");
@@ -246,8 +258,11 @@ static void copy_compare(struct copy *copy, const struct frame *frame)
 {
     uint32_t count = copy_hash_count(copy);
     bool whole = frame->status == FRAME_OK && frame->body_bytes == count * HASH_BYTES;
+    uint64_t asked = copy->checking ? copy->checking : UINT64_MAX;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t at = i * HASH_BYTES;
+        if (!(asked >> i & 1))
+            continue;
         if (!whole || memcmp(copy->hashes + at, frame->body + at, HASH_BYTES) != 0)
             copy->differ |= (uint64_t)1 << i;
     }

@@ -19,7 +19,8 @@ enum {
     COPY_TRIES = 3, /* of a range that its target does not hold though it was written there */
 };
 
-/* HASHING: the source's hashes are asked for; COMPARING: those of who is copied to. */
+/* HASHING: the source's hashes are asked for; COMPARING: those of who is copied to, or the
+ * checksums of what was just written there. */
 enum copy_phase {
     COPY_IDLE,
     COPY_LOCKING,
@@ -35,8 +36,8 @@ struct copy {
     enum copy_phase phase;
     enum copy_purpose purpose;
     bool blind; /* not compared */
+    bool fresh; /* not before it is written */
     bool locked;
-    bool wrote; /* since the last comparison */
     uint8_t tries;
     uint8_t source;
     uint8_t failed_sources;
@@ -45,17 +46,21 @@ struct copy {
     uint64_t generation; /* 0: the head; of another no lock is taken */
     uint64_t serial;
     uint64_t sent_ns;
-    uint64_t differ;      /* COMPARING: bit per 16 KiB of the range */
+    uint64_t differ;      /* bit per 16 KiB of the range: to be copied */
+    uint64_t wrote;       /* likewise: to be checked */
+    uint64_t checking;    /* COMPARING: these; 0: all by hashes */
     uint64_t begin_bytes; /* what is read and written, of the range */
     uint64_t end_bytes;
     struct slice data;
-    uint8_t hashes[COPY_HASHES * HASH_BYTES]; /* of the source */
+    /* Of the source; of what was written, its checksums. */
+    uint8_t hashes[COPY_HASHES * HASH_BYTES];
 };
 STATIC_ASSERT(COPY_HASHES == 64, "what differs is a mask");
 
 struct copy_task {
     enum copy_purpose purpose;
     bool blind;   /* without comparing: what can be read there may not be on its disk */
+    bool fresh;   /* there is nothing there to compare with before */
     uint8_t dest; /* RECOVER: all others */
     uint64_t generation;
     uint64_t offset_bytes;
@@ -94,9 +99,32 @@ struct sweep {
     uint64_t window_bytes;
     uint64_t grain; /* in the window: next to look at */
     uint64_t grain_count;
-    struct slice map; /* of the window */
-    uint64_t next_ns; /* not before: rate limit, or another try */
+    struct slice map;    /* of the window */
+    struct slice theirs; /* RESYNC, not by_planes: of these, what the target has */
+    uint64_t next_ns;    /* not before: rate limit, or another try */
+    /* Copied or compared: of the stages before, and of this one; the most that was ever shown. */
     uint64_t done_bytes;
+    uint64_t stage_bytes;
+    uint64_t shown_bytes;
+    uint64_t mapped_bytes; /* what planes named so far */
+};
+
+/* What all of it will be, while it goes on. */
+struct count {
+    uint8_t asked; /* who is waited for, or 0 */
+    bool at_head;  /* the last to be counted */
+    bool known;    /* all is counted */
+    uint64_t serial;
+    uint64_t kept; /* of this generation the planes tell */
+    uint64_t head;
+    uint64_t head_base;
+    struct slice chunk; /* of the book */
+    uint32_t chunk_at;
+    uint64_t cursor;     /* of the next chunk; 0: there is none */
+    uint64_t generation; /* being counted; 0: the head */
+    uint64_t base;
+    uint64_t pos_bytes;
+    uint64_t bytes;
 };
 
 struct repair {

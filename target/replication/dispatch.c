@@ -4,8 +4,6 @@
 
 #include <errno.h>
 
-/* ---- out ---- */
-
 static void op_sent(struct repl *repl, struct repl_op *op, uint8_t peers)
 {
     if (op_locks(op))

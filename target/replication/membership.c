@@ -56,6 +56,8 @@ const char *repl_change_invalid(const struct repl *repl, const struct repl_chang
         return "the volume does not serve";
     if (repl->proposal.active)
         return "another change of its configuration is under way";
+    if (repl->doomed)
+        return "a replica that does not hold everything any more is not dropped yet";
     const char *why = membership_next(repl, change, &next);
     if (!why)
         why = config_invalid(&next);
@@ -91,7 +93,7 @@ void membership_settle(struct repl *repl)
 {
     /* C17; and what is sealed must be known to be complete by the same members everywhere. */
     if (repl->phase != PHASE_SERVE || repl->proposal.active || command_is_moving(repl) ||
-        repl->stopping)
+        repl->stopping || repl->doomed)
         return;
     for (uint8_t set = repl->leaving; set; set &= (uint8_t)(set - 1)) {
         uint8_t peer = first_of(set);

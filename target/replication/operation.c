@@ -35,14 +35,12 @@ static uint8_t op_type(const struct repl_op *op)
 
 static void op_body(struct repl *repl, const struct repl_op *op, struct frame *frame)
 {
-    struct writer w = writer_of(repl->body, sizeof(repl->body));
+    struct writer w = control_body(repl);
     if (frame->type == FRAME_COMMAND)
         message_command_encode(&w, &op->command);
     else if (frame->type == FRAME_DIFF)
         message_diff_ask_encode(&w, &(struct message_diff_ask){op->from_generation});
-    ASSERT(!w.bad);
-    frame->body = repl->body;
-    frame->body_bytes = (uint32_t)writer_length(&w);
+    control_body_end(repl, &w, frame);
 }
 
 void op_frame(struct repl *repl, const struct repl_op *op, struct repl_effect *effect)

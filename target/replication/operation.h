@@ -80,7 +80,6 @@ struct repl_op {
 struct repl_scrub_status {
     bool running;
     uint32_t ended; /* how many did */
-    uint64_t ended_ns;
     uint64_t done_bytes;
     uint64_t found;      /* damaged pieces */
     uint64_t unrepaired; /* of these */

@@ -61,6 +61,13 @@ static void op_unhold(struct repl *repl, struct repl_op *op)
         range_lock_unhold(&repl->lock, &op->range);
 }
 
+/* What was under way of it came to nothing, or was the first half. */
+static void op_again(struct repl *repl, struct repl_op *op)
+{
+    op_unhold(repl, op);
+    op_ready(repl, op);
+}
+
 void op_granted(void *arg, struct repl_range *range)
 {
     struct repl *repl = arg;
@@ -244,6 +251,18 @@ static bool op_waits_for_space(const struct repl *repl, const struct repl_op *op
            count_of(others) < repl->config.min_in_sync;
 }
 
+static void op_lacks_space(struct repl *repl, struct repl_op *op, uint8_t failed)
+{
+    if (op_undo_wanted(repl, op, failed)) {
+        op_undo_begin(repl, op);
+        op_again(repl, op);
+        return;
+    }
+    if (!op->torn)
+        say(repl, true, "too few replicas have space for a write: trying again each second");
+    op_retry_later(repl, op);
+}
+
 /* Who was dropped because it does not hold everything was one too many. */
 static bool op_has_too_few(const struct repl *repl, const struct repl_op *op)
 {
@@ -274,16 +293,8 @@ static void op_review(struct repl *repl, struct repl_op *op)
         op_failed_by_all(repl, op);
         return;
     }
-    if (op_waits_for_space(repl, op, failed) && op_undo_wanted(repl, op, failed)) {
-        op_undo_begin(repl, op);
-        op_unhold(repl, op);
-        op_ready(repl, op);
-        return;
-    }
     if (op_waits_for_space(repl, op, failed)) {
-        if (!op->torn)
-            say(repl, true, "too few replicas have space for a write: trying again each second");
-        op_retry_later(repl, op);
+        op_lacks_space(repl, op, failed);
         return;
     }
     repl->unsettled = repl->unsettled || without(failed, repl->doomed);
@@ -326,8 +337,7 @@ static void op_answer_read(struct repl *repl, uint8_t peer, struct repl_op *op,
         op->failed = 0;
         if (op->undone) {
             op_undo_read(op, &frame->payload);
-            op_unhold(repl, op);
-            op_ready(repl, op);
+            op_again(repl, op);
             return;
         }
         op->data = slice_ref(&frame->payload);
@@ -348,8 +358,7 @@ static void op_answer_read(struct repl *repl, uint8_t peer, struct repl_op *op,
     op->error = errno_of(frame->status);
     list_remove(&op->node);
     if (op_sources(repl, op)) {
-        op_unhold(repl, op);
-        op_ready(repl, op);
+        op_again(repl, op);
     } else if (without(repl->in_sync, op->failed) == 0 || op_is_refused(op)) {
         op_done(repl, op, op_is_refused(op) ? op->error : -EIO);
     } else {
@@ -402,8 +411,7 @@ void ops_lost(struct repl *repl, uint8_t peers)
         repl->resend_count += op->resend != 0;
         if (!op_reads(op))
             continue;
-        op_unhold(repl, op);
-        op_ready(repl, op);
+        op_again(repl, op);
     }
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
         if (peers & bit_of(peer))
@@ -439,8 +447,7 @@ void op_read_elsewhere(struct repl *repl, struct repl_op *op)
         return;
     repl->peers[first_of(op->sent)].reads--;
     op->sent = 0;
-    op_unhold(repl, op);
-    op_ready(repl, op);
+    op_again(repl, op);
 }
 
 void ops_resend(struct repl *repl, uint8_t peer)
@@ -475,15 +482,13 @@ void ops_restart(struct repl *repl)
     while ((node = list_pop(&repl->inflight)) != NULL) {
         struct repl_op *op = op_of(node);
         op->sent = op->answered = op->failed = op->resend = 0;
-        op_unhold(repl, op);
         command_forget(repl, op);
-        op_ready(repl, op);
+        op_again(repl, op);
     }
     while ((node = list_pop(&repl->leasing)) != NULL) {
         struct repl_op *op = op_of(node);
         slice_release(&op->data);
-        op_unhold(repl, op);
-        op_ready(repl, op);
+        op_again(repl, op);
     }
     /* What was applied and not flushed may be lost. */
     LIST_FOR_EACH (ready, &repl->writes)

@@ -4,8 +4,10 @@
  * everybody; it may lag behind the others by a bound only, eight times what is usual for it and not
  * less than `hiccup_ns`, then it is demoted by one committed change and comes back by what it
  * missed. Compared is with who has answered already: where all are slow nobody lags. What waits
- * for a disk to sync, also by being sent after such, has a bound of its own. Each time doubles the
- * bound and the wait before coming back, until it went well for a while.
+ * for a disk to sync, also by being sent after such, has a bound of its own, as long as the member
+ * answers something: who has stopped altogether is told from a slow disk by being asked for a
+ * lease. Each time doubles the bound and the wait before coming back, until it went well for a
+ * while.
  */
 #include "target/replication/parts.h"
 
@@ -48,8 +50,37 @@ uint64_t pace_bound_ns(const struct repl *repl, uint8_t peer, bool syncs)
     return bound_ns < repl->settings.slow_ns ? bound_ns : repl->settings.slow_ns;
 }
 
-/* Those that keep this write waiting, though others have done it. */
-static uint8_t pace_laggards(const struct repl *repl, const struct repl_op *op, uint8_t syncing)
+/* Half of the least bound each: when it is asked, and what it has to answer. */
+static uint64_t pace_probe_ns(const struct repl *repl)
+{
+    return repl->settings.hiccup_ns / 2;
+}
+
+static bool pace_stopped(const struct repl *repl, uint8_t peer)
+{
+    uint64_t probed_ns = repl->peers[peer].probed_ns;
+    return probed_ns && probed_ns + pace_probe_ns(repl) <= repl->now_ns;
+}
+
+static void pace_probe(struct repl *repl, uint8_t peers)
+{
+    uint8_t asked = 0;
+    for (; peers; peers &= (uint8_t)(peers - 1)) {
+        uint64_t *probed_ns = &repl->peers[first_of(peers)].probed_ns;
+        if (*probed_ns)
+            continue;
+        *probed_ns = repl->now_ns;
+        asked |= bit_of(first_of(peers));
+    }
+    leases_ask(repl, asked);
+}
+
+/*
+ * Those that keep this write waiting, though others have done it; and those of whom it is to be
+ * asked whether they only sync.
+ */
+static uint8_t pace_laggards(const struct repl *repl, const struct repl_op *op, uint8_t syncing,
+                             uint8_t *doubted)
 {
     uint8_t counting = required(repl) & repl->attached;
     uint8_t late = 0;
@@ -62,31 +93,36 @@ static uint8_t pace_laggards(const struct repl *repl, const struct repl_op *op, 
         if (since_ns < repl->peers[peer].joined_ns)
             since_ns = repl->peers[peer].joined_ns;
         bool syncs = pace_syncs(op) || (syncing & bit_of(peer));
+        if (syncs)
+            *doubted |= bit_of(peer);
+        syncs = syncs && !pace_stopped(repl, peer);
         if (since_ns + pace_bound_ns(repl, peer, syncs) <= repl->now_ns)
             late |= bit_of(peer);
     }
     return late;
 }
 
-uint8_t pace_hiccups(const struct repl *repl)
+uint8_t pace_hiccups(struct repl *repl)
 {
     uint8_t late = 0;
     uint8_t syncing = 0;
+    uint8_t doubted = 0;
     if (!repl->settings.hiccup_ns || repl->phase != PHASE_SERVE || repl->undecided)
         return 0;
     LIST_FOR_EACH (node, &repl->inflight) {
         const struct repl_op *op = op_of(node);
         const struct checkpoint *checkpoint = &repl->checkpoint;
-        if (op->sent_ns + repl->settings.hiccup_ns > repl->now_ns)
+        if (op->sent_ns + pace_probe_ns(repl) > repl->now_ns)
             break;
         if (pace_reads(op))
             continue;
         if (checkpoint->active && checkpoint->sent_ns <= op->sent_ns)
             syncing |= without(checkpoint->sent, checkpoint->answered);
-        late |= pace_laggards(repl, op, syncing);
+        late |= pace_laggards(repl, op, syncing, &doubted);
         if (pace_syncs(op))
             syncing |= without(op->sent, op->answered);
     }
+    pace_probe(repl, doubted);
     uint8_t staying = without(required(repl) & repl->attached, late);
     bool can_go_on =
         count_of(staying) >= repl->config.min_in_sync && majority(repl, without(repl->up, late));

@@ -3,15 +3,21 @@
 #ifndef STRAKE_REPLICATION_PARTS_H
 #define STRAKE_REPLICATION_PARTS_H
 
+#include "target/replication/count.h"
 #include "target/replication/register.h"
 #include "target/replication/state.h"
 
 /* control.c */
 struct control *control_push(struct repl *repl, enum repl_effect_kind kind, uint8_t peers);
-/* The one pushed last. */
 struct control *control_last(struct repl *repl);
 void control_send(struct repl *repl, uint8_t peers, uint8_t type);
+/* The bodies of what is asked: since which generation, and under which key. */
+void control_ask_diff(struct repl *repl, struct control *control, uint64_t from_generation);
+void control_ask_hashes(struct repl *repl, struct control *control);
 bool control_next(struct repl *repl, struct repl_effect *effect);
+/* For the body of the frame that goes out now: lent until the next one does. */
+struct writer control_body(struct repl *repl);
+void control_body_end(struct repl *repl, const struct writer *w, struct frame *frame);
 void control_release(struct repl *repl);
 void say(struct repl *repl, bool warn, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -116,8 +122,8 @@ uint8_t install_slow(const struct repl *repl);
 /* The peer answered a write: what is usual for it. Before it is noted in the operation. */
 void pace_learn(struct repl *repl, uint8_t peer, struct repl_op *op);
 uint64_t pace_bound_ns(const struct repl *repl, uint8_t peer, bool syncs);
-/* Members in sync that hold the others up, and can be done without. */
-uint8_t pace_hiccups(const struct repl *repl);
+/* Members in sync that hold the others up, and can be done without; who may only sync is asked. */
+uint8_t pace_hiccups(struct repl *repl);
 void pace_demote(struct repl *repl, uint8_t peer);
 void pace_reads_elsewhere(struct repl *repl);
 /* When to look for slow peers again. */

@@ -36,6 +36,7 @@ struct peer_record {
     uint64_t accept_ns; /* an ACCEPT is unanswered since; 0: none */
     uint32_t failures;  /* as a target, in a row */
     uint64_t lag_ns[2]; /* usual lag behind the others: of writes; where a sync is waited for */
+    uint64_t probed_ns; /* asked whether it answers at all, and not heard of since; 0: heard */
     uint64_t hiccup_ns; /* when it was demoted for it last; how often, lately */
     uint32_t hiccups;
     uint64_t lease_ns; /* answers no other target until then */

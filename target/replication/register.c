@@ -32,7 +32,8 @@ void register_propose(struct repl *repl, const struct config *next, uint8_t in_s
 {
     struct proposal *proposal = &repl->proposal;
     struct config *config = &proposal->config;
-    ASSERT(in_sync);
+    /* To accept that it is in sync makes a member forget that it lost its memory, or a sync. */
+    ASSERT(in_sync && !(in_sync & repl->doomed));
     if (repl->version < repl->config.version)
         repl->version = repl->config.version;
     peers_place(repl, next);

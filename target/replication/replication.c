@@ -2,6 +2,7 @@
 /* The door of the replication room: which handler an event goes to, and what follows from it. */
 #include "target/replication/replication.h"
 
+#include "common/base/pages.h"
 #include "target/replication/parts.h"
 
 #include <errno.h>
@@ -30,10 +31,10 @@ struct repl *repl_new(const struct config *config, const struct uuid *controller
                       const struct repl_settings *settings, struct buf_pool *bufs,
                       uint64_t random_seed)
 {
-    struct repl *repl = calloc(1, sizeof(*repl));
+    struct repl *repl = pages_new(sizeof(*repl));
     struct list *lists[] = {&repl->reads,   &repl->writes,  &repl->inflight, &repl->merges,
                             &repl->leasing, &repl->retries, &repl->done};
-    ASSERT(repl && !config_invalid(config) && settings->budget);
+    ASSERT(!config_invalid(config) && settings->budget);
     repl->settings = *settings;
     repl->controller = *controller;
     repl->bufs = bufs;
@@ -45,11 +46,12 @@ struct repl *repl_new(const struct config *config, const struct uuid *controller
                     &(struct range_news){.granted = op_granted, .waits = op_waits, .arg = repl});
     for (uint16_t slot = 0; slot < REPL_OPS_MAX; slot++)
         repl->free_slots[repl->free_count++] = (uint16_t)(REPL_OPS_MAX - 1 - slot);
-    repl->retry_ns = repl->scan_ns = repl->stop_ns = REPL_NEVER_NS;
+    repl->retry_ns = repl->scan_ns = repl->stop_ns = repl->wanted_ns = REPL_NEVER_NS;
     repl->checkpoint.due_ns = REPL_NEVER_NS;
     repl->epoch = config->epoch;
     register_adopt(repl, config);
     open_begin(repl);
+    pages_give_back(repl, sizeof(*repl)); /* tables that most volumes never fill */
     return repl;
 }
 
@@ -147,6 +149,7 @@ static void on_reply(struct repl *repl, uint8_t peer, const struct frame *frame)
     case FRAME_INSTALL:
         op_answer(repl, peer, frame);
         install_answer(repl, peer, frame);
+        count_answer(repl, peer, frame);
         break;
     case FRAME_COMMAND:
         op_answer(repl, peer, frame);
@@ -172,6 +175,7 @@ static void on_reply(struct repl *repl, uint8_t peer, const struct frame *frame)
         copy_answer(repl, peer, frame);
         sweep_answer(repl, peer, frame);
         scrub_answer(repl, peer, frame);
+        count_answer(repl, peer, frame);
         break;
     case FRAME_LEASE:
         lease_answer(repl, peer, frame);
@@ -194,6 +198,7 @@ static void on_frame(struct repl *repl, uint8_t peer, const struct frame *frame)
     uint8_t bit = bit_of(peer);
     repl->tardy = without(repl->tardy, bit);
     bool is_open = frame->type == FRAME_OPEN;
+    repl->peers[peer].probed_ns = 0;
     if (!(frame->flags & FRAME_REPLY) || (is_open && frame->request != repl->epoch) ||
         (is_open ? repl->peers[peer].state != PEER_OPENING : !(repl->up & bit)))
         return;
@@ -295,6 +300,7 @@ static void settle_lost(struct repl *repl)
     questions_lost(repl, lost);
     copies_lost(repl, lost);
     sweep_lost(repl, lost);
+    count_lost(repl, lost);
     scrub_lost(repl, lost);
     install_lost(repl, lost);
     relay_lost(repl, lost);
@@ -357,9 +363,16 @@ static void settle(struct repl *repl)
         repl->frozen_ns = repl->now_ns;
 }
 
+/* Who only asks, or manages, is no client at work. */
+static void client_at_work(struct repl *repl, const struct repl_op *op)
+{
+    if (op->kind <= REPL_FLUSH)
+        budget_client(repl->settings.budget, repl->now_ns);
+}
+
 static void on_submit(struct repl *repl, struct repl_op *op)
 {
-    budget_client(repl->settings.budget, repl->now_ns);
+    client_at_work(repl, op);
     op_submit(repl, op);
     if (repl->phase >= PHASE_FENCED || repl->stopping)
         ops_abandon(repl, false, -ESHUTDOWN);
@@ -389,6 +402,9 @@ static void on_stop(struct repl *repl)
 
 void repl_step(struct repl *repl, const struct repl_event *event)
 {
+    /* Once the time has passed, what waited for it does not ask for a tick again. */
+    if (repl->wanted_ns <= event->now_ns)
+        repl->unsettled = true;
     repl->now_ns = event->now_ns;
     switch (event->kind) {
     case REPL_EV_UP:
@@ -436,6 +452,6 @@ bool repl_next(struct repl *repl, struct repl_effect *effect)
     if (!op_next(repl, effect))
         return false;
     if (effect->kind == REPL_DO_COMPLETE)
-        budget_client(repl->settings.budget, repl->now_ns);
+        client_at_work(repl, effect->op);
     return true;
 }

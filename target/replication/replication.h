@@ -38,9 +38,10 @@
  *   C16 With each EQUAL all that was written before the last one was answered by all of I, and
  *      nothing that failed in part waits to be repeated.
  *   C17 A change of the members is one more or one less. None is proposed before a configuration of
- *      the own epoch is committed, nor before the change before it is. A configuration is committed
- *      when a majority by the committed list and a majority by its own have accepted it. Later ones
- *      of the epoch keep its list, unless only whom it removes holds everything.
+ *      the own epoch is committed, nor before the change before it is, nor while one in sync is to
+ *      be dropped. A configuration is committed when a majority by the committed list and one
+ *      by its own have accepted it. Later ones of the epoch keep its list, unless only whom it
+ *      removes holds everything.
  *   C18 A member in sync is removed only when all data members that stay are in sync, and there are
  *      enough of them. No member has an identity that an earlier one had.
  *   C19 A larger size is committed when every attached member has room for it, by the way it
@@ -152,8 +153,8 @@ uint8_t repl_peer_add(struct repl *repl, const struct uuid *member);
 void repl_step(struct repl *repl, const struct repl_event *event);
 /* The next effect of the steps so far; false when there is none. Drain after each step. */
 MUST_USE bool repl_next(struct repl *repl, struct repl_effect *effect);
-/* When REPL_EV_TICK is wanted; UINT64_MAX: not at all (an idle volume). */
-uint64_t repl_deadline_ns(const struct repl *repl);
+/* When REPL_EV_TICK is wanted; UINT64_MAX: not at all (an idle volume). Ask after each drain. */
+uint64_t repl_deadline_ns(struct repl *repl);
 
 /*
  * NULL when the change may be asked for now, else why not. An added member was made before, at its

@@ -85,10 +85,7 @@ static void scrub_ask_runs(struct repl *repl)
     scrub->phase = SCRUB_RUNS;
     scrub->length_bytes = UINT64_MAX;
     control->length_bytes = repl->config.size_bytes - scrub->pos_bytes;
-    control->body = slice_get(repl->bufs, sizeof(uint64_t));
-    struct writer w = writer_of(control->body.bytes, sizeof(uint64_t));
-    message_diff_ask_encode(&w, &(struct message_diff_ask){scrub->base});
-    ASSERT(!w.bad);
+    control_ask_diff(repl, control, scrub->base);
 }
 
 static void scrub_ask_hashes(struct repl *repl)
@@ -98,8 +95,7 @@ static void scrub_ask_hashes(struct repl *repl)
     scrub->phase = SCRUB_HASH;
     scrub->unread = 0;
     control->length_bytes = scrub->length_bytes;
-    control->body = slice_get(repl->bufs, HASH_KEY_BYTES);
-    memcpy(control->body.bytes, repl->hash_key, HASH_KEY_BYTES);
+    control_ask_hashes(repl, control);
 }
 
 static void scrub_lock(struct repl *repl)
@@ -137,7 +133,6 @@ void scrub_granted(struct repl *repl)
 static void scrub_next_generation(struct repl *repl)
 {
     struct scrub *scrub = &repl->scrub;
-    struct repl_scrub_status *result = &scrub->result;
     scrub->pos_bytes = 0;
     scrub->located = false;
     scrub->tries = 0;
@@ -145,11 +140,7 @@ static void scrub_next_generation(struct repl *repl)
         scrub->generation++;
         return;
     }
-    say(repl, result->unrepaired > 0, "scrubbed %llu bytes: %llu damaged, %llu repaired",
-        (unsigned long long)result->done_bytes, (unsigned long long)result->found,
-        (unsigned long long)(result->found - result->unrepaired));
-    result->ended++;
-    result->ended_ns = repl->now_ns;
+    scrub->result.ended++;
     scrub_end(repl);
 }
 

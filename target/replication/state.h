@@ -21,11 +21,12 @@ enum {
     SLOT_RELAY,
     SLOT_INSTALL,
     SLOT_SCRUB,
+    SLOT_COUNT,
 };
 #define REPL_NEVER_NS  UINT64_MAX
 #define REPL_SECOND_NS ((uint64_t)1000 * 1000 * 1000)
 
-STATIC_ASSERT(SLOT_SCRUB < 1 << SLOT_BITS, "slots fit into a request number");
+STATIC_ASSERT(SLOT_COUNT < 1 << SLOT_BITS, "slots fit into a request number");
 STATIC_ASSERT((int)COMMAND_BYTES_MAX >= (int)MESSAGE_BYTES_MAX, "one buffer for all bodies");
 STATIC_ASSERT(MEMBERS_MAX <= 8, "sets of peers are bytes");
 
@@ -34,6 +35,7 @@ struct repl {
     struct uuid controller;
     struct buf_pool *bufs; /* of the owner */
     uint64_t now_ns;
+    uint64_t wanted_ns; /* the deadline that was told last */
     uint64_t random;
     uint64_t serial;
     enum phase phase;
@@ -96,6 +98,7 @@ struct repl {
 
     struct copy copies[REPL_COPIES];
     struct sweep sweep;
+    struct count count;
     struct repair repairs[REPL_REPAIRS_MAX];
     uint32_t repair_count;
     struct checkpoint checkpoint;
@@ -105,11 +108,10 @@ struct repl {
     struct control controls[REPL_CONTROLS_MAX]; /* ring */
     uint32_t control_head;
     uint32_t control_count;
-    struct slice lent; /* of the last control that was sent */
-    struct slice lent_body;
+    struct slice lent;      /* of the last control that was sent */
+    struct slice lent_body; /* and of what was sent last */
     char texts[REPL_TEXTS_MAX][REPL_TEXT_BYTES];
     uint32_t text_next;
-    uint8_t body[COMMAND_BYTES_MAX];
 };
 
 static inline uint8_t bit_of(uint8_t peer)
@@ -138,6 +140,12 @@ static inline uint8_t first_of(uint8_t set)
 static inline uint8_t required(const struct repl *repl)
 {
     return repl->in_sync | repl->undecided;
+}
+
+/* Members that hold everything, and can be read. */
+static inline uint8_t readable_in_sync(const struct repl *repl)
+{
+    return without(repl->in_sync & repl->attached & repl->readable, repl->doomed);
 }
 
 static inline uint8_t voters_next(const struct repl *repl)

@@ -54,12 +54,8 @@ static void status_member(const struct repl *repl, uint8_t peer, struct repl_mem
     member->attached = repl->up & bit;
     member->in_sync = repl->phase == PHASE_GATHER ? false : (repl->in_sync & bit) != 0;
     member->resyncing = repl->sweep.phase != SWEEP_NONE && (repl->sweep.dest & bit);
-    if (member->resyncing) {
-        member->resync_done_bytes = repl->sweep.pos_bytes + repl->sweep.grain * REPL_GRAIN_BYTES;
-        if (member->resync_done_bytes > repl->config.size_bytes)
-            member->resync_done_bytes = repl->config.size_bytes;
-        member->resync_total_bytes = repl->config.size_bytes;
-    }
+    if (member->resyncing)
+        count_progress(repl, &member->resync_done_bytes, &member->resync_total_bytes);
     bool behind = repl->phase == PHASE_SERVE && !(required(repl) & bit);
     member->waited_for = (repl->phase == PHASE_SERVE || repl->phase == PHASE_RECOVER) &&
                          (required(repl) & bit) && !(repl->attached & bit);
@@ -117,7 +113,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-uint64_t repl_deadline_ns(const struct repl *repl)
+static uint64_t deadline_of(const struct repl *repl)
 {
     if (repl->phase >= PHASE_FENCED)
         return REPL_NEVER_NS;
@@ -140,4 +136,10 @@ uint64_t repl_deadline_ns(const struct repl *repl)
             deadline_ns = earlier(deadline_ns, retry_ns);
     }
     return deadline_ns;
+}
+
+uint64_t repl_deadline_ns(struct repl *repl)
+{
+    repl->wanted_ns = deadline_of(repl);
+    return repl->wanted_ns;
 }

@@ -33,12 +33,8 @@ static void sweep_ask(struct repl *repl, uint8_t peers, uint8_t type)
     control->length_bytes = sweep->window_bytes;
     if (type == FRAME_GETMAP)
         control->flags = sweep->purpose == COPY_RESYNC ? FRAME_ALL : 0;
-    if (type == FRAME_DIFF) {
-        control->body = slice_get(repl->bufs, sizeof(uint64_t));
-        struct writer w = writer_of(control->body.bytes, sizeof(uint64_t));
-        message_diff_ask_encode(&w, &(struct message_diff_ask){sweep->base});
-        ASSERT(!w.bad);
-    }
+    if (type == FRAME_DIFF)
+        control_ask_diff(repl, control, sweep->base);
     if (type == FRAME_GETMAP || type == FRAME_MARK)
         control->generation = 0;
 }
@@ -48,12 +44,14 @@ static void sweep_ask(struct repl *repl, uint8_t peers, uint8_t type)
 static void sweep_ask_maps(struct repl *repl)
 {
     struct sweep *sweep = &repl->sweep;
-    uint8_t whole = without(repl->in_sync & repl->attached & repl->readable, repl->doomed);
+    uint8_t whole = readable_in_sync(repl);
     sweep->phase = SWEEP_MAP;
     sweep->grain = 0;
     sweep->window_bytes = sweep_left_bytes(repl);
     sweep->grain_count = (sweep->window_bytes + REPL_GRAIN_BYTES - 1) / REPL_GRAIN_BYTES;
     memset(sweep->map.bytes, 0, REPL_MAP_BYTES);
+    if (sweep->theirs.buf)
+        memset(sweep->theirs.bytes, 0, REPL_MAP_BYTES);
     sweep->waiting = 0;
     if (sweep->purpose == COPY_RECOVER)
         sweep_ask(repl, sweep->members, FRAME_GETMAP);
@@ -74,6 +72,7 @@ static void sweep_stage(struct repl *repl)
     uint64_t number = sweep->generation ? sweep->generation : lineage->head_generation;
     sweep->by_planes = !record->full && lineage->kept_generation == number;
     sweep->pos_bytes = 0;
+    sweep->stage_bytes = 0;
     sweep->again = sweep->settled = false;
     sweep_ask_maps(repl);
 }
@@ -85,8 +84,11 @@ bool sweep_is_stale(const struct repl *repl)
         return false;
     const struct lineage *lineage = &repl->peers[first_of(sweep->dest)].opened.lineage;
     uint64_t base = sweep->generation ? lineage->incomplete_base : lineage->head_base;
+    /* What is sealed does not change because another one was. */
+    bool head_matters = sweep->generation == 0 || sweep->by_planes;
     return sweep->again || lineage->incomplete_generation != sweep->generation ||
-           base != sweep->base || lineage->head_generation != sweep->head_generation;
+           base != sweep->base ||
+           (head_matters && lineage->head_generation != sweep->head_generation);
 }
 
 void sweep_pause(struct repl *repl)
@@ -113,10 +115,13 @@ void sweep_begin(struct repl *repl, enum copy_purpose purpose, uint8_t dest)
         .members = repl->in_sync,
         .map = slice_get(repl->bufs, REPL_MAP_BYTES),
     };
-    if (purpose == COPY_RESYNC)
+    if (purpose == COPY_RESYNC) {
+        repl->sweep.theirs = slice_get(repl->bufs, REPL_MAP_BYTES);
         sweep_stage(repl);
-    else
+        count_begin(repl);
+    } else {
         sweep_ask_maps(repl);
+    }
 }
 
 void sweep_end(struct repl *repl)
@@ -124,6 +129,8 @@ void sweep_end(struct repl *repl)
     if (repl->sweep.phase == SWEEP_NONE)
         return;
     slice_release(&repl->sweep.map);
+    slice_release(&repl->sweep.theirs);
+    count_end(repl);
     repl->sweep.phase = SWEEP_NONE;
     copies_cancel(repl, false);
     repl->unsettled = true;
@@ -138,21 +145,29 @@ static void sweep_map_add(struct sweep *sweep, const struct frame *frame)
         sweep->map.bytes[i] |= frame->body[i];
 }
 
-static void sweep_mark(struct sweep *sweep, uint64_t begin_bytes, uint64_t end_bytes)
+static void sweep_mark(uint8_t *map, uint64_t begin_bytes, uint64_t end_bytes)
 {
     uint64_t end = (end_bytes - 1) / REPL_GRAIN_BYTES + 1;
     for (uint64_t grain = begin_bytes / REPL_GRAIN_BYTES; grain < end; grain++) {
         if (grain % 8 == 0 && end - grain >= 8) {
-            sweep->map.bytes[grain / 8] = 0xff;
+            map[grain / 8] = 0xff;
             grain += 7;
         } else {
-            sweep->map.bytes[grain / 8] |= (uint8_t)(1u << (grain % 8));
+            map[grain / 8] |= (uint8_t)(1u << (grain % 8));
         }
     }
 }
 
+static void sweep_mark_of(struct sweep *sweep, uint8_t peer, uint64_t begin_bytes,
+                          uint64_t end_bytes)
+{
+    sweep_mark(sweep->map.bytes, begin_bytes, end_bytes);
+    if (sweep->dest & bit_of(peer))
+        sweep_mark(sweep->theirs.bytes, begin_bytes, end_bytes);
+}
+
 /* The window shrinks to what all have told about, in whole grains; false when it is malformed. */
-static bool sweep_runs_add(struct repl *repl, const struct frame *frame)
+static bool sweep_runs_add(struct repl *repl, uint8_t peer, const struct frame *frame)
 {
     struct sweep *sweep = &repl->sweep;
     struct reader r = reader_of(frame->body, frame->body_bytes);
@@ -164,14 +179,14 @@ static bool sweep_runs_add(struct repl *repl, const struct frame *frame)
         if (r.bad || run.length_bytes > told - at)
             return false;
         if (run.state != DIFF_ABSENT)
-            sweep_mark(sweep, at, at + run.length_bytes);
+            sweep_mark_of(sweep, peer, at, at + run.length_bytes);
         at += run.length_bytes;
     }
     if (at < told) {
         at = at / REPL_GRAIN_BYTES * REPL_GRAIN_BYTES;
         if (at == 0) {
             at = told < REPL_GRAIN_BYTES ? told : REPL_GRAIN_BYTES;
-            sweep_mark(sweep, 0, at);
+            sweep_mark_of(sweep, peer, 0, at);
         }
     }
     if (sweep->window_bytes > at)
@@ -185,7 +200,7 @@ static bool sweep_runs_add(struct repl *repl, const struct frame *frame)
 static void sweep_ask_away(struct repl *repl)
 {
     struct sweep *sweep = &repl->sweep;
-    uint8_t whole = without(repl->in_sync & repl->attached & repl->readable, repl->doomed);
+    uint8_t whole = readable_in_sync(repl);
     sweep->phase = SWEEP_ASK_AWAY;
     sweep->window_bytes = sweep_left_bytes(repl);
     sweep->waiting = 0;
@@ -231,14 +246,26 @@ static void sweep_marked(struct repl *repl)
     sweep_ask(repl, sweep->dest, FRAME_FLUSH);
 }
 
+static uint64_t sweep_named_bytes(const struct sweep *sweep)
+{
+    uint64_t grains = 0;
+    for (uint32_t i = 0; i < REPL_MAP_BYTES; i++)
+        grains += (uint64_t)__builtin_popcount(sweep->map.bytes[i]);
+    return grains * REPL_GRAIN_BYTES;
+}
+
 static void sweep_answered(struct repl *repl)
 {
     struct sweep *sweep = &repl->sweep;
     switch (sweep->phase) {
     case SWEEP_MAP:
         sweep->phase = SWEEP_COPY;
+        if (sweep->by_planes)
+            sweep->mapped_bytes += sweep_named_bytes(sweep);
         break;
     case SWEEP_SETTLE:
+        sweep->done_bytes += sweep->stage_bytes;
+        sweep->stage_bytes = 0;
         if (sweep->generation == 0) {
             sweep->settled = true;
             sweep_end_stage(repl);
@@ -280,7 +307,7 @@ void sweep_answer(struct repl *repl, uint8_t peer, const struct frame *frame)
     sweep->waiting = without(sweep->waiting, bit);
     if (sweep->phase == SWEEP_MAP && sweep->by_planes) {
         sweep_map_add(sweep, frame);
-    } else if (sweep->phase == SWEEP_MAP && !sweep_runs_add(repl, frame)) {
+    } else if (sweep->phase == SWEEP_MAP && !sweep_runs_add(repl, peer, frame)) {
         sweep->waiting |= bit;
         peer_lose(repl, peer, true, "it tells of changes that cannot be");
         return;
@@ -308,15 +335,24 @@ void sweep_lost(struct repl *repl, uint8_t peers)
         sweep_ask_away(repl);
 }
 
-static bool sweep_bit(const struct sweep *sweep, uint64_t grain)
+static bool sweep_bit(const struct slice *map, uint64_t grain)
 {
-    return sweep->map.bytes[grain / 8] >> (grain % 8) & 1;
+    return map->bytes[grain / 8] >> (grain % 8) & 1;
+}
+
+/* The target has nothing of the run: to compare would be in vain. */
+static bool sweep_is_fresh(const struct sweep *sweep, uint64_t run)
+{
+    bool fresh = sweep->purpose == COPY_RESYNC && !sweep->by_planes;
+    for (uint64_t i = 0; fresh && i < run; i++)
+        fresh = !sweep_bit(&sweep->theirs, sweep->grain + i);
+    return fresh;
 }
 
 /* The next run of bits from `grain` on, at most one copy long; 0: none in this window. */
 static uint64_t sweep_run(struct sweep *sweep)
 {
-    while (sweep->grain < sweep->grain_count && !sweep_bit(sweep, sweep->grain)) {
+    while (sweep->grain < sweep->grain_count && !sweep_bit(&sweep->map, sweep->grain)) {
         if (sweep->grain % 8 == 0 && sweep->map.bytes[sweep->grain / 8] == 0)
             sweep->grain += 8;
         else
@@ -324,7 +360,7 @@ static uint64_t sweep_run(struct sweep *sweep)
     }
     uint64_t run = 0;
     while (sweep->grain + run < sweep->grain_count && run < REPL_COPY_BYTES / REPL_GRAIN_BYTES &&
-           sweep_bit(sweep, sweep->grain + run))
+           sweep_bit(&sweep->map, sweep->grain + run))
         run++;
     return run;
 }
@@ -347,6 +383,7 @@ static bool sweep_copy(struct repl *repl)
         struct copy_task task = {.purpose = sweep->purpose,
                                  .blind = sweep->purpose == COPY_RESYNC &&
                                           repl->peers[first_of(sweep->dest)].failed,
+                                 .fresh = sweep_is_fresh(sweep, run),
                                  .dest = sweep->dest,
                                  .generation = sweep->generation,
                                  .offset_bytes = offset,
@@ -354,7 +391,6 @@ static bool sweep_copy(struct repl *repl)
         if (!copy_start(repl, &task))
             return false;
         sweep->grain += run;
-        sweep->done_bytes += bytes;
         if (sweep->purpose == COPY_RESYNC)
             sweep->next_ns = budget_take(repl->settings.budget, repl->settings.resync_bytes_per_s,
                                          bytes, repl->now_ns);

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Replicas and a target within TLS: data passes, and whoever has no certificate of the authority is
 # refused at either end with a reason: a replica of another authority, a plain replica, a plain
-# target, a target of another authority.
+# target, a target of another authority; and so is one of the authority that is not the one that a
+# member was made under.
 . "$(dirname "$0")/../lib/cluster.sh"
 . "$(dirname "$0")/../lib/certificates.sh"
 authority_new "$DIR/authority" "Test authority"
@@ -71,6 +72,19 @@ pinned_start
 wait_for 10 "the target to say why" reason_is 3 'the other end is certificate replica3, not other'
 wait_for 10 "the others to be up" replicas_up 2
 
+say "the name that was meant, but not the one that the member was made under"
+certificate_new "$DIR/other" other "$DIR/authority"
+replica_kill 3
+replica_start 3 --tls-dir "$DIR/other"
+wait_for 10 "the target to say why" \
+  reason_is 3 'certificate other is not what its replica of volume v1 was made under'
+replica_kill 3
+replica_start 3 --tls-dir "$DIR/replica3"
+target_kill
+TARGET_ARGS[7]="127.0.0.1:${REPLICA_PORT[3]}"
+pinned_start
+wait_for 10 "the one it was made under" replicas_up 3
+
 say "a replica that lets only certain targets in"
 replica_kill 2
 replica_start 2 --tls-dir "$DIR/replica2" --target target7 --target target8
@@ -78,14 +92,16 @@ wait_for 10 "the replica to say why" log_says "$DIR/replica2.log" \
   'TLS: the other end is certificate target1, not target7 or another that may be there'
 replica_kill 2
 replica_start 2 --tls-dir "$DIR/replica2" --target target7 --target target1
-wait_for 10 "it to let this one in" replicas_up 2
+wait_for 10 "it to let this one in" replicas_up 3
 
 say "a certificate that is renewed while they run"
-certificate_new "$DIR/new" other "$DIR/authority"
+certificate_new "$DIR/new" replica3 "$DIR/authority"
 cp "$DIR/new/key.pem" "$DIR/new/cert.pem" "$DIR/replica3/"
 kill -HUP "${REPLICA_PID[3]}"
 wait_for 10 "the replica to read it" log_says "$DIR/replica3.log" 'tls-dir: read again'
-wait_for 10 "the replica that was meant" replicas_up 3
+target_kill
+pinned_start
+wait_for 10 "the renewed one to be believed" replicas_up 3
 echo nonsense >"$DIR/replica3/cert.pem"
 kill -HUP "${REPLICA_PID[3]}"
 wait_for 10 "the reason" log_says "$DIR/replica3.log" 'what was read before stays (.*cert.pem'

@@ -30,6 +30,8 @@ AT_END=()
 DAMAGED=""
 
 LIB=$(dirname "${BASH_SOURCE[0]}")
+# rot REPLICA BYTE: blocks full of this byte go bad on its disk.
+rot() { /usr/bin/python3 "$LIB/rot" "$DIR/pool$1" "$2"; }
 same_data() { /usr/bin/python3 "$LIB/same_data" "$@"; }
 
 say() { printf '%s\n' "-- $*"; }

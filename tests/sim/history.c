@@ -93,7 +93,7 @@ void history_begin(struct sim *sim, struct sim_op *op)
     if (command->kind == COMMAND_REVERT) {
         oracle_check(sim);
         oracle_revert(sim);
-        oracle->revert_open = true;
+        oracle->reverts_open++;
     }
     if (!command->key[0])
         return;
@@ -150,8 +150,8 @@ void history_end(struct sim *sim, struct sim_op *op, bool ok)
     if (command->kind == COMMAND_REVERT) {
         oracle_revert(sim);
         /* Until somebody else serves it may still be done. */
-        if (ok)
-            sim->oracle.revert_open = false;
+        if (ok && sim->oracle.reverts_open > 0)
+            sim->oracle.reverts_open--;
     }
     if (!ok)
         return;
@@ -228,8 +228,10 @@ static void check_kept(struct sim *sim, const struct sim_replica *replica)
 void history_check(struct sim *sim)
 {
     const struct sim_replica *replica = NULL;
-    if (sim->oracle.revert_open && sim->served_epoch != sim->oracle.revert_epoch)
+    if (sim->oracle.reverts_open && sim->served_epoch != sim->oracle.revert_epoch) {
         oracle_revert(sim);
+        sim->oracle.reverts_open = 0;
+    }
     sim->oracle.revert_epoch = sim->served_epoch;
     while ((replica = member_in_sync(sim, replica ? replica->idx + 1u : 0)) != NULL) {
         check_member(sim, replica, true);

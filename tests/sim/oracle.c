@@ -11,6 +11,7 @@
 
 #include "replica/service/state.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ uint32_t oracle_write(struct sim *sim, uint32_t block, uint32_t count, bool zero
                                 .count = count,
                                 .start_ns = sim->now_ns,
                                 .finish_ns = SIM_NEVER,
+                                .undone_ns = SIM_NEVER,
                                 .fua = fua,
                                 .zero = zero};
     for (uint32_t i = 0; i < count; i++)
@@ -46,13 +48,13 @@ static void must_be_durable(struct sim_oracle *oracle, const struct sim_write *w
     }
 }
 
-void oracle_written(struct sim *sim, uint32_t write_idx, bool ok)
+void oracle_written(struct sim *sim, uint32_t write_idx, int status)
 {
     struct sim_write *write = &sim->oracle.writes[write_idx];
-    if (!ok) {
-        write->void_ = true;
+    write->void_ = status != 0;
+    write->undone_ns = status == -ENOSPC ? sim->now_ns : SIM_NEVER;
+    if (status)
         return;
-    }
     write->finish_ns = sim->now_ns;
     if (write->fua)
         must_be_durable(&sim->oracle, write);
@@ -125,6 +127,8 @@ void oracle_read(struct sim *sim, uint32_t block, uint64_t id, uint64_t start_ns
     if (zone->refused)
         sim_fail(sim, "block %u holds write %" PRIu64 ": a later one was flushed and is lost",
                  block, id);
+    if (write->undone_ns < start_ns && !zone->lax)
+        sim_fail(sim, "block %u holds write %" PRIu64 ": it was undone", block, id);
     zone->read = true;
     if (zone->min_finish_ns > sim->now_ns)
         zone->min_finish_ns = sim->now_ns;
@@ -176,7 +180,7 @@ static void check_block(struct sim *sim, uint32_t block, struct interval *forwar
             continue;
         const struct sim_zone *zone = &write->zones[block - write->block];
         bool never = !zone->read && (zone->old || write->finish_ns == SIM_NEVER);
-        if (never || zone->lax)
+        if (never || zone->lax || write->undone_ns != SIM_NEVER)
             continue;
         if (zone->min_finish_ns < zone->max_start_ns)
             forward[forward_count++] = (struct interval){
@@ -234,6 +238,7 @@ void oracle_cache_lost(struct sim *sim)
     for (uint32_t i = 0; i < oracle->write_count; i++) {
         struct sim_write *write = &oracle->writes[i];
         bool pending = write->finish_ns == SIM_NEVER && !write->void_;
+        write->undone_ns = SIM_NEVER; /* what was put back was not flushed, perhaps */
         for (uint32_t j = 0; j < write->count; j++) {
             struct sim_zone *zone = &write->zones[j];
             bool refused = zone->refused || write->finish_ns < durable_ns[write->block + j];
@@ -369,7 +374,8 @@ void oracle_check_durable(struct sim *sim)
 {
     struct repl_status status;
     int serving = target_serving(sim);
-    if (serving < 0)
+    /* A revert that has not ended may be on disk, and makes older content durable. */
+    if (serving < 0 || sim->oracle.reverts_open)
         return;
     repl_status(sim->targets[serving].repl, &status);
     if (status.epoch < sim->served_epoch)

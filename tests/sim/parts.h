@@ -88,6 +88,9 @@ struct sim_write {
     bool fua;
     bool zero;  /* wrote zeros */
     bool void_; /* failed, or its target is gone: it may never happen */
+    /* For want of space: what was there was put back by then. A snapshot taken before may show it.
+     */
+    uint64_t undone_ns;
     struct sim_zone {
         uint64_t min_finish_ns; /* of it and of all reads that saw it */
         uint64_t max_start_ns;
@@ -123,7 +126,7 @@ struct sim_oracle {
     uint32_t seal_count;
     struct sim_value *values; /* [value - 1] */
     uint32_t value_count;
-    bool revert_open; /* one was asked for whose end is not known */
+    uint32_t reverts_open; /* asked for, and their end is not known */
     uint64_t revert_epoch;
     bool dropping[SIM_NUMBERS_MAX]; /* a DROP of that generation was asked for */
 

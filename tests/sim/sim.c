@@ -196,7 +196,7 @@ static void sim_config(struct sim *sim)
         .equal_writes = 4,
         .lease_ns = (hasty ? 400 : 150) * SIM_MS,
         .scrub_bytes_per_s = 64u << 20,
-        .resync_bytes_per_s = sim_chance(sim, 5000) ? 0 : 64u << 20,
+        .resync_bytes_per_s = sim_chance(sim, 5000) ? 0 : 1u << (20 + sim_below(sim, 7)),
         .fail_when_full = sim_chance(sim, 5000),
     };
 }
@@ -326,8 +326,9 @@ static void sim_settle(struct sim *sim)
     if (sim_is_beyond_help(sim))
         return;
     sim_wait(sim, sim_is_whole, "all members are in sync and serve");
-    sim_scrub(sim);
     int target = target_serving(sim);
+    target_unlimit(sim, (uint8_t)target);
+    sim_scrub(sim);
     sim->targets[target].issue = false;
     sim_wait(sim, sim_is_done, "the last operations end");
     uint64_t blocks = repl_config(sim->targets[target].repl)->size_bytes / BLOCK_BYTES;

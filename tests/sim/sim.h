@@ -150,6 +150,7 @@ uint32_t history_count(const struct sim *sim);
 /* target.c */
 void target_start(struct sim *sim, uint8_t idx);
 void target_kill(struct sim *sim, uint8_t idx);
+void target_unlimit(struct sim *sim, uint8_t idx); /* copies and scrubs as fast as it can */
 void target_stop(struct sim *sim, uint8_t idx);
 /* The set that stands for this host; empty: the core knows nothing of it. */
 uint8_t target_bit(const struct sim_target *target, uint32_t replica);
@@ -162,7 +163,7 @@ int target_serving(const struct sim *sim);
 
 /* oracle.c */
 uint32_t oracle_write(struct sim *sim, uint32_t block, uint32_t count, bool zero, bool fua);
-void oracle_written(struct sim *sim, uint32_t write_idx, bool ok);
+void oracle_written(struct sim *sim, uint32_t write_idx, int status);
 void oracle_read(struct sim *sim, uint32_t block, uint64_t id, uint64_t start_ns);
 void oracle_flushed(struct sim *sim, uint64_t start_ns);
 void oracle_cache_lost(struct sim *sim);

@@ -4,6 +4,7 @@
 
 #include "target/replication/state.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static void target_timer(struct sim *sim, struct sim_event *event)
@@ -22,6 +23,9 @@ static void target_set_timer(struct sim *sim, uint8_t idx)
     if (deadline_ns >= target->timer_ns)
         return;
     target->timer_ns = deadline_ns > sim->now_ns ? deadline_ns : sim->now_ns;
+    /* A busy process is late: other events come first. */
+    if (sim_chance(sim, 2000))
+        target->timer_ns += sim_below(sim, 20 * SIM_MS);
     sim_at(sim, target->timer_ns, target_timer, NULL, idx, ++target->timer_serial);
 }
 
@@ -55,7 +59,7 @@ static void target_done(struct sim *sim, struct sim_target *target, struct sim_o
     case REPL_WRITE:
     case REPL_UPDATE:
     case REPL_ZERO:
-        oracle_written(sim, op->write_idx, op->op.status == 0);
+        oracle_written(sim, op->write_idx, op->op.status);
         break;
     case REPL_FLUSH:
         if (op->op.status == 0)
@@ -364,12 +368,17 @@ void target_kill(struct sim *sim, uint8_t idx)
         struct sim_op *op = target->ops;
         target_unlink(target, op);
         if (op->write_idx != UINT32_MAX)
-            oracle_written(sim, op->write_idx, false);
+            oracle_written(sim, op->write_idx, -ESHUTDOWN);
         if (op->op.kind == REPL_COMMAND)
             history_end(sim, op, false);
         slice_release(&op->op.data);
         free(op);
     }
+}
+
+void target_unlimit(struct sim *sim, uint8_t idx)
+{
+    sim->targets[idx].repl->settings.resync_bytes_per_s = 0;
 }
 
 void target_stop(struct sim *sim, uint8_t idx)

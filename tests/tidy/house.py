@@ -5,7 +5,8 @@
 The rules: arrows (who may include whom, from the strake_room lines of CMakeLists.txt), doors
 (which header outsiders may include), purity (rooms that touch no descriptor, clock or heap), sizes,
 banned calls, the licence line, a unit test for each source file of a pure room and a fuzz target
-for each room that decodes, and no knots among the files of a room.
+for each room that decodes, no knots among the files of a room, and nothing at the top that is not
+the project's.
 
 Usage: house.py [ROOT]
 """
@@ -16,6 +17,7 @@ import sys
 from csource import Source
 
 TOPS = ("common", "target", "replica", "tools", "tests")
+TOP_FILES = ("README.md", "ARCHITECTURE.md", "CMakeLists.txt", "CMakePresets.json", "LICENSE")
 SHELVES = {"base", "wire", "net", "export"}  # every header of theirs is public
 DOORS = {  # where the door is not FOLDER/LAST_NAME_OF_FOLDER.h
     "replica_front": "replica/front/replica.h",
@@ -101,6 +103,12 @@ class House:
 
     def is_pure(self, name):
         return self.room_of(name) in PURE and name not in NOT_PURE_FILES
+
+    def check_top(self):
+        for path in sorted(self.root.iterdir()):
+            name = path.name
+            if name not in TOPS + TOP_FILES and not re.match(r"\.|build($|-)", name):
+                self.breach(name, 1, "top", "is no part of the project")
 
     # Arrows and doors.
 
@@ -229,6 +237,7 @@ class House:
 
     def check(self):
         self.read()
+        self.check_top()
         self.check_includes()
         self.check_purity()
         self.check_sizes()

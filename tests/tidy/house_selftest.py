@@ -51,6 +51,7 @@ NEST = "".join("    " * (n + 1) + f"while (x{n})\n" for n in range(5))
 
 # (what is shown, rule, where it fires, what is written over the good house)
 BREACHES = [
+    ("a stray file at the top", "top", "journal:1", {"journal": ""}),
     ("upward include", "arrow", "common/base/pool.c:2",
      {"common/base/pool.c": C + '#include "common/net/stream.h"\n'}),
     ("include without an arrow", "arrow", "target/front/nbd/nbd.h:2",

@@ -163,11 +163,23 @@ const struct ctl_command ctl_commands[] = {
          "NBD clients see it when they connect again. Snapshots keep the size they have.\n\n"
          "Example: strake volume grow scratch 20G",
      .run = volume_grow_run},
+    {.name = "volume limit",
+     .args = {"NAME"},
+     .options = {{.name = "iops", .value = "N|none"},
+                 {.name = "bandwidth", .value = "SIZE|none"},
+                 {.name = "burst", .value = "SECONDS"}},
+     .summary = "how fast a volume and its snapshots may be used; at once, kept with the volume",
+     .help = "Reads and writes a second, and their bytes (SIZE as for volume create); what is not\n"
+             "given stays as it is. After SECONDS (0) without use as many seconds' worth may be\n"
+             "used at full speed. Clients wait; nothing fails.\n\n"
+             "Example: strake volume limit scratch --iops 2000 --bandwidth 100M --burst 30",
+     .run = volume_limit_run},
     {.name = "volume scrub",
      .args = {"NAME"},
      .options = {{.name = "wait"}},
      .summary = "read and compare all that a volume's replicas hold, and repair what is damaged",
      .help =
+         "Targets do this by themselves (--scrub-every).\n"
          "Goes on in the background, snapshots first. What a replica cannot read, or holds other\n"
          "than most others, is copied from them; where nobody can tell who is right it is only\n"
          "reported: strake status, volume show. --wait: until it ended; fails if damage is "

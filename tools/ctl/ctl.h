@@ -170,6 +170,7 @@ int volume_delete_run(struct ctl *ctl);
 int volume_clone_run(struct ctl *ctl);
 int volume_label_run(struct ctl *ctl);
 int volume_grow_run(struct ctl *ctl);
+int volume_limit_run(struct ctl *ctl);
 
 /* scrub.c */
 int volume_scrub_run(struct ctl *ctl);

@@ -19,8 +19,8 @@ static const char *member_state(const json_t *member, char *text, size_t size)
         uint64_t total_bytes = json_u64_of(resync, "total_bytes");
         size_format(done_bytes, done);
         size_format(total_bytes, total);
-        snprintf(text, size, "resyncing, %.0f%%, %s of %s",
-                 total_bytes ? 100.0 * (double)done_bytes / (double)total_bytes : 0, done, total);
+        double parts = total_bytes ? (double)done_bytes / (double)total_bytes : 0;
+        snprintf(text, size, "resyncing, %d%%, %s of %s", (int)(100 * parts), done, total);
     } else if (json_flag_of(member, "in_sync")) {
         snprintf(text, size, "in sync%s%s", attached ? "" : ", not connected",
                  json_flag_of(member, "waited_for") ? ", waited for" : "");

@@ -179,6 +179,22 @@ static void print_was(const json_t *was)
     }
 }
 
+static void print_limits(const json_t *limits)
+{
+    char size[CTL_SIZE_TEXT_BYTES];
+    uint64_t iops = json_u64_of(limits, "iops");
+    uint64_t bytes = json_u64_of(limits, "bytes_per_s");
+    if (!iops && !bytes)
+        return;
+    size_format(bytes, size);
+    printf("limits:    ");
+    if (iops)
+        printf("%llu reads and writes%s", (unsigned long long)iops, bytes ? ", " : "");
+    if (bytes)
+        printf("%s", size);
+    printf(" a second, burst %llu s\n", (unsigned long long)json_u64_of(limits, "burst_s"));
+}
+
 void print_volume(const json_t *volume)
 {
     char size[CTL_SIZE_TEXT_BYTES];
@@ -201,6 +217,7 @@ void print_volume(const json_t *volume)
     print_description(volume);
     if (json_object_get(volume, "was"))
         print_was(json_object_get(volume, "was"));
+    print_limits(json_object_get(volume, "limits"));
     print_space(json_object_get(volume, "space"));
     if (json_array_size(json_object_get(iscsi, "portals")) > 0) {
         printf("iscsi:     %s", json_text_of(iscsi, "iqn"));

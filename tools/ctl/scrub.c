@@ -8,27 +8,38 @@
 enum { SCRUB_WAIT };
 enum { SCRUB_STEP_MS = 200 };
 
-void print_scrub(const json_t *scrub)
+static void print_found(const json_t *scrub)
 {
     char size[CTL_SIZE_TEXT_BYTES];
-    bool running = json_flag_of(scrub, "running");
     unsigned long long found = json_u64_of(scrub, "found");
     size_format(json_u64_of(scrub, "done_bytes"), size);
-    if (running)
-        printf("scrub:     %s so far", size);
-    else if (json_object_get(scrub, "ended_s"))
-        print_time("scrubbed:  ", json_u64_of(scrub, "ended_s"));
-    else
-        return;
-    if (!running)
-        printf(", %s", size);
-    printf(", %llu damaged, %llu not repaired\n", found,
+    printf("%s, %llu damaged, %llu not repaired\n", size, found,
            (unsigned long long)json_u64_of(scrub, "unrepaired"));
+}
+
+void print_scrub(const json_t *scrub)
+{
+    const json_t *now = json_object_get(scrub, "now");
+    if (now) {
+        print_time("scrub:     since ", json_u64_of(now, "began_s"));
+        printf(", so far ");
+        print_found(now);
+    }
+    if (json_object_get(scrub, "ended_s")) {
+        print_time("scrubbed:  ", json_u64_of(scrub, "ended_s"));
+        printf(", ");
+        print_found(scrub);
+    }
+    if (json_object_get(scrub, "due_s") && !now) {
+        print_time("scrub due: ", json_u64_of(scrub, "due_s"));
+        printf("\n");
+    }
 }
 
 static int scrub_wait(const struct ctl *ctl, const char *path, json_t **scrub)
 {
     const struct timespec step = {.tv_nsec = SCRUB_STEP_MS * 1000 * 1000};
+    uint64_t began_s = json_u64_of(json_object_get(*scrub, "now"), "began_s");
     while (json_flag_of(*scrub, "running")) {
         nanosleep(&step, NULL);
         json_t *again = NULL;
@@ -38,7 +49,7 @@ static int scrub_wait(const struct ctl *ctl, const char *path, json_t **scrub)
         json_decref(*scrub);
         *scrub = again;
     }
-    if (!json_object_get(*scrub, "ended_s"))
+    if (json_u64_of(*scrub, "ended_s") < began_s)
         return ctl_say(CTL_FAILED, "volume %s: the scrub was given up", ctl->args[0]);
     return CTL_OK;
 }
@@ -58,7 +69,7 @@ int volume_scrub_run(struct ctl *ctl)
         print_json(scrub);
     else if (!status)
         print_scrub(scrub);
-    if (!status && json_u64_of(scrub, "unrepaired") > 0)
+    if (!status && ctl->options[SCRUB_WAIT] && json_u64_of(scrub, "unrepaired") > 0)
         status =
             ctl_say(CTL_FAILED, "volume %s: there is damage that was not repaired", ctl->args[0]);
     json_decref(scrub);

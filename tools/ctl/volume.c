@@ -20,6 +20,7 @@ enum {
 };
 enum { CLONE_REPLICAS, CLONE_NO_WAIT, CLONE_OWNER, CLONE_MESSAGE };
 enum { LABEL_OWNER, LABEL_MESSAGE };
+enum { LIMIT_IOPS, LIMIT_BANDWIDTH, LIMIT_BURST };
 enum { LIST_DELETED };
 enum { DELETE_FORCE };
 
@@ -182,6 +183,39 @@ int volume_grow_run(struct ctl *ctl)
 {
     json_t *body = json_object();
     return volume_change(ctl, size_put(body, ctl->args[1]), body);
+}
+
+/* A count or "none"; NULL: not given. */
+static int limit_put(json_t *limits, const char *key, const char *option, const char *text)
+{
+    bool none = text && strcmp(text, "none") == 0;
+    return count_put(limits, key, option, none ? "0" : text);
+}
+
+static int bandwidth_put(json_t *limits, const char *text)
+{
+    struct error error;
+    uint64_t bytes = 0;
+    if (!text)
+        return CTL_OK;
+    if (strcmp(text, "none") != 0 && size_parse(text, &bytes, &error))
+        return ctl_say(CTL_USAGE, "--bandwidth: %s", error.text);
+    json_object_set_new(limits, "bytes_per_s", json_integer((json_int_t)bytes));
+    return CTL_OK;
+}
+
+int volume_limit_run(struct ctl *ctl)
+{
+    json_t *limits = json_object();
+    int status = limit_put(limits, "iops", "iops", ctl->options[LIMIT_IOPS]);
+    if (!status)
+        status = bandwidth_put(limits, ctl->options[LIMIT_BANDWIDTH]);
+    if (!status)
+        status = count_put(limits, "burst_s", "burst", ctl->options[LIMIT_BURST]);
+    if (!status && json_object_size(limits) == 0)
+        status = ctl_say(CTL_USAGE, "volume limit: no limit was given");
+    json_t *body = json_pack("{s:o}", "limits", limits);
+    return volume_change(ctl, status, body);
 }
 
 int volume_list_run(struct ctl *ctl)

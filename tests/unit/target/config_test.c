@@ -63,6 +63,22 @@ START_TEST(share_is_a_number_of_a_count)
 }
 END_TEST
 
+START_TEST(scrubs_come_in_a_time_with_a_unit)
+{
+    static const char *const wrong[] = {"7", "d", "7w", "7dd", "0d", "-1d", "1.5h", "99999d"};
+    ck_assert_int_eq(PARSE("--pool", "p"), 0);
+    ck_assert_uint_eq(config.scrub_every_s, 7 * 86400);
+    ck_assert_int_eq(PARSE("--pool", "p", "--scrub-every", "12h"), 0);
+    ck_assert_uint_eq(config.scrub_every_s, 12 * 3600);
+    ck_assert_int_eq(PARSE("--pool", "p", "--scrub-every", "45s"), 0);
+    ck_assert_uint_eq(config.scrub_every_s, 45);
+    ck_assert_int_eq(PARSE("--pool", "p", "--scrub-every", "0"), 0);
+    ck_assert_uint_eq(config.scrub_every_s, 0);
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++)
+        refused(PARSE("--pool", "p", "--scrub-every", wrong[i]), "is not a time like 7d");
+}
+END_TEST
+
 START_TEST(lists_are_repeatable_and_replace_the_default)
 {
     ck_assert_int_eq(PARSE("--replica", "a:1", "--replica=b:2", "--nbd", "c:3", "--nbd=unix:/n"),
@@ -246,6 +262,7 @@ int main(void)
     tcase_add_test(tcase, defaults_are_loopback);
     tcase_add_test(tcase, control_socket_is_in_the_run_directory);
     tcase_add_test(tcase, share_is_a_number_of_a_count);
+    tcase_add_test(tcase, scrubs_come_in_a_time_with_a_unit);
     tcase_add_test(tcase, lists_are_repeatable_and_replace_the_default);
     tcase_add_test(tcase, none_disables_a_protocol);
     tcase_add_test(tcase, somewhere_to_keep_volumes_is_needed);

@@ -160,6 +160,25 @@ START_TEST(tombstone_ends_an_open_volume)
 }
 END_TEST
 
+START_TEST(tombstone_of_who_is_no_member_ends_nothing)
+{
+    struct config config = config_of("v1", 3, 5);
+    peer_tells(0, &config, 0);
+    peer_comes(0);
+    volume_last->config = config;
+    volume_last->env.on_config(volume_last->env.owner, volume_last);
+    struct config tombstone = config;
+    tombstone.deleted = true;
+    tombstone.version = 9;
+    tombstone.members[1].uuid.bytes[0] ^= 1;
+    peer_tells(1, &tombstone, 1);
+    peer_comes(1);
+    turns(2);
+    ck_assert_uint_eq(volumes_open, 1);
+    ck_assert_ptr_null(volume_last->stopped);
+}
+END_TEST
+
 START_TEST(member_left_out_at_creation_is_made)
 {
     struct config config = config_of("v1", 3, 0);
@@ -229,6 +248,7 @@ int main(void)
         peer_that_comes_back_is_told_to_the_volume_again,
         second_volume_of_a_name_is_not_shown,
         straggler_of_a_deleted_volume_is_told,
+        tombstone_of_who_is_no_member_ends_nothing,
         straggler_ahead_of_the_deletion_is_told_a_newer_one,
         tombstone_ends_an_open_volume,
         member_left_out_at_creation_is_made,

@@ -73,6 +73,12 @@ void peers_refresh(struct peers *peers)
     (void)peers;
 }
 
+void peer_pin(const struct peer *peer, struct uuid *member)
+{
+    (void)peer;
+    (void)member;
+}
+
 void peer_status(const struct peer *peer, struct peer_status *status)
 {
     *status = (struct peer_status){.address = peer->address,

@@ -90,6 +90,22 @@ START_TEST(a_request_puts_clients_to_work_until_it_ended)
 }
 END_TEST
 
+START_TEST(who_only_asks_is_no_client_at_work)
+{
+    struct story story;
+    struct repl_op op;
+    story_serve(&story);
+    story_submit(&story, &op, REPL_BOOK, 0);
+    ck_assert_uint_eq(story.budget.client_ns, 0);
+    uint8_t asked = story_find(&story, FRAME_BOOK, 0) ? 0 : 1;
+    story_answer(&story, FRAME_BOOK, asked, FRAME_OK);
+    ck_assert_uint_eq(story.completions, 1);
+    ck_assert_uint_eq(story.budget.client_ns, 0);
+    slice_release(&op.data);
+    story_end(&story);
+}
+END_TEST
+
 /* Member 2 is back, and lacks all of the first 128 KiB; the second piece of it is 64 KiB on. */
 static void resync(struct story *story)
 {
@@ -115,6 +131,22 @@ START_TEST(a_resync_waits_while_clients_are_at_work)
     story_find(&story, FRAME_HASH, 0)->peers = 0;
     ck_assert_ptr_null(story_find(&story, FRAME_HASH, 0));
     story_elapse(&story, 1);
+    ck_assert_uint_eq(story_find(&story, FRAME_HASH, 0)->offset_bytes, 32768);
+    story_end(&story);
+}
+END_TEST
+
+/* What comes between the time and its tick must not take the time for over. */
+START_TEST(a_resync_goes_on_at_the_first_event_after_its_wait)
+{
+    struct story story;
+    struct repl_op op;
+    resync(&story);
+    budget_client(&story.budget, story.now_ns);
+    story_answer(&story, FRAME_GETMAP, 0, FRAME_OK);
+    story_find(&story, FRAME_HASH, 0)->peers = 0;
+    story.now_ns += STORY_MS;
+    story_submit(&story, &op, REPL_READ, 0);
     ck_assert_uint_eq(story_find(&story, FRAME_HASH, 0)->offset_bytes, 32768);
     story_end(&story);
 }
@@ -161,7 +193,9 @@ int main(void)
     tcase_add_test(tcase, ten_together_move_as_much_as_one_and_take_turns);
     tcase_add_test(tcase, what_was_not_used_is_not_saved_up);
     tcase_add_test(tcase, a_request_puts_clients_to_work_until_it_ended);
+    tcase_add_test(tcase, who_only_asks_is_no_client_at_work);
     tcase_add_test(tcase, a_resync_waits_while_clients_are_at_work);
+    tcase_add_test(tcase, a_resync_goes_on_at_the_first_event_after_its_wait);
     tcase_add_test(tcase, a_resync_does_not_wait_without_clients);
     tcase_add_test(tcase, a_scrub_waits_for_what_others_moved);
     Suite *suite = suite_create("budget");

@@ -263,6 +263,26 @@ START_TEST(changes_that_make_no_sense_are_refused)
 }
 END_TEST
 
+/* To accept a list that has them in sync would make them forget that they lost their memory. */
+START_TEST(no_change_while_all_in_sync_lost_their_memory)
+{
+    struct story story;
+    story_serve(&story);
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
+        story_down(&story, i);
+    struct message_opened opened = {.config = *repl_config(story.repl), .lossy = true};
+    story_up(&story, 0);
+    story_opened(&story, 0, opened, FRAME_OK);
+    story_up(&story, 1);
+    story_opened(&story, 1, opened, FRAME_OK);
+    struct repl_change change = leaving(2);
+    ck_assert_ptr_nonnull(repl_change_invalid(story.repl, &change));
+    ck_assert_ptr_null(story_find(&story, FRAME_ACCEPT, 0));
+    ck_assert_ptr_null(story_find(&story, FRAME_ACCEPT, 1));
+    story_end(&story);
+}
+END_TEST
+
 START_TEST(index_of_a_removed_member_is_free_again)
 {
     struct story story;
@@ -373,6 +393,7 @@ int main(void)
     tcase_add_test(tcase, member_out_of_sync_that_leaves_goes_at_once);
     tcase_add_test(tcase, too_few_may_not_stay);
     tcase_add_test(tcase, changes_that_make_no_sense_are_refused);
+    tcase_add_test(tcase, no_change_while_all_in_sync_lost_their_memory);
     tcase_add_test(tcase, index_of_a_removed_member_is_free_again);
     tcase_add_test(tcase, write_does_not_wait_for_a_removed_member);
     tcase_add_test(tcase, witness_is_never_brought_in_sync);

@@ -57,21 +57,65 @@ START_TEST(nobody_is_demoted_below_the_minimum)
 }
 END_TEST
 
-START_TEST(a_sync_may_take_longer)
+static void flush_but_member_2(void)
 {
     story_submit(&story, &op, REPL_FLUSH, 0);
     story_answer(&story, FRAME_FLUSH, 0, FRAME_OK);
     story_answer(&story, FRAME_FLUSH, 1, FRAME_OK);
-    story_elapse(&story, 900);
+}
+
+/* As the scans ask for it. */
+static void elapse_while_member_2_answers(uint64_t ms)
+{
+    for (uint64_t i = 0; i < ms; i += 50) {
+        story_elapse(&story, 50);
+        if (story_find(&story, FRAME_LEASE, 2))
+            story_answer(&story, FRAME_LEASE, 2, FRAME_OK);
+    }
+}
+
+START_TEST(a_sync_may_take_longer)
+{
+    flush_but_member_2();
+    elapse_while_member_2_answers(900);
     ck_assert_uint_eq(story.closed, 0);
-    story_elapse(&story, 400);
+    elapse_while_member_2_answers(400);
     ck_assert_uint_eq(story.closed, 4);
+}
+END_TEST
+
+START_TEST(who_answers_nothing_does_not_only_sync)
+{
+    flush_but_member_2();
+    story_elapse(&story, 200);
+    ck_assert_uint_eq(story.closed, 0);
+    story_elapse(&story, 250);
+    ck_assert_uint_eq(story.closed, 4);
+}
+END_TEST
+
+START_TEST(who_is_not_asked_is_not_taken_for_stopped)
+{
+    story_elapse(&story, 10000);
+    flush_but_member_2();
+    story_elapse(&story, 100);
+    ck_assert_ptr_null(story_find(&story, FRAME_LEASE, 2));
+    ck_assert_uint_eq(story.closed, 0);
+}
+END_TEST
+
+START_TEST(where_all_sync_nobody_is_asked)
+{
+    story_submit(&story, &op, REPL_FLUSH, 0);
+    story_elapse(&story, 2000);
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++)
+        ck_assert_ptr_null(story_find(&story, FRAME_LEASE, i));
 }
 END_TEST
 
 START_TEST(who_lags_often_may_lag_more)
 {
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 16; i++) {
         write_but_member_2();
         story.now_ns += 100 * STORY_MS;
         story_answer(&story, FRAME_WRITE, 2, FRAME_OK);
@@ -111,6 +155,9 @@ int main(void)
     tcase_add_test(tcase, where_all_are_slow_nobody_lags);
     tcase_add_test(tcase, nobody_is_demoted_below_the_minimum);
     tcase_add_test(tcase, a_sync_may_take_longer);
+    tcase_add_test(tcase, who_answers_nothing_does_not_only_sync);
+    tcase_add_test(tcase, who_is_not_asked_is_not_taken_for_stopped);
+    tcase_add_test(tcase, where_all_sync_nobody_is_asked);
     tcase_add_test(tcase, who_lags_often_may_lag_more);
     tcase_add_test(tcase, a_read_that_is_not_answered_goes_elsewhere);
     Suite *suite = suite_create("pace");

@@ -93,9 +93,55 @@ START_TEST(what_was_copied_is_compared_before_it_counts)
     struct story story;
     copy_piece(&story);
     ck_assert_ptr_null(story_find(&story, FRAME_SETTLE, 2));
+    ck_assert_uint_eq(story_find(&story, FRAME_HASH, 2)->flags, FRAME_SUMS);
     story.equal = true;
     story_answer(&story, FRAME_HASH, 2, FRAME_OK);
     ck_assert_ptr_nonnull(story_find(&story, FRAME_SETTLE, 2));
+    story_end(&story);
+}
+END_TEST
+
+/* Member 2 is back, with other generations: what changed in them tells what it lacks. */
+static void bring_back_by_changes(struct story *story)
+{
+    struct lineage behind = {
+        .head_generation = 5, .head_base = 4, .incomplete_generation = 4, .incomplete_base = 3};
+    bring_back(story, (struct message_opened){.lineage = behind});
+    story_answer(story, FRAME_DIFF, 2, FRAME_OK);
+    story_answer(story, FRAME_DIFF, 0, FRAME_OK);
+}
+
+START_TEST(what_it_has_some_of_is_compared_first)
+{
+    struct story story;
+    bring_back_by_changes(&story);
+    ck_assert_ptr_null(story_find(&story, FRAME_READ, 0));
+    ck_assert_uint_eq(story_find(&story, FRAME_HASH, 0)->length_bytes, PAYLOAD_BYTES_MAX);
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(what_it_has_nothing_of_is_copied_then_checked)
+{
+    struct story story;
+    struct lineage behind = {
+        .head_generation = 5, .head_base = 4, .incomplete_generation = 4, .incomplete_base = 3};
+    bring_back(&story, (struct message_opened){.lineage = behind});
+    story.absent = 1 << 2;
+    story_answer(&story, FRAME_DIFF, 2, FRAME_OK);
+    story_answer(&story, FRAME_DIFF, 0, FRAME_OK);
+    ck_assert_ptr_null(story_find(&story, FRAME_HASH, 0));
+    story_answer(&story, FRAME_READ, 0, FRAME_OK);
+    story_answer(&story, FRAME_COPY, 2, FRAME_OK);
+    ck_assert_uint_eq(story_find(&story, FRAME_HASH, 2)->flags, FRAME_SUMS);
+    story_answer(&story, FRAME_HASH, 2, FRAME_CHECKSUM);
+    /* It is read anew; three others of its kind are under way. */
+    uint32_t reads = 0;
+    for (uint32_t i = 0; i < story.sent_count; i++)
+        reads += story.sent[i].type == FRAME_READ && story.sent[i].peers;
+    ck_assert_uint_eq(reads, 4);
+    story.equal = true;
+    story_answer(&story, FRAME_READ, 0, FRAME_OK);
     story_end(&story);
 }
 END_TEST
@@ -182,6 +228,8 @@ int main(void)
     tcase_add_test(tcase, a_target_gets_live_writes_and_is_waited_for);
     tcase_add_test(tcase, a_member_whose_sync_failed_is_copied_whole);
     tcase_add_test(tcase, what_was_copied_is_compared_before_it_counts);
+    tcase_add_test(tcase, what_it_has_some_of_is_compared_first);
+    tcase_add_test(tcase, what_it_has_nothing_of_is_copied_then_checked);
     tcase_add_test(tcase, what_is_not_held_though_it_was_copied_is_copied_again);
     tcase_add_test(tcase, a_target_that_never_holds_what_is_copied_to_it_is_left);
     tcase_add_test(tcase, generations_come_before_the_head);

@@ -41,6 +41,9 @@ struct story {
     uint8_t closed;
     uint8_t released;
     uint16_t reply_flags;   /* of what members answer */
+    uint64_t changed_bytes; /* what DIFF shows as data, from its beginning; 0: all */
+    uint64_t sealed;        /* BOOK shows generations 1 to this, none of them complete */
+    uint8_t absent;         /* who answers to DIFF that nothing changed */
     uint8_t map;            /* what members answer to GETMAP: bits of the first 128 KiB */
     bool zeros;             /* what members answer to READ */
     bool equal;             /* what HASH shows of them */
@@ -116,6 +119,7 @@ static inline void story_step(struct story *story, struct repl_event event)
     event.now_ns = story->now_ns;
     repl_step(story->repl, &event);
     story_drain(story);
+    (void)repl_deadline_ns(story->repl);
 }
 
 /* A volume of three members, nothing heard of them yet. */

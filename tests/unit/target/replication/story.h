@@ -15,22 +15,54 @@ static inline struct story_sent *story_find(struct story *story, uint8_t type, u
     return NULL;
 }
 
-/* The bodies of replies about generations. One run of data covers what DIFF asks about. */
-static inline void story_body(const struct story *story, uint8_t peer, struct frame *frame,
+/* What members answer to READ, with its checksums. */
+static inline struct slice story_content(struct story *story, uint64_t length_bytes)
+{
+    struct slice data = slice_get(&story->bufs, (uint32_t)length_bytes);
+    memset(data.bytes, story->zeros ? 0 : 0x5a, data.length_bytes);
+    slice_crc_fill(&data);
+    return data;
+}
+
+static inline void story_runs(const struct story *story, uint8_t peer, uint64_t length_bytes,
+                              struct writer *w)
+{
+    bool some = story->changed_bytes && story->changed_bytes < length_bytes;
+    uint64_t data_bytes = some ? story->changed_bytes : length_bytes;
+    if (story->absent >> peer & 1)
+        data_bytes = 0;
+    if (data_bytes)
+        diff_run_encode(w, &(struct diff_run){data_bytes, DIFF_DATA});
+    if (data_bytes < length_bytes)
+        diff_run_encode(w, &(struct diff_run){length_bytes - data_bytes, DIFF_ABSENT});
+}
+
+/* The bodies of replies about generations. */
+static inline void story_body(struct story *story, uint8_t peer, bool sums, struct frame *frame,
                               uint8_t *body, size_t body_max)
 {
     struct writer w = writer_of(body, body_max);
-    if (frame->type == FRAME_HASH) {
+    if (sums && story->equal) {
+        struct slice content = story_content(story, frame->length_bytes);
+        hash_sums(&content, body);
+        (void)write_space(&w, ((frame->length_bytes - 1) / 16384 + 1) * HASH_BYTES);
+        slice_release(&content);
+    } else if (frame->type == FRAME_HASH) {
         for (uint64_t at = 0; at < frame->length_bytes; at += 16384) {
             struct uuid hash = story_uuid(story->equal ? 0 : peer);
             write_bytes(&w, hash.bytes, HASH_BYTES);
         }
     } else if (frame->type == FRAME_DIFF) {
-        diff_run_encode(&w, &(struct diff_run){frame->length_bytes, DIFF_DATA});
+        story_runs(story, peer, frame->length_bytes, &w);
     } else if (frame->type == FRAME_BOOK) {
         message_book_encode(&w, &(struct message_book){.command = story->lineage.command,
                                                        .head_generation = 5,
                                                        .next_cursor = story->next_cursor});
+        for (uint64_t i = 1; i <= story->sealed; i++)
+            book_entry_encode(&w, &(struct book_entry){.type = BOOK_GENERATION,
+                                                       .generation = i,
+                                                       .identity = story_uuid((uint8_t)i),
+                                                       .base_generation = i - 1});
     } else if (frame->type == FRAME_COMMAND || frame->type == FRAME_INSTALL ||
                frame->type == FRAME_SETTLE) {
         lineage_encode(&w, &story->lineage);
@@ -59,12 +91,10 @@ static inline void story_answer(struct story *story, uint8_t type, uint8_t peer,
         frame.body = body;
         frame.body_bytes = 1;
     } else if (type == FRAME_READ && status == FRAME_OK) {
-        frame.payload = slice_get(&story->bufs, (uint32_t)found->length_bytes);
-        memset(frame.payload.bytes, story->zeros ? 0 : 0x5a, frame.payload.length_bytes);
-        slice_crc_fill(&frame.payload);
+        frame.payload = story_content(story, found->length_bytes);
     }
     if (status == FRAME_OK)
-        story_body(story, peer, &frame, body, sizeof(body));
+        story_body(story, peer, found->flags & FRAME_SUMS, &frame, body, sizeof(body));
     found->peers = (uint8_t)(found->peers & ~(1u << peer));
     story_step(story, (struct repl_event){.kind = REPL_EV_FRAME, .peer = peer, .frame = &frame});
     slice_release(&frame.payload);

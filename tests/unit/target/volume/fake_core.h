@@ -108,7 +108,7 @@ bool repl_next(struct repl *repl, struct repl_effect *effect)
     return true;
 }
 
-uint64_t repl_deadline_ns(const struct repl *repl)
+uint64_t repl_deadline_ns(struct repl *repl)
 {
     (void)repl;
     return deadline_ns;
