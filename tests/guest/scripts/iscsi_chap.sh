@@ -8,6 +8,7 @@
 . "$(dirname "$(readlink -f "$0")")/../lib.sh"
 
 portal=$1 iqn=$2 user=$3 secret=$4 mutual_user=$5 mutual_secret=$6
+sessions=0
 iscsid_start
 iscsiadm -m discovery -t sendtargets -p "$portal" | grep -F "$iqn" || fail "discovery"
 
@@ -20,6 +21,8 @@ setting() {
 }
 logout() { iscsiadm -m node -T "$iqn" -p "$portal" --logout || fail "logout"; }
 login() { iscsiadm -m node -T "$iqn" -p "$portal" --login >/run/login.log 2>&1; }
+# Of the sessions so far: a logout while the kernel still reads the partition table fails its reads.
+disks_attached() { (($(dmesg | grep -c 'Attached SCSI disk') >= sessions)); }
 
 setting node.session.initial_login_retry_max 1
 ! login || fail "let in without CHAP"
@@ -30,6 +33,8 @@ setting node.session.auth.password "$secret"
 for algorithm in MD5 SHA1 SHA256 SHA3-256; do
   setting node.session.auth.chap_algs "$algorithm"
   login || fail "CHAP with $algorithm: $(</run/login.log)"
+  ((++sessions))
+  wait_until 20 disks_attached || fail "CHAP with $algorithm: no disk"
   logout
 done
 say "CHAP passed"
@@ -47,7 +52,8 @@ for digest in None CRC32C; do
         node.session.iscsi.MaxOutstandingR2T 4
       what="digests $digest, InitialR2T=$first, ImmediateData=$immediate"
       login || fail "mutual CHAP, $what: $(</run/login.log)"
-      wait_until 20 iscsi_disk_of "$iqn" || fail "no disk of $iqn"
+      ((++sessions))
+      wait_until 20 disks_attached && iscsi_disk_of "$iqn" || fail "no disk of $iqn"
       dd if=/run/data of="$device" bs=1M oflag=direct status=none || fail "$what: write"
       dd if="$device" bs=1M count=4 iflag=direct status=none | cmp - /run/data || fail "$what: read"
       logout
