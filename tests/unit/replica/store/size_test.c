@@ -12,7 +12,9 @@
 enum {
     GENERATIONS = 1000,
     IDLE = 64,
-    /* What differs from one time to another: the allocator's own pages, mostly. */
+    /* What differs from one time to another: wake-ups that were told at once or one by one, and
+     * the allocator's own pages. */
+    SLACK_CALLS = 32,
     SLACK_PAGES = 64,
 };
 #define GIB ((uint64_t)1 << 30)
@@ -131,7 +133,7 @@ START_TEST(s6_to_open_a_volume_takes_the_same_whatever_its_size)
     struct work_done small = work_of_open(1, GIB, 0);
     struct work_done large = work_of_open(2, 2 * TIB, 0);
     ck_assert_uint_le(large.read_bytes, small.read_bytes + BLOCK_BYTES);
-    ck_assert_uint_le(large.calls, small.calls + 4);
+    ck_assert_uint_le(large.calls, small.calls + SLACK_CALLS);
     ck_assert_uint_le(large.pages, small.pages + SLACK_PAGES);
 }
 END_TEST
@@ -142,7 +144,7 @@ START_TEST(s6_a_generation_adds_a_row_to_what_an_open_reads)
     struct work_done one = work_of_open(1, GIB, 0);
     struct work_done many = work_of_open(2, GIB, GENERATIONS);
     ck_assert_uint_le(many.read_bytes, one.read_bytes + BLOCK_BYTES);
-    ck_assert_uint_le(many.calls, one.calls + 4);
+    ck_assert_uint_le(many.calls, one.calls + SLACK_CALLS);
     ck_assert_uint_le(many.pages, one.pages + SLACK_PAGES + GENERATIONS / 2);
 }
 END_TEST
