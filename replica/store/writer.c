@@ -35,9 +35,10 @@ enum {
     WRITER_HERE_BYTES = 512u << 10,
 };
 
-#define WRITER_SLOW_NS     ((uint64_t)1000 * 1000)
-#define WRITER_REST_NS_MIN ((uint64_t)1000 * 1000 * 1000)
-#define WRITER_REST_NS_MAX ((uint64_t)64 * 1000 * 1000 * 1000)
+#define WRITER_SLOW_NS  ((uint64_t)1000 * 1000)
+#define WRITER_WATCH_NS ((uint64_t)1000 * 1000 * 1000)
+/* The loop waits in slow writes for no more than this part of its time. */
+#define WRITER_REST_TIMES 64
 
 struct writer_engine {
     struct engine engine;
@@ -49,10 +50,10 @@ struct writer_engine {
     const uint32_t *others; /* steps under way that writes could have to wait for */
     struct list turn;       /* asked for in this turn */
     uint64_t turn_bytes;
-    uint32_t handed_over;   /* what the thread has */
-    uint64_t rest_until_ns; /* until then all is handed over */
-    uint64_t rest_ns;
-    pthread_mutex_t lock; /* guards what follows */
+    uint32_t handed_over;    /* what the thread has */
+    uint64_t rest_until_ns;  /* until then all is handed over */
+    uint64_t watch_until_ns; /* until then what a slow write waits for is looked at */
+    pthread_mutex_t lock;    /* guards what follows */
     pthread_cond_t wake;
     struct list todo;
     struct list finished;
@@ -165,16 +166,11 @@ static uint64_t writer_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* A write was slow: the next ones are handed over, for longer when that was so lately. */
-static void writer_rest(struct writer_engine *writer, uint64_t now_ns)
+/* A write was slow: the next ones are handed over. */
+static void writer_rest(struct writer_engine *writer, uint64_t now_ns, uint64_t took_ns)
 {
-    bool lately = now_ns < writer->rest_until_ns + WRITER_REST_NS_MAX;
-    writer->rest_ns = lately ? writer->rest_ns * 2 : 0;
-    if (writer->rest_ns < WRITER_REST_NS_MIN)
-        writer->rest_ns = WRITER_REST_NS_MIN;
-    if (writer->rest_ns > WRITER_REST_NS_MAX)
-        writer->rest_ns = WRITER_REST_NS_MAX;
-    writer->rest_until_ns = now_ns + writer->rest_ns;
+    writer->rest_until_ns = now_ns + took_ns * WRITER_REST_TIMES;
+    writer->watch_until_ns = writer->rest_until_ns + WRITER_WATCH_NS;
 }
 
 static bool writer_may_write_here(const struct writer_engine *writer)
@@ -192,17 +188,23 @@ static long writer_waits(void)
     return usage.ru_nvcsw;
 }
 
-/* Makes the turn's writes until one is slow, and not only for want of a processor. */
+/*
+ * Makes the turn's writes until one is slow, and not only for want of a processor: to tell these
+ * apart takes a system call, which is made only where one was slow lately.
+ */
 static void writer_write_here(struct writer_engine *writer, struct list *done)
 {
     uint64_t now_ns = writer_now_ns();
-    long waits = writer_waits();
+    if (now_ns < writer->rest_until_ns)
+        return;
+    bool watch = now_ns < writer->watch_until_ns;
+    long waits = watch ? writer_waits() : 0;
     while (now_ns >= writer->rest_until_ns && !list_empty(&writer->turn)) {
         uint64_t began_ns = now_ns;
         writer_take(&writer->turn, done);
         now_ns = writer_now_ns();
-        if (now_ns - began_ns > WRITER_SLOW_NS && writer_waits() != waits)
-            writer_rest(writer, now_ns);
+        if (now_ns - began_ns > WRITER_SLOW_NS && (!watch || writer_waits() != waits))
+            writer_rest(writer, now_ns, now_ns - began_ns);
     }
 }
 
