@@ -83,6 +83,9 @@ static const struct setting {
      "clients at once (default 256)"},
     {"requests", "N", SETTING_NUMBER, offsetof(struct target_config, requests), 16, 65536,
      "requests at once of each protocol, all clients together (default 2048)"},
+    {"no-busy-poll", NULL, SETTING_FLAG, offsetof(struct target_config, no_busy_poll), 0, 0,
+     "sleep at once when there is nothing to do; without: look for up to 100 us for the next\n"
+     "                         request, as long as that pays"},
     {"user", "NAME", SETTING_TEXT, offsetof(struct target_config, user), 0, 0,
      "become this user once the sockets are open (start as root); it must own the pool"},
     {"no-seccomp", NULL, SETTING_FLAG, offsetof(struct target_config, no_seccomp), 0, 0,

@@ -52,6 +52,7 @@ struct target_config {
     bool no_seccomp;
     bool list_snapshots;
     bool no_heal;
+    bool no_busy_poll;
     bool fail_when_full;
     bool insecure;
     bool debug;

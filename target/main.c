@@ -291,6 +291,7 @@ static int target_build(struct error *error)
         return -1;
     if (loop_init(&target.loop))
         return error_set_errno(error, ENOMEM, "event loop");
+    target.loop.looks = !target.config.no_busy_poll;
     stream_sender_init(&target.sender, &target.loop);
     buf_pool_init(&target.bufs, target.config.memory_mib << 20);
     loop_timer_init(&target.deadline, &target.loop, on_deadline);

@@ -140,6 +140,7 @@ const struct call confine_list[] = {
     ALWAYS(getegid),
     ALWAYS(getrandom),
     ALWAYS(getrusage),
+    ALWAYS(sched_yield),
     ALWAYS(getcpu),
     ALWAYS(prlimit64),
     ALWAYS(sysinfo),

@@ -3,7 +3,9 @@
 #include "common/net/loop.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <time.h>
 
 /* Tasks that keep deferring others must not keep the sockets waiting: the turn ends after these. */
@@ -39,6 +41,50 @@ static bool loop_run_hooks(struct loop *loop)
     return did_something;
 }
 
+/* How often another thread got the processor though this one had not done with it. */
+static long loop_preemptions(void)
+{
+    struct rusage usage;
+    int failed = getrusage(RUSAGE_THREAD, &usage);
+    ASSERT(!failed);
+    return usage.ru_nivcsw;
+}
+
+static bool loop_begins_to_look(struct loop *loop)
+{
+    loop->now_ns = 0;
+    loop->preemptions = -1;
+    return busy_poll_begin(&loop->poll, loop_now_ns(loop));
+}
+
+/* Who else wants the processor has it by the time this returns. */
+static void loop_give_way(struct loop *loop)
+{
+    if (loop->preemptions < 0)
+        loop->preemptions = loop_preemptions();
+    (void)sched_yield();
+}
+
+/* The turn has nothing left to do: true when the loop should not sleep all the same. */
+static bool loop_looks_on(struct loop *loop)
+{
+    struct busy_poll *poll = &loop->poll;
+    bool came = !loop->nothing_came;
+    loop->nothing_came = false;
+    if (!loop->looks)
+        return false;
+    if (!poll->began_ns)
+        return loop_begins_to_look(loop);
+    uint64_t now_ns = loop_now_ns(loop);
+    if (!came && busy_poll_goes_on(poll, now_ns)) {
+        loop_give_way(loop);
+        return true;
+    }
+    bool wanted = loop->preemptions >= 0 && loop_preemptions() != loop->preemptions;
+    busy_poll_end(poll, now_ns, came, wanted);
+    return came && loop_begins_to_look(loop);
+}
+
 static void loop_turn_ends(struct ev_loop *ev, struct ev_prepare *prepare, int events)
 {
     struct loop *loop = CONTAINER_OF(prepare, struct loop, prepare);
@@ -49,20 +95,20 @@ static void loop_turn_ends(struct ev_loop *ev, struct ev_prepare *prepare, int e
             break;
         rounds++;
     }
-    if (rounds == LOOP_ROUNDS_MAX) {
+    if (rounds == LOOP_ROUNDS_MAX)
         (void)loop_run_hooks(loop);
+    if (rounds == LOOP_ROUNDS_MAX || loop_looks_on(loop))
         ev_idle_start(ev, &loop->idle);
-    } else {
+    else
         ev_idle_stop(ev, &loop->idle);
-    }
     loop->now_ns = 0;
 }
 
 static void loop_idle(struct ev_loop *ev, struct ev_idle *idle, int events)
 {
     (void)ev;
-    (void)idle;
     (void)events;
+    CONTAINER_OF(idle, struct loop, idle)->nothing_came = true;
 }
 
 int loop_init(struct loop *loop)

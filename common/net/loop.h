@@ -2,12 +2,14 @@
 /*
  * The event loop of a thread: libev, plus what the house needs from it. A turn is: wait for events,
  * run their callbacks, run what was deferred, then let each hook finish the turn (submit the disk's
- * requests in one call, send each stream's bytes in one call). An idle loop sleeps without a timer.
+ * requests in one call, send each stream's bytes in one call). An idle loop sleeps without a timer;
+ * one that is at work may look for events for a while before that (busy_poll.h).
  */
 #ifndef STRAKE_NET_LOOP_H
 #define STRAKE_NET_LOOP_H
 
 #include "common/base/list.h"
+#include "common/net/busy_poll.h"
 
 #include <ev.h>
 #include <stdbool.h>
@@ -40,10 +42,14 @@ struct loop {
     struct list tasks;
     struct list hooks;
     bool stopping;
+    bool looks; /* set by who made it: may look for events before it sleeps */
     /* private */
     struct ev_prepare prepare; /* the end of a turn */
-    struct ev_idle idle;       /* runs while a turn ended with work left: the loop must not sleep */
-    uint64_t now_ns;           /* of this turn; 0: not asked for yet */
+    struct ev_idle idle;       /* runs while the loop must not sleep and no event comes */
+    bool nothing_came;         /* in this turn */
+    struct busy_poll poll;
+    long preemptions; /* when it had to look for longer than once; before, -1 */
+    uint64_t now_ns;  /* of this turn; 0: not asked for yet */
 };
 
 /* 0 or -ENOMEM. */

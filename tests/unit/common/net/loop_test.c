@@ -380,6 +380,32 @@ START_TEST(idle_loop_sleeps)
 }
 END_TEST
 
+static uint32_t turn_count;
+
+static bool hook_counts(struct loop_hook *hook)
+{
+    (void)hook;
+    turn_count++;
+    return false;
+}
+
+/* Of 300 ms it may look for a tenth of one: some hundred turns. */
+START_TEST(a_loop_that_looks_for_events_sleeps_when_none_come)
+{
+    struct loop_hook hook = {.run = hook_counts};
+    struct loop_timer end;
+    loop.looks = true;
+    loop_hook_add(&loop, &hook);
+    loop_timer_init(&end, &loop, timer_stop);
+    loop_timer_start(&end, 300000000);
+    loop_run(&loop);
+    ck_assert_str_eq(trace, "t");
+    ck_assert_uint_gt(turn_count, 2);
+    ck_assert_uint_lt(turn_count, 10000);
+    loop_hook_remove(&hook);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("net/loop");
@@ -400,6 +426,7 @@ int main(void)
     tcase_add_test(tests, a_running_timer_is_moved_and_a_stopped_one_is_silent);
     tcase_add_test(tests, time_stands_still_within_a_turn);
     tcase_add_test(tests, idle_loop_sleeps);
+    tcase_add_test(tests, a_loop_that_looks_for_events_sleeps_when_none_come);
     suite_add_tcase(suite, tests);
     return suite_run(suite);
 }
