@@ -67,8 +67,9 @@ static const struct setting {
      "answer writes for which too few replicas have space with an error; without: they wait"},
     {"resync-limit", "MIB", SETTING_NUMBER, offsetof(struct target_config, resync_mib_s), 1,
      1 << 20,
-     "copy and scrub at no more than this many MiB a second, all volumes\n"
-     "                         together, while clients are at work (default 256)"},
+     "copy and scrub at no more than this many MiB a second, all volumes together, while\n"
+     "                         clients are at work (default 256); at an eighth of it at least,\n"
+     "                         at more while writes take less than twice as long as without"},
     {"scrub-every", "TIME", SETTING_TEXT, offsetof(struct target_config, scrub_every), 0, 0,
      "read and compare each volume at its replicas once in so long: 7d (the default), 12h, 30m\n"
      "                         or 45s; 0: only when somebody asks"},

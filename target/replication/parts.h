@@ -132,9 +132,9 @@ uint64_t pace_scan_ns(const struct repl *repl);
 /* budget.c */
 /* A client's operation came or ended. */
 void budget_client(struct repl_budget *budget, uint64_t now_ns);
+void budget_wrote(struct repl_budget *budget, uint64_t took_ns, uint64_t now_ns);
 /* So many bytes are moved by a resync or scrub: when the next may be. */
-uint64_t budget_take(struct repl_budget *budget, uint64_t bytes_per_s, uint64_t bytes,
-                     uint64_t now_ns);
+uint64_t budget_take(struct repl_budget *budget, uint64_t limit, uint64_t bytes, uint64_t now_ns);
 
 /* doubt.c */
 /* A write was dispatched. */

@@ -370,6 +370,13 @@ static void client_at_work(struct repl *repl, const struct repl_op *op)
         budget_client(repl->settings.budget, repl->now_ns);
 }
 
+static void client_served(struct repl *repl, const struct repl_op *op)
+{
+    client_at_work(repl, op);
+    if (op->kind == REPL_WRITE && op->status == 0)
+        budget_wrote(repl->settings.budget, repl->now_ns - op->sent_ns, repl->now_ns);
+}
+
 static void on_submit(struct repl *repl, struct repl_op *op)
 {
     client_at_work(repl, op);
@@ -452,6 +459,6 @@ bool repl_next(struct repl *repl, struct repl_effect *effect)
     if (!op_next(repl, effect))
         return false;
     if (effect->kind == REPL_DO_COMPLETE)
-        client_at_work(repl, effect->op);
+        client_served(repl, effect->op);
     return true;
 }

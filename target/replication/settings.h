@@ -10,8 +10,13 @@
 
 /* What resyncs and scrubs of all volumes of a process have moved; zeros at first. See budget.c. */
 struct repl_budget {
-    uint64_t even_ns;   /* then what was moved is within the limit */
-    uint64_t client_ns; /* when a client's operation came or ended last */
+    uint64_t even_ns;     /* then what was moved is within the limit */
+    uint64_t client_ns;   /* when a client's operation came or ended last */
+    uint64_t moved_ns;    /* when something was moved last */
+    uint64_t alone_ns;    /* how long writes take while nothing is moved */
+    uint64_t beside_ns;   /* and since something is */
+    uint64_t bytes_per_s; /* what may be moved now */
+    uint64_t look_ns;     /* when that is looked at again */
 };
 
 struct repl_settings {
@@ -27,7 +32,8 @@ struct repl_settings {
     /* An earlier target process that is known to be dead, or zero: its leases are in nobody's way.
      */
     struct uuid dead;
-    /* While clients are at work: of resyncs and scrubs of all that share the budget. 0: no limit */
+    /* While clients are at work, at most: of resyncs and scrubs of all that share the budget. 0: no
+     * limit */
     uint64_t resync_bytes_per_s;
     uint64_t scrub_bytes_per_s; /* of one volume's scrub, always; 0: no limit */
     struct repl_budget *budget; /* outlives the volumes */

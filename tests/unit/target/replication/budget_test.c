@@ -14,7 +14,7 @@ START_TEST(with_no_client_at_work_it_goes_as_fast_as_it_goes)
     for (int i = 0; i < 100; i++)
         ck_assert_uint_eq(budget_take(&budget, MIB, MIB, 5 * SECOND_NS), 5 * SECOND_NS);
     budget_client(&budget, 5 * SECOND_NS);
-    ck_assert_uint_eq(budget_take(&budget, MIB, MIB, 5 * SECOND_NS), 6 * SECOND_NS);
+    ck_assert_uint_gt(budget_take(&budget, MIB, MIB, 5 * SECOND_NS), 5 * SECOND_NS);
 }
 END_TEST
 
@@ -39,7 +39,7 @@ END_TEST
 START_TEST(ten_together_move_as_much_as_one_and_take_turns)
 {
     enum { VOLUMES = 10, PIECES_PER_S = 64, SECONDS = 10 };
-    struct repl_budget budget = {0};
+    struct repl_budget budget = {.moved_ns = 5 * SECOND_NS, .bytes_per_s = 64 * MIB};
     uint64_t next_ns[VOLUMES] = {0};
     uint32_t pieces[VOLUMES] = {0};
     uint32_t all = 0;
@@ -65,9 +65,67 @@ START_TEST(what_was_not_used_is_not_saved_up)
 {
     struct repl_budget budget = {0};
     budget_client(&budget, 5 * SECOND_NS);
-    ck_assert_uint_eq(budget_take(&budget, MIB, MIB, 5 * SECOND_NS), 6 * SECOND_NS);
+    ck_assert_uint_eq(budget_take(&budget, 8 * MIB, MIB, 5 * SECOND_NS), 6 * SECOND_NS);
     budget_client(&budget, 60 * SECOND_NS);
-    ck_assert_uint_eq(budget_take(&budget, MIB, MIB, 60 * SECOND_NS), 61 * SECOND_NS);
+    ck_assert_uint_eq(budget_take(&budget, 8 * MIB, MIB, 60 * SECOND_NS), 61 * SECOND_NS);
+}
+END_TEST
+
+/* Writes took 1 ms with nothing moved; now one comes each ms, and takes so long. Returns what is
+ * moved in the last of these seconds. */
+static uint32_t moved_beside(struct repl_budget *budget, uint64_t took_ns, uint32_t seconds)
+{
+    uint32_t pieces = 0;
+    uint64_t next_ns = 0;
+    budget_wrote(budget, STORY_MS, 5 * SECOND_NS);
+    for (uint64_t ms = 0; ms < seconds * (uint64_t)1000; ms++) {
+        uint64_t now_ns = 10 * SECOND_NS + ms * STORY_MS;
+        budget_client(budget, now_ns);
+        if (next_ns <= now_ns) {
+            next_ns = budget_take(budget, 64 * MIB, MIB, now_ns);
+            pieces = ms / 1000 + 1 == seconds ? pieces + 1 : 0;
+        }
+        budget_wrote(budget, took_ns, now_ns);
+    }
+    return pieces;
+}
+
+START_TEST(it_begins_with_an_eighth_of_the_limit)
+{
+    struct repl_budget budget = {0};
+    budget_client(&budget, 5 * SECOND_NS);
+    ck_assert_uint_eq(budget_take(&budget, 8 * MIB, MIB, 5 * SECOND_NS), 6 * SECOND_NS);
+}
+END_TEST
+
+START_TEST(all_of_the_limit_is_moved_while_writes_take_as_long_as_without)
+{
+    struct repl_budget budget = {0};
+    uint32_t pieces = moved_beside(&budget, STORY_MS, 10);
+    ck_assert_uint_ge(pieces, 60);
+    ck_assert_uint_le(pieces, 65);
+}
+END_TEST
+
+START_TEST(an_eighth_of_the_limit_is_moved_while_writes_take_more_than_twice_as_long)
+{
+    struct repl_budget budget = {0};
+    uint32_t pieces = moved_beside(&budget, 3 * STORY_MS, 10);
+    ck_assert_uint_ge(pieces, 7);
+    ck_assert_uint_le(pieces, 9);
+}
+END_TEST
+
+START_TEST(a_limit_below_a_piece_a_second_is_reached_too)
+{
+    struct repl_budget budget = {0};
+    uint64_t now_ns = 5 * SECOND_NS;
+    for (int i = 0; i < 12; i++) {
+        budget_client(&budget, now_ns);
+        now_ns = budget_take(&budget, MIB / 2, MIB, now_ns);
+    }
+    budget_client(&budget, now_ns);
+    ck_assert_uint_eq(budget_take(&budget, MIB / 2, MIB, now_ns), now_ns + 2 * SECOND_NS);
 }
 END_TEST
 
@@ -126,7 +184,7 @@ START_TEST(a_resync_waits_while_clients_are_at_work)
     resync(&story);
     budget_client(&story.budget, story.now_ns);
     story_answer(&story, FRAME_GETMAP, 0, FRAME_OK);
-    ck_assert_uint_eq(story.budget.even_ns, story.now_ns + (16 << 10) * SECOND_NS / (256 * MIB));
+    ck_assert_uint_eq(story.budget.even_ns, story.now_ns + (16 << 10) * SECOND_NS / (32 * MIB));
     ck_assert_ptr_nonnull(story_find(&story, FRAME_HASH, 0));
     story_find(&story, FRAME_HASH, 0)->peers = 0;
     ck_assert_ptr_null(story_find(&story, FRAME_HASH, 0));
@@ -192,6 +250,11 @@ int main(void)
     tcase_add_test(tcase, without_a_limit_nothing_waits);
     tcase_add_test(tcase, ten_together_move_as_much_as_one_and_take_turns);
     tcase_add_test(tcase, what_was_not_used_is_not_saved_up);
+    tcase_add_test(tcase, it_begins_with_an_eighth_of_the_limit);
+    tcase_add_test(tcase, all_of_the_limit_is_moved_while_writes_take_as_long_as_without);
+    tcase_add_test(tcase,
+                   an_eighth_of_the_limit_is_moved_while_writes_take_more_than_twice_as_long);
+    tcase_add_test(tcase, a_limit_below_a_piece_a_second_is_reached_too);
     tcase_add_test(tcase, a_request_puts_clients_to_work_until_it_ended);
     tcase_add_test(tcase, who_only_asks_is_no_client_at_work);
     tcase_add_test(tcase, a_resync_waits_while_clients_are_at_work);
