@@ -32,7 +32,7 @@ enum scsi_next scsi_lba_status_begin(struct scsi_command *command, const struct 
 {
     const struct export *export = command->unit->export;
     if (cdb->lba >= scsi_unit_blocks(command->unit))
-        return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_LBA_OUT_OF_RANGE);
+        return scsi_fail_range(command, cdb->lba);
     uint64_t offset = cdb->lba * export->block_bytes;
     (void)scsi_block_submit(command, BLOCK_STATUS, 0, offset, export->size_bytes - offset);
     command->scratch = slice_get(pool, STATUS_RUNS_MAX * sizeof(struct block_run));
@@ -122,14 +122,16 @@ static uint64_t unmap_descriptor_count(const struct slice *data)
     return length / UNMAP_DESCRIPTOR_BYTES;
 }
 
-/* All or nothing is begun: every descriptor must be in range. */
-static bool unmap_in_range(const struct scsi_command *command, uint64_t count)
+/* All or nothing is begun: every descriptor must be in range. False: the command has failed. */
+static bool unmap_in_range(struct scsi_command *command, uint64_t count)
 {
     uint64_t blocks = scsi_unit_blocks(command->unit);
     for (uint64_t i = 0; i < count; i++) {
         struct unmap_descriptor d = unmap_descriptor_decode(&command->data_out, i);
-        if (d.lba > blocks || d.blocks > blocks - d.lba)
+        if (d.lba > blocks || d.blocks > blocks - d.lba) {
+            (void)scsi_fail_range(command, d.lba);
             return false;
+        }
     }
     return true;
 }
@@ -163,7 +165,7 @@ enum scsi_next scsi_unmap_begin(struct scsi_command *command, const struct scsi_
     if (count > SCSI_UNMAP_DESCRIPTORS_MAX)
         return scsi_fail_parameter(command, 2, 7);
     if (!unmap_in_range(command, count))
-        return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_LBA_OUT_OF_RANGE);
+        return SCSI_DONE;
     return unmap_next(command);
 }
 

@@ -87,7 +87,7 @@ static bool unit_allows(struct scsi_command *command, const struct scsi_cdb *cdb
         return false;
     }
     if (op->flags & SCSI_OP_RANGE && (cdb->lba > blocks || cdb->length > blocks - cdb->lba)) {
-        (void)scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_LBA_OUT_OF_RANGE);
+        (void)scsi_fail_range(command, cdb->lba);
         return false;
     }
     if (scsi_cdb_too_long(op, command->cdb, export->block_bytes)) {

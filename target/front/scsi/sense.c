@@ -2,6 +2,8 @@
 /* Sense data in both formats, and which sense each failure gets. */
 #include "target/front/scsi/sense.h"
 
+#include "target/front/scsi/unit.h"
+
 #include <errno.h>
 
 enum {
@@ -106,6 +108,16 @@ enum scsi_next scsi_fail_sense(struct scsi_command *command, const struct scsi_s
 enum scsi_next scsi_fail(struct scsi_command *command, enum scsi_key key, uint16_t asc)
 {
     return scsi_fail_sense(command, &(struct scsi_sense){.key = key, .asc = asc});
+}
+
+enum scsi_next scsi_fail_range(struct scsi_command *command, uint64_t lba)
+{
+    uint64_t blocks = scsi_unit_blocks(command->unit);
+    return scsi_fail_sense(command,
+                           &(struct scsi_sense){.key = SCSI_KEY_ILLEGAL_REQUEST,
+                                                .asc = SCSI_ASC_LBA_OUT_OF_RANGE,
+                                                .has_information = true,
+                                                .information = lba > blocks ? lba : blocks});
 }
 
 enum scsi_next scsi_fail_cdb(struct scsi_command *command, uint16_t byte, uint8_t bit)

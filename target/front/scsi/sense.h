@@ -73,6 +73,9 @@ enum scsi_next scsi_good(struct scsi_command *command);
 enum scsi_next scsi_conflict(struct scsi_command *command); /* RESERVATION CONFLICT */
 enum scsi_next scsi_fail_sense(struct scsi_command *command, const struct scsi_sense *sense);
 enum scsi_next scsi_fail(struct scsi_command *command, enum scsi_key key, uint16_t asc);
+/* The blocks from `lba` on are not all there: INFORMATION is the first that is not (SBC-3 4.18.1).
+ */
+enum scsi_next scsi_fail_range(struct scsi_command *command, uint64_t lba);
 /* Invalid field in CDB, and which one: its first byte and, there, its highest bit. */
 enum scsi_next scsi_fail_cdb(struct scsi_command *command, uint16_t byte, uint8_t bit);
 /* Invalid field in parameter list. */

@@ -160,6 +160,14 @@ static inline uint32_t u16_at(const uint8_t *bytes)
         ck_assert_uint_eq(u16_at(command.sense + 16), byte);                                       \
     } while (0)
 
+/* LOGICAL BLOCK ADDRESS OUT OF RANGE; INFORMATION is the first one that is. */
+#define ck_assert_bad_lba(lba)                                                                     \
+    do {                                                                                           \
+        ck_assert_sense(0x05, 0x2100);                                                             \
+        ck_assert_uint_eq(command.sense[0], 0xf0);                                                 \
+        ck_assert_uint_eq(u16_at(command.sense + 3) << 16 | u16_at(command.sense + 5), lba);       \
+    } while (0)
+
 static inline void check_data_in(const uint8_t *bytes, size_t length)
 {
     ck_assert_uint_eq(command.data_in.length_bytes, length);

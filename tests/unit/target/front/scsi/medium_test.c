@@ -126,14 +126,14 @@ END_TEST
 START_TEST(read_past_the_last_block_is_out_of_range)
 {
     ck_assert_check(0x28, 0, 0, 0, 0x0f, 0xff, 0, 0, 2, 0);
-    ck_assert_sense(0x05, 0x2100);
+    ck_assert_bad_lba(0x1000);
 }
 END_TEST
 
 START_TEST(read_of_nothing_past_the_end_is_out_of_range)
 {
     ck_assert_check(0x28, 0, 0, 0, 0x10, 0x01, 0, 0, 0, 0);
-    ck_assert_sense(0x05, 0x2100);
+    ck_assert_bad_lba(0x1001);
 }
 END_TEST
 

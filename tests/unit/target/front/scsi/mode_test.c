@@ -259,7 +259,8 @@ START_TEST(sense_data_may_have_descriptors)
 {
     ck_assert_int_eq(select6(BYTES(CONTROL_WITH(0x04, 0))), SCSI_GOOD);
     ck_assert_check(0x28, 0, 0xff, 0, 0, 0, 0, 0, 1, 0);
-    static const uint8_t want[] = {0x72, 0x05, 0x21, 0, 0, 0, 0, 0};
+    static const uint8_t want[] = {0x72, 0x05, 0x21, 0, 0, 0, 0,    0x0c, 0, 0x0a,
+                                   0x80, 0,    0,    0, 0, 0, 0xff, 0,    0, 0};
     ck_assert_uint_eq(command.sense_bytes, sizeof(want));
     ck_assert_mem_eq(command.sense, want, sizeof(want));
     ck_assert_good(0x1a, 0x08, 0x0a, 0, 0xff, 0);
