@@ -152,44 +152,50 @@ static bool port_register(struct prout *p, const struct scsi_port *port)
            scsi_registration_add(p->all, port, p->action_key);
 }
 
-/* All ports of an initiator that are known here. False: there is none, or no room. */
-static bool device_register(struct prout *p, const char *initiator, uint16_t asc[1])
+/* One that SPEC_I_PT names must not have been registered before. 0, or why it is not. */
+static uint16_t named_register(struct prout *p, struct scsi_reservations *before,
+                               const struct scsi_port *port)
 {
-    bool any = false;
+    if (scsi_registration_find(before, port))
+        return SCSI_ASC_INVALID_PARAMETER;
+    return port_register(p, port) ? 0 : SCSI_ASC_REGISTRATION_RESOURCES;
+}
+
+/* All ports of an initiator that are known here; there must be one. 0, or why not. */
+static uint16_t device_register(struct prout *p, struct scsi_reservations *before,
+                                const char *initiator)
+{
+    uint16_t asc = SCSI_ASC_INVALID_PARAMETER;
     LIST_FOR_EACH (node, &p->unit->nexuses) {
         const struct scsi_nexus *nexus = CONTAINER_OF(node, struct scsi_nexus, node);
         if (strcmp(nexus->port->initiator, initiator) != 0)
             continue;
-        any = true;
-        if (!port_register(p, nexus->port)) {
-            *asc = SCSI_ASC_REGISTRATION_RESOURCES;
-            return false;
-        }
+        asc = named_register(p, before, nexus->port);
+        if (asc)
+            return asc;
     }
-    return any;
+    return asc;
 }
 
-/* Whom SPEC_I_PT names and who is not registered yet. 0, or why none of them is. */
-static uint16_t ids_register(struct prout *p)
+/* Whom SPEC_I_PT names (SPC-4 table 67). 0, or why none of them is registered. */
+static uint16_t ids_register(struct prout *p, struct scsi_reservations *before)
 {
-    while (reader_left(&p->ids) > 0) {
+    uint16_t asc = 0;
+    while (!asc && reader_left(&p->ids) > 0) {
         struct scsi_port port;
         bool whole;
-        uint16_t asc = SCSI_ASC_INVALID_PARAMETER;
         if (!scsi_port_decode(&p->ids, &port, &whole))
-            return asc;
-        if (!whole && !device_register(p, port.initiator, &asc))
-            return asc;
-        if (whole && !port_register(p, &port))
-            return SCSI_ASC_REGISTRATION_RESOURCES;
+            return SCSI_ASC_INVALID_PARAMETER;
+        asc = whole ? named_register(p, before, &port) : device_register(p, before, port.initiator);
     }
-    return 0;
+    return asc;
 }
 
 static enum scsi_next register_new(struct prout *p)
 {
-    const struct scsi_reservations before = *p->all;
-    uint16_t asc = port_register(p, p->port) ? ids_register(p) : SCSI_ASC_REGISTRATION_RESOURCES;
+    struct scsi_reservations before = *p->all;
+    uint16_t asc =
+        port_register(p, p->port) ? ids_register(p, &before) : SCSI_ASC_REGISTRATION_RESOURCES;
     if (!asc)
         return SCSI_DONE;
     *p->all = before;
@@ -334,8 +340,9 @@ static enum scsi_next do_move(struct prout *p)
     struct scsi_reservations *all = p->all;
     struct scsi_port port;
     bool whole;
-    if (scsi_type_is_of_all(all->type) || all->type == SCSI_RESERVED_NOT ||
-        !scsi_registration_holds(all, p->mine))
+    if (all->type == SCSI_RESERVED_NOT)
+        return scsi_fail_cdb(p->command, 1, 4);
+    if (scsi_type_is_of_all(all->type) || !scsi_registration_holds(all, p->mine))
         return scsi_conflict(p->command);
     if (p->action_key == 0)
         return scsi_fail_parameter(p->command, ACTION_KEY_AT, 7);

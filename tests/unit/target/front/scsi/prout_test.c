@@ -417,6 +417,31 @@ START_TEST(one_bad_name_registers_nobody)
 }
 END_TEST
 
+START_TEST(name_of_who_is_registered_is_refused)
+{
+    uint8_t ids[128];
+    ck_assert_int_eq(out(B, OUT_REGISTER, 0, 0, KEY_B), SCSI_GOOD);
+    (void)id_write(ids, 0x45, "iqn.2001-04.com.example:far,i,0x00aabbccddee");
+    (void)id_write(ids + 64, 0x45, "iqn.2001-04.com.example:host,i,0x000000000002");
+    ck_assert_int_eq(register_with(A, KEY_A, ids, sizeof(ids)), SCSI_CHECK_CONDITION);
+    ck_assert_sense(0x05, 0x2600);
+    (void)id_write(ids + 64, 0x05, "iqn.2001-04.com.example:host");
+    ck_assert_int_eq(register_with(A, KEY_A, ids, sizeof(ids)), SCSI_CHECK_CONDITION);
+    ck_assert_sense(0x05, 0x2600);
+    ck_assert_uint_eq(key_count(), 1);
+}
+END_TEST
+
+START_TEST(who_sent_it_may_be_among_the_names)
+{
+    uint8_t ids[128];
+    (void)id_write(ids, 0x45, "iqn.2001-04.com.example:host,i,0x000000000001");
+    (void)id_write(ids + 64, 0x45, "iqn.2001-04.com.example:host,i,0x000000000001");
+    ck_assert_int_eq(register_with(A, KEY_A, ids, sizeof(ids)), SCSI_GOOD);
+    ck_assert_uint_eq(key_count(), 1);
+}
+END_TEST
+
 START_TEST(names_come_with_a_first_registration_only)
 {
     uint8_t ids[64];
@@ -467,11 +492,17 @@ END_TEST
 
 START_TEST(move_is_for_the_holder)
 {
-    ck_assert_int_eq(out(A, OUT_REGISTER, 0, 0, KEY_A), SCSI_GOOD);
-    ck_assert_int_eq(move_to(A, KEY_A, 7, 0, 1, PORT_B), SCSI_RESERVATION_CONFLICT);
-    ck_assert_int_eq(out(A, OUT_REGISTER, 0, KEY_A, 0), SCSI_GOOD);
     reserve(SCSI_WRITE_EXCLUSIVE);
     ck_assert_int_eq(move_to(B, KEY_B, 7, 0, 1, PORT_FAR), SCSI_RESERVATION_CONFLICT);
+}
+END_TEST
+
+START_TEST(move_of_no_reservation_is_an_error)
+{
+    ck_assert_int_eq(out(A, OUT_REGISTER, 0, 0, KEY_A), SCSI_GOOD);
+    ck_assert_int_eq(move_to(A, KEY_A, 7, 0, 1, PORT_B), SCSI_CHECK_CONDITION);
+    ck_assert_bad_cdb(1, 4u);
+    ck_assert_uint_eq(key_count(), 1);
 }
 END_TEST
 
@@ -543,10 +574,13 @@ int main(void)
     tcase_add_test(tcase, device_named_is_registered_at_the_ports_that_are_known);
     tcase_add_test(tcase, device_that_is_not_known_is_refused);
     tcase_add_test(tcase, one_bad_name_registers_nobody);
+    tcase_add_test(tcase, name_of_who_is_registered_is_refused);
+    tcase_add_test(tcase, who_sent_it_may_be_among_the_names);
     tcase_add_test(tcase, names_come_with_a_first_registration_only);
     tcase_add_test(tcase, move_gives_the_reservation_away);
     tcase_add_test(tcase, move_to_a_port_that_is_away_registers_it);
     tcase_add_test(tcase, move_is_for_the_holder);
+    tcase_add_test(tcase, move_of_no_reservation_is_an_error);
     tcase_add_test(tcase, reservation_of_all_cannot_be_moved);
     tcase_add_test(tcase, move_names_a_port_well);
     suite_add_tcase(suite, tcase);
