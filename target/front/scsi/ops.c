@@ -154,10 +154,10 @@ const struct scsi_op scsi_ops[] = {
     {0x83, 0x00, 16, WRITES, OUT_BYTES, NO_FIELD, {10, 4},
      scsi_copy_begin, scsi_copy_finish, {0x83, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, U32, 0, 0}},
     /* RECEIVE COPY RESULTS: COPY STATUS */
-    {0x84, 0x00, 16, 0, IN_BYTES, NO_FIELD, {10, 4},
+    {0x84, 0x00, 16, LOOKS, IN_BYTES, NO_FIELD, {10, 4},
      scsi_copy_status_begin, NULL, {0x84, 0x00, 0xff, 0, 0, 0, 0, 0, 0, 0, U32, 0, 0}},
     /* RECEIVE COPY RESULTS: OPERATING PARAMETERS */
-    {0x84, 0x03, 16, 0, IN_BYTES, NO_FIELD, {10, 4},
+    {0x84, 0x03, 16, LOOKS, IN_BYTES, NO_FIELD, {10, 4},
      scsi_copy_parameters_begin, NULL, {0x84, 0x03, 0, 0, 0, 0, 0, 0, 0, 0, U32, 0, 0}},
     /* READ (16) */
     {0x88, NO_ACTION, 16, RANGE | READS, IN, {2, 8}, {10, 4},

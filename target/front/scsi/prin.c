@@ -55,20 +55,21 @@ enum scsi_next scsi_prin_reservation_begin(struct scsi_command *command, const s
 
 /*
  * Compatible handling of RESERVE, initiator ports named by others, all target ports (the one there
- * is) and, but for snapshots, persistence are there; TEST UNIT READY passes every reservation.
+ * is) and, but for snapshots, persistence are there. Who only looks passes reservations as SPC-4
+ * table 65 has it.
  */
 enum scsi_next scsi_prin_capabilities_begin(struct scsi_command *command,
                                             const struct scsi_cdb *cdb, struct buf_pool *pool)
 {
     enum { LENGTH = 8, CRH = 0x10, SIP_C = 0x08, ATP_C = 0x04, PTPL_C = 0x01 };
-    enum { TMV = 0x80, ALLOW_TEST_UNIT_READY = 0x10, PTPL_A = 0x01 };
+    enum { TMV = 0x80, ALLOW_LOOKING = 0x40, PTPL_A = 0x01 };
     const uint16_t types = 0xea01; /* all six */
     bool kept = command->unit->reservations.kept;
     bool keeps = command->unit->export->generation == 0;
     struct writer w = scsi_reply_begin(command, pool);
     write_u16(&w, LENGTH);
     write_u8(&w, CRH | SIP_C | ATP_C | (keeps ? PTPL_C : 0));
-    write_u8(&w, TMV | ALLOW_TEST_UNIT_READY | (kept ? PTPL_A : 0));
+    write_u8(&w, TMV | ALLOW_LOOKING | (kept ? PTPL_A : 0));
     write_u16(&w, types);
     write_zeros(&w, 2);
     return scsi_reply_end(command, &w, cdb->length);

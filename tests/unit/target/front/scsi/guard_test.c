@@ -16,6 +16,8 @@ static const uint8_t prevent[] = {0x1e, 0, 0, 0, 1, 0};
 static const uint8_t allow[] = {0x1e, 0, 0, 0, 0, 0};
 static const uint8_t opcodes[] = {0xa3, 0x0c, 0, 0, 0, 0, 0, 0, 0xff, 0, 0, 0};
 
+static const uint8_t copy_limits[] = {0x84, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0, 0};
+
 static bool may(uint32_t number, const uint8_t *cdb, size_t length)
 {
     as(number);
@@ -74,6 +76,7 @@ START_TEST(looking_is_always_allowed)
 {
     reserve(SCSI_EXCLUSIVE_ACCESS);
     ck_assert(MAY(C, ready) && MAY(C, capacity) && MAY(C, inquiry) && MAY(C, opcodes));
+    ck_assert(MAY(C, copy_limits));
 }
 END_TEST
 

@@ -52,7 +52,7 @@ END_TEST
 START_TEST(capabilities)
 {
     ck_assert_good(0x5e, 2, 0, 0, 0, 0, 0, 0, 0xff, 0);
-    ck_assert_data_in(0, 8, 0x1d, 0x90, 0xea, 0x01, 0, 0);
+    ck_assert_data_in(0, 8, 0x1d, 0xc0, 0xea, 0x01, 0, 0);
 }
 END_TEST
 
@@ -60,7 +60,7 @@ START_TEST(capabilities_tell_that_persistence_is_on)
 {
     ck_assert_int_eq(out_flags(A, OUT_REGISTER, 0, 0, KEY_A, FLAG_APTPL), SCSI_GOOD);
     ck_assert_good(0x5e, 2, 0, 0, 0, 0, 0, 0, 0xff, 0);
-    ck_assert_data_in(0, 8, 0x1d, 0x91, 0xea, 0x01, 0, 0);
+    ck_assert_data_in(0, 8, 0x1d, 0xc1, 0xea, 0x01, 0, 0);
 }
 END_TEST
 
