@@ -113,13 +113,14 @@ static struct unmap_descriptor unmap_descriptor_decode(const struct slice *data,
     return descriptor;
 }
 
-/* Complete descriptors; one that is cut off does not count (SBC-3 5.28.2). */
-static uint64_t unmap_descriptor_count(const struct slice *data)
+/* Complete descriptors; those that are cut off, here or there, do not count (SBC-3 5.28.2). */
+static uint64_t unmap_descriptor_count(const struct slice *data, const struct scsi_cdb *cdb)
 {
     struct reader r = reader_of(data->bytes, data->length_bytes);
     read_skip(&r, 2);
-    uint16_t length = read_u16(&r);
-    return length / UNMAP_DESCRIPTOR_BYTES;
+    uint64_t length = read_u16(&r);
+    uint64_t room = cdb->length - UNMAP_HEADER_BYTES;
+    return (length < room ? length : room) / UNMAP_DESCRIPTOR_BYTES;
 }
 
 /* All or nothing is begun: every descriptor must be in range. False: the command has failed. */
@@ -137,10 +138,10 @@ static bool unmap_in_range(struct scsi_command *command, uint64_t count)
 }
 
 /* Submits the next descriptor that is not empty. */
-static enum scsi_next unmap_next(struct scsi_command *command)
+static enum scsi_next unmap_next(struct scsi_command *command, const struct scsi_cdb *cdb)
 {
     uint64_t bytes = command->unit->export->block_bytes;
-    uint64_t count = unmap_descriptor_count(&command->data_out);
+    uint64_t count = unmap_descriptor_count(&command->data_out, cdb);
     while (command->progress < count) {
         struct unmap_descriptor d = unmap_descriptor_decode(&command->data_out, command->progress);
         command->progress++;
@@ -159,22 +160,19 @@ enum scsi_next scsi_unmap_begin(struct scsi_command *command, const struct scsi_
         return scsi_good(command);
     if (cdb->length < UNMAP_HEADER_BYTES || data->length_bytes < cdb->length)
         return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_PARAMETER_LENGTH);
-    uint64_t count = unmap_descriptor_count(data);
-    if (UNMAP_HEADER_BYTES + count * UNMAP_DESCRIPTOR_BYTES > cdb->length)
-        return scsi_fail(command, SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_PARAMETER_LENGTH);
+    uint64_t count = unmap_descriptor_count(data, cdb);
     if (count > SCSI_UNMAP_DESCRIPTORS_MAX)
         return scsi_fail_parameter(command, 2, 7);
     if (!unmap_in_range(command, count))
         return SCSI_DONE;
-    return unmap_next(command);
+    return unmap_next(command, cdb);
 }
 
 enum scsi_next scsi_unmap_finish(struct scsi_command *command, const struct scsi_cdb *cdb,
                                  struct buf_pool *pool)
 {
-    (void)cdb;
     (void)pool;
-    return unmap_next(command);
+    return unmap_next(command, cdb);
 }
 
 /* Writes the next piece of the repeated block, which is in command->scratch. */
