@@ -120,7 +120,9 @@ static bool device_check(struct scsi_command *command, uint32_t at)
         (void)scsi_fail(command, SCSI_KEY_COPY_ABORTED, SCSI_ASC_COPY_NOT_REACHABLE);
         return false;
     }
-    return block_bytes == export->block_bytes ? true : fail_at(command, at + 29);
+    /* 0 is whatever the unit has. */
+    bool good = block_bytes == 0 || block_bytes == export->block_bytes;
+    return good || fail_at(command, at + 29);
 }
 
 static bool devices_check(struct scsi_command *command, uint32_t list_bytes)
@@ -270,14 +272,20 @@ enum scsi_next scsi_copy_begin(struct scsi_command *command, const struct scsi_c
     return copy_next(command);
 }
 
-/* What was read is written, if nobody reserved the unit meanwhile; zeros take no space. */
+/*
+ * What was read is written; zeros take no space. A reservation made meanwhile ends the copy, but
+ * the command had its check: that is a failure of the copy (SPC-4 5.13.1, 5.17.7.4).
+ */
 static enum scsi_next piece_write(struct scsi_command *command)
 {
     uint64_t length = command->block.length_bytes;
     uint64_t block_bytes = command->unit->export->block_bytes;
     uint64_t offset = segment_now(command).destination_lba * block_bytes + command->copy->at_bytes;
-    if (scsi_guard_forbids(command))
-        return scsi_conflict(command);
+    if (scsi_guard_forbids(command)) {
+        struct scsi_sense sense = {.asc = SCSI_ASC_COPY_FAILURE};
+        scsi_copy_sense(command, &sense);
+        return scsi_fail_sense(command, &sense);
+    }
     command->scratch = command->block.data;
     ASSERT(command->scratch.length_bytes == length);
     if (bytes_are_zero(command->scratch.bytes, length))
@@ -302,11 +310,16 @@ enum scsi_next scsi_copy_finish(struct scsi_command *command, const struct scsi_
 
 void scsi_copy_sense(const struct scsi_command *command, struct scsi_sense *sense)
 {
-    if (!command->copy)
+    const struct scsi_copy *copy = command->copy;
+    if (!copy)
         return;
     sense->key = SCSI_KEY_COPY_ABORTED;
     sense->has_segment = true;
-    sense->segment = command->copy->segments_done;
+    sense->segment = copy->segments_done;
+    /* Where a part of the segment is written, how many of its blocks are not. */
+    sense->has_information = copy->at_bytes > 0;
+    sense->information =
+        segment_now(command).blocks - copy->at_bytes / command->unit->export->block_bytes;
 }
 
 void scsi_copy_end(struct scsi_command *command)

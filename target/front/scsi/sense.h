@@ -27,6 +27,7 @@ enum scsi_asc {
     SCSI_ASC_BECOMING_READY = 0x0401,   /* is in process of becoming ready */
     SCSI_ASC_COPY_UNREACHABLE = 0x0804, /* unreachable copy target */
     SCSI_ASC_WRITE_ERROR = 0x0c00,
+    SCSI_ASC_COPY_FAILURE = 0x0d01,       /* third party device failure */
     SCSI_ASC_COPY_NOT_REACHABLE = 0x0d02, /* copy target device not reachable */
     SCSI_ASC_INVALID_COMMAND_IU = 0x0e03, /* invalid field in command information unit */
     SCSI_ASC_UNRECOVERED_READ = 0x1100,

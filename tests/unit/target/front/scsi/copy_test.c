@@ -170,6 +170,14 @@ START_TEST(another_block_length_is_refused)
 }
 END_TEST
 
+START_TEST(a_block_length_that_is_not_told_is_the_units)
+{
+    list_set(1, DISCARD, 1, SEGMENTS({1, 0, 100}));
+    command.data_out.bytes[LIST_HEADER + 30] = 0;
+    ck_assert_int_eq(run_on(), SCSI_GOOD);
+}
+END_TEST
+
 START_TEST(a_segment_of_no_descriptor_is_aborted)
 {
     for (uint32_t at = 5; at <= 7; at += 2) {
@@ -223,8 +231,26 @@ START_TEST(an_error_tells_the_segment)
     command.block.status = -EIO;
     ck_assert_int_eq(scsi_finish(&command, &pool), SCSI_DONE);
     ck_assert_aborted(0x1100, 1);
+    ck_assert_uint_eq(command.sense[0], 0x70);
     ck_assert_good(COPY_STATUS(1));
     ck_assert_uint_eq(command.data_in.bytes[4], 2);
+}
+END_TEST
+
+START_TEST(an_error_tells_what_is_left_of_the_segment)
+{
+    memset(disk, 0xab, 3000 * 512);
+    list_set(1, DISCARD, 1, SEGMENTS({3000, 0, 1096}));
+    ck_assert_int_eq(scsi_command(&command, &pool), SCSI_BLOCK);
+    disk_execute(&command.block);
+    ck_assert_int_eq(scsi_finish(&command, &pool), SCSI_BLOCK);
+    disk_execute(&command.block);
+    ck_assert_int_eq(scsi_finish(&command, &pool), SCSI_BLOCK);
+    command.block.status = -EIO;
+    ck_assert_int_eq(scsi_finish(&command, &pool), SCSI_DONE);
+    ck_assert_aborted(0x1100, 0);
+    ck_assert_uint_eq(command.sense[0], 0xf0);
+    ck_assert_uint_eq(u16_at(command.sense + 5), 3000 - PAYLOAD_BYTES_MAX / 512);
 }
 END_TEST
 
@@ -256,7 +282,7 @@ START_TEST(a_reservation_made_meanwhile_ends_it)
     copy_read(1);
     unit.reserved_by = &nexuses[3];
     ck_assert_int_eq(scsi_finish(&command, &pool), SCSI_DONE);
-    ck_assert_int_eq(command.status, SCSI_RESERVATION_CONFLICT);
+    ck_assert_aborted(0x0d01, 0);
     ck_assert(disk_is(50 * 512, 0, 512));
 }
 END_TEST
@@ -349,6 +375,7 @@ int main(void)
     tcase_add_test(tcase, other_types_of_descriptors_are_refused);
     tcase_add_test(tcase, another_unit_cannot_be_reached);
     tcase_add_test(tcase, another_block_length_is_refused);
+    tcase_add_test(tcase, a_block_length_that_is_not_told_is_the_units);
     tcase_add_test(tcase, a_segment_of_no_descriptor_is_aborted);
     tcase_add_test(tcase, a_segment_out_of_range_is_aborted_before_anything_is_written);
     tcase_add_test(tcase, segments_have_a_limit);
@@ -357,6 +384,7 @@ int main(void)
     tcase = tcase_create("under way");
     tcase_add_checked_fixture(tcase, setup_512, teardown);
     tcase_add_test(tcase, an_error_tells_the_segment);
+    tcase_add_test(tcase, an_error_tells_what_is_left_of_the_segment);
     tcase_add_test(tcase, a_write_that_finds_no_space_gives_its_buffer_back);
     tcase_add_test(tcase, a_reservation_made_meanwhile_ends_it);
     tcase_add_test(tcase, reserved_by_others_is_a_conflict);
