@@ -185,25 +185,13 @@ static uint16_t list_offset(const struct select_list *list)
     return (uint16_t)(list->r.next - list->begin);
 }
 
-/* The block descriptor may say what is so, or zeros and ones for "as it is" (SBC-3 6.5.2). */
+/* Of the block descriptor the length of blocks counts, their number is ignored (SBC-3 6.5.2). */
 static bool block_descriptor_same(const struct scsi_unit *unit, struct reader descriptor)
 {
-    uint64_t have = scsi_unit_blocks(unit);
-    uint64_t blocks;
-    uint32_t block_bytes;
-    bool all;
-    if (reader_left(&descriptor) == LONG_DESCRIPTOR_BYTES) {
-        blocks = read_u64(&descriptor);
-        read_skip(&descriptor, 4);
-        block_bytes = read_u32(&descriptor);
-        all = blocks == UINT64_MAX;
-    } else {
-        blocks = read_u32(&descriptor);
-        read_skip(&descriptor, 1);
-        block_bytes = read_u24(&descriptor);
-        all = blocks == UINT32_MAX;
-    }
-    return (blocks == 0 || blocks == have || all) && block_bytes == unit->export->block_bytes;
+    bool is_long = reader_left(&descriptor) == LONG_DESCRIPTOR_BYTES;
+    read_skip(&descriptor, is_long ? 12 : 5);
+    uint32_t block_bytes = is_long ? read_u32(&descriptor) : read_u24(&descriptor);
+    return block_bytes == unit->export->block_bytes;
 }
 
 /* Header and block descriptor. False when the command has failed. */

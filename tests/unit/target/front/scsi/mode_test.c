@@ -231,10 +231,13 @@ START_TEST(select6_other_block_length_is_refused)
 }
 END_TEST
 
-START_TEST(select6_block_count_zero_and_ones_mean_as_it_is)
+START_TEST(select_ignores_the_block_count)
 {
     ck_assert_int_eq(select6(BYTES(0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 2, 0)), SCSI_GOOD);
-    ck_assert_int_eq(select6(BYTES(0, 0, 0, 8, 0xff, 0xff, 0xff, 0xff, 0, 0, 2, 0)), SCSI_GOOD);
+    ck_assert_int_eq(select6(BYTES(0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 2, 0)), SCSI_GOOD);
+    ck_assert_int_eq(
+        select10(BYTES(0, 0, 0, 0, 1, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, 0)),
+        SCSI_GOOD);
 }
 END_TEST
 
@@ -362,7 +365,7 @@ int main(void)
     tcase_add_test(tcase, select6_cut_header_is_a_length_error);
     tcase_add_test(tcase, select6_less_data_than_the_list_is_a_length_error);
     tcase_add_test(tcase, select6_other_block_length_is_refused);
-    tcase_add_test(tcase, select6_block_count_zero_and_ones_mean_as_it_is);
+    tcase_add_test(tcase, select_ignores_the_block_count);
     tcase_add_test(tcase, select6_descriptor_of_another_size_is_refused);
     tcase_add_test(tcase, select10_short_descriptor_marked_long_is_refused);
     suite_add_tcase(suite, tcase);
