@@ -136,10 +136,11 @@ static void identification_write(const struct scsi_unit *unit, struct writer *w)
 
 static void extended_write(struct writer *w)
 {
-    enum { SIMPSUP = 0x01, V_SUP = 0x01 };
+    enum { SIMPSUP = 0x01, V_SUP = 0x01, LUICLR = 0x01 };
     write_u8(w, 0);
     write_u8(w, SIMPSUP);
     write_u8(w, V_SUP);
+    write_u8(w, LUICLR);
     write_zeros(w, VPD_LONG_BYTES - writer_length(w));
 }
 

@@ -137,7 +137,7 @@ END_TEST
 START_TEST(extended_data_tells_simple_tasks_and_volatile_cache)
 {
     ck_assert_good(0x12, 0x01, 0x86, 0, 0xff, 0);
-    static const uint8_t head[] = {0x00, 0x86, 0, 60, 0x00, 0x01, 0x01, 0x00};
+    static const uint8_t head[] = {0x00, 0x86, 0, 60, 0x00, 0x01, 0x01, 0x01};
     ck_assert_uint_eq(command.data_in.length_bytes, 64);
     ck_assert_mem_eq(command.data_in.bytes, head, sizeof(head));
 }
