@@ -9,7 +9,7 @@
 #include "target/front/scsi/sense.h"
 
 enum select_report { LUNS_ADDRESSED = 0, LUNS_WELL_KNOWN = 1, LUNS_ALL = 2 };
-enum { LUNS_ALLOCATION_MIN = 16, LUN_BYTES = 8 };
+enum { LUN_BYTES = 8 };
 
 /* A target has one logical unit, LUN 0. */
 enum scsi_next scsi_report_luns_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
@@ -18,8 +18,6 @@ enum scsi_next scsi_report_luns_begin(struct scsi_command *command, const struct
     uint8_t select = command->cdb[2];
     if (select > LUNS_ALL)
         return scsi_fail_cdb(command, 2, 7);
-    if (cdb->length < LUNS_ALLOCATION_MIN)
-        return scsi_fail_cdb(command, command->op->length.offset, 7);
     uint32_t length = select == LUNS_WELL_KNOWN ? 0 : LUN_BYTES;
     struct writer w = scsi_reply_begin(command, pool);
     write_u32(&w, length);
