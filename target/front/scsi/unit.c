@@ -17,17 +17,24 @@ enum {
 };
 
 /*
- * While the volume does not serve other commands wait. Who has another path shall take it: it may
- * lead to a target that took the volume over, which one that is cut off cannot know.
+ * 0, or why the unit is not ready. While the volume does not serve, commands wait but those that
+ * ask for this. Who has another path shall take it: it may lead to a target that took the volume
+ * over, which one that is cut off cannot know.
  */
+static uint16_t not_ready(const struct scsi_unit *unit)
+{
+    if (unit->export->gone)
+        return SCSI_ASC_NOT_READY;
+    return unit->export->stalled ? SCSI_ASC_BECOMING_READY : 0;
+}
+
 enum scsi_next scsi_unit_ready_begin(struct scsi_command *command, const struct scsi_cdb *cdb,
                                      struct buf_pool *pool)
 {
     (void)cdb;
     (void)pool;
-    if (command->unit->export->stalled)
-        return scsi_fail(command, SCSI_KEY_NOT_READY, SCSI_ASC_BECOMING_READY);
-    return scsi_good(command);
+    uint16_t asc = not_ready(command->unit);
+    return asc ? scsi_fail(command, SCSI_KEY_NOT_READY, asc) : scsi_good(command);
 }
 
 /* The medium cannot be taken out: there is nothing to prevent or to allow. */
@@ -60,6 +67,9 @@ enum scsi_next scsi_request_sense_begin(struct scsi_command *command, const stru
     if (!command->unit) {
         sense.key = SCSI_KEY_ILLEGAL_REQUEST;
         sense.asc = SCSI_ASC_LUN_NOT_SUPPORTED;
+    } else if (not_ready(command->unit)) {
+        sense.key = SCSI_KEY_NOT_READY;
+        sense.asc = not_ready(command->unit);
     } else {
         sense.asc = scsi_nexus_take(command->nexus);
         if (sense.asc)

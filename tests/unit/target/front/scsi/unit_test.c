@@ -92,6 +92,21 @@ START_TEST(request_sense_tells_and_clears_an_attention)
 }
 END_TEST
 
+START_TEST(request_sense_says_why_the_unit_is_not_ready)
+{
+    attach(NEXUS);
+    export.stalled = true;
+    ck_assert_good(0x03, 0x01, 0, 0, 0xff, 0);
+    ck_assert_data_in(0x72, 0x02, 0x04, 0x01, 0, 0, 0, 0);
+    export.gone = true;
+    ck_assert_good(0x03, 0x01, 0, 0, 0xff, 0);
+    ck_assert_data_in(0x72, 0x02, 0x04, 0x00, 0, 0, 0, 0);
+    export.gone = export.stalled = false;
+    ck_assert_check(0x00);
+    ck_assert_sense(0x06, 0x2900);
+}
+END_TEST
+
 START_TEST(request_sense_of_an_absent_lun_says_so)
 {
     command.unit = NULL;
@@ -171,6 +186,7 @@ int main(void)
     tcase_add_test(tcase, request_sense_has_none_in_fixed_format);
     tcase_add_test(tcase, request_sense_has_none_in_descriptor_format);
     tcase_add_test(tcase, request_sense_tells_and_clears_an_attention);
+    tcase_add_test(tcase, request_sense_says_why_the_unit_is_not_ready);
     tcase_add_test(tcase, request_sense_of_an_absent_lun_says_so);
     tcase_add_test(tcase, capacity10);
     tcase_add_test(tcase, capacity10_of_a_large_unit_sends_to_16);
