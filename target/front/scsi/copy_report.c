@@ -32,7 +32,8 @@ enum scsi_next scsi_copy_status_begin(struct scsi_command *command, const struct
     write_u8(&w, copy->state == SCSI_COPY_RUNS   ? IN_PROGRESS
                  : copy->state == SCSI_COPY_DONE ? DONE
                                                  : FAILED);
-    write_u16(&w, copy->segments_done);
+    bool within = copy->segments_done < copy->segment_count; /* that one counts (SPC-4 6.24) */
+    write_u16(&w, (uint16_t)(copy->segments_done + within));
     write_u8(&w, UNITS_BYTES);
     write_u32(&w, copy->copied_bytes);
     if (copy->state != SCSI_COPY_RUNS)

@@ -55,13 +55,13 @@ END_TEST
 
 START_TEST(status_of_one_under_way_says_so)
 {
-    list_set(9, 0, 1, SEGMENTS({2, 0, 100}));
+    list_set(9, 0, 1, SEGMENTS({2, 0, 100}, {2, 0, 100}));
     ck_assert_int_eq(scsi_command(&command, &pool), SCSI_BLOCK);
     struct scsi_command copy = command;
     command.data_out = (struct slice){0};
     for (int i = 0; i < 2; i++) {
         ck_assert_good(COPY_STATUS(9));
-        ck_assert_data_in(0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0);
+        ck_assert_data_in(0, 0, 0, 8, 0, 0, 1, 0, 0, 0, 0, 0);
     }
     scsi_drop(&copy);
     slice_release(&copy.data_out);
