@@ -435,6 +435,6 @@ enum scsi_next scsi_prout_finish(struct scsi_command *command, const struct scsi
         return save(command);
     ASSERT(command->progress >= all->saved_version);
     all->saved_version = command->progress;
-    all->stored = all->kept;
+    all->stored = command->scratch.buf != NULL; /* what it wrote, not what is wanted by now */
     return scsi_good(command);
 }

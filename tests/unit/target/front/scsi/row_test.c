@@ -119,6 +119,36 @@ START_TEST(row_is_as_new_as_its_submission)
 }
 END_TEST
 
+/* B's row is on its way when A wants it gone, which fails: what the book has is B's. */
+START_TEST(removal_that_failed_beside_another_row_is_done_next_time)
+{
+    struct scsi_command other = {.unit = &unit, .nexus = &nexuses[B]};
+    uint8_t list[24] = {[15] = KEY_B, [20] = FLAG_APTPL};
+    const uint8_t cdb[] = {0x5f, 0, 0, 0, 0, 0, 0, 0, 24, 0};
+    memcpy(other.cdb, cdb, sizeof(cdb));
+    other.data_out = slice_get(&pool, sizeof(list));
+    memcpy(other.data_out.bytes, list, sizeof(list));
+    ck_assert_int_eq(scsi_command(&other, &pool), SCSI_BLOCK);
+    scsi_submitting(&other, &pool);
+    disk_execute(&other.block);
+
+    list[15] = KEY_A;
+    list[20] = 0;
+    as(A);
+    data_out_set(list, sizeof(list));
+    cdb_set(cdb, sizeof(cdb));
+    ck_assert_int_eq(scsi_command(&command, &pool), SCSI_BLOCK);
+    scsi_submitting(&command, &pool);
+    ck_assert_int_eq(scsi_finish(&other, &pool), SCSI_DONE);
+    slice_release(&other.data_out);
+    command.block.status = -EIO;
+    ck_assert_int_eq(scsi_finish(&command, &pool), SCSI_DONE);
+    ck_assert_uint_gt(row_bytes, 0);
+    ck_assert_int_eq(out(A, OUT_RELEASE, 1, KEY_A, 0), SCSI_GOOD);
+    ck_assert_uint_eq(row_bytes, 0);
+}
+END_TEST
+
 START_TEST(row_that_is_dropped_gives_its_buffer_back)
 {
     uint8_t list[24] = {[15] = KEY_A, [20] = FLAG_APTPL};
@@ -189,6 +219,7 @@ int main(void)
     tcase_add_test(tcase, clear_removes_the_row);
     tcase_add_test(tcase, row_that_failed_is_written_next_time);
     tcase_add_test(tcase, row_is_as_new_as_its_submission);
+    tcase_add_test(tcase, removal_that_failed_beside_another_row_is_done_next_time);
     tcase_add_test(tcase, row_that_is_dropped_gives_its_buffer_back);
     tcase_add_test(tcase, snapshot_keeps_nothing);
     tcase_add_test(tcase, commands_wait_until_the_book_is_read);
