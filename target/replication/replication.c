@@ -63,6 +63,10 @@ void repl_free(struct repl *repl)
     scrub_end(repl);
     relay_end(repl);
     control_release(repl);
+    for (uint32_t slot = 0; slot < REPL_OPS_MAX; slot++) {
+        if (repl->slots[slot])
+            slice_release(&repl->slots[slot]->before);
+    }
     free(repl);
 }
 

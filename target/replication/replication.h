@@ -140,7 +140,7 @@ struct repl;
 struct repl *repl_new(const struct config *config, const struct uuid *controller,
                       const struct repl_settings *settings, struct buf_pool *bufs,
                       uint64_t random_seed);
-/* What is still outstanding is forgotten, not completed. */
+/* What is still outstanding is forgotten, not completed; it is its owner's until then. */
 void repl_free(struct repl *repl);
 
 /*

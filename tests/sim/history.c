@@ -225,12 +225,23 @@ static void check_kept(struct sim *sim, const struct sim_replica *replica)
     }
 }
 
+/* That targets were asked for, some before they serve. */
+static uint32_t history_reverts(const struct sim *sim)
+{
+    uint32_t count = 0;
+    for (int i = 0; i < SIM_TARGETS; i++) {
+        for (const struct sim_op *op = sim->targets[i].ops; op; op = op->next)
+            count += op->op.kind == REPL_COMMAND && op->op.command.kind == COMMAND_REVERT;
+    }
+    return count;
+}
+
 void history_check(struct sim *sim)
 {
     const struct sim_replica *replica = NULL;
     if (sim->oracle.reverts_open && sim->served_epoch != sim->oracle.revert_epoch) {
         oracle_revert(sim);
-        sim->oracle.reverts_open = 0;
+        sim->oracle.reverts_open = history_reverts(sim);
     }
     sim->oracle.revert_epoch = sim->served_epoch;
     while ((replica = member_in_sync(sim, replica ? replica->idx + 1u : 0)) != NULL) {

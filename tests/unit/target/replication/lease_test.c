@@ -71,7 +71,7 @@ START_TEST(a_lease_is_given_back_with_the_session)
     ck_assert_uint_eq(story.completions, 1);
     slice_release(&op.data);
     /* Writes that are not answered cost both their sessions. */
-    struct repl_op write;
+    static struct repl_op write;
     story_submit(&story, &write, REPL_WRITE, 4096);
     story_answer(&story, FRAME_WRITE, 2, FRAME_FAILED);
     story_answer(&story, FRAME_WRITE, 1, FRAME_FAILED);
