@@ -132,6 +132,7 @@ void sweep_end(struct repl *repl)
     slice_release(&repl->sweep.theirs);
     count_end(repl);
     repl->sweep.phase = SWEEP_NONE;
+    repl->sweep.waiting = 0;
     copies_cancel(repl, false);
     repl->unsettled = true;
 }

@@ -232,6 +232,29 @@ START_TEST(member_out_of_sync_that_leaves_goes_at_once)
 }
 END_TEST
 
+START_TEST(who_leaves_while_it_is_asked_for_its_map_leaves_no_timer)
+{
+    struct story story;
+    story_serve(&story);
+    change(&story, adding(MEMBER_DATA));
+    accept(&story, 7);
+    added_is_up(&story);
+    ck_assert_ptr_nonnull(story_find(&story, FRAME_DIFF, ADDED));
+    change(&story, leaving(ADDED));
+    accept(&story, 0xf);
+    ck_assert_int_lt(idx_of(&story, ADDED), 0);
+    for (int second = 0; second < 10; second++) {
+        story_elapse(&story, 1000);
+        for (uint8_t member = 0; member < ADDED; member++) {
+            if (story_find(&story, FRAME_CHECKPOINT, member))
+                story_answer(&story, FRAME_CHECKPOINT, member, FRAME_OK);
+        }
+    }
+    ck_assert_uint_eq(repl_deadline_ns(story.repl), UINT64_MAX);
+    story_end(&story);
+}
+END_TEST
+
 START_TEST(too_few_may_not_stay)
 {
     struct story story;
@@ -391,6 +414,7 @@ int main(void)
     tcase_add_test(tcase, no_change_before_the_own_epoch_is_committed);
     tcase_add_test(tcase, member_that_leaves_goes_once_the_others_are_in_sync);
     tcase_add_test(tcase, member_out_of_sync_that_leaves_goes_at_once);
+    tcase_add_test(tcase, who_leaves_while_it_is_asked_for_its_map_leaves_no_timer);
     tcase_add_test(tcase, too_few_may_not_stay);
     tcase_add_test(tcase, changes_that_make_no_sense_are_refused);
     tcase_add_test(tcase, no_change_while_all_in_sync_lost_their_memory);
