@@ -165,10 +165,19 @@ void pace_reads_elsewhere(struct repl *repl)
     }
 }
 
+/* What was sent first is late first: looked at when it could be, and often once it is. */
 uint64_t pace_scan_ns(const struct repl *repl)
 {
     uint64_t period_ns = repl->settings.target_slow_ns;
     if (repl->settings.hiccup_ns && repl->settings.hiccup_ns < period_ns)
         period_ns = repl->settings.hiccup_ns;
-    return repl->now_ns + period_ns / 2;
+    if (list_empty(&repl->inflight))
+        return repl->now_ns + period_ns / 2;
+    /* Others have answered by a little later than it was sent. */
+    uint64_t sent_ns = op_of(repl->inflight.next)->sent_ns + period_ns / 16;
+    if (repl->now_ns < sent_ns + period_ns / 2)
+        return sent_ns + period_ns / 2;
+    if (repl->now_ns < sent_ns + period_ns)
+        return sent_ns + period_ns;
+    return repl->now_ns + period_ns / 8;
 }
