@@ -68,7 +68,7 @@ static const struct setting {
     {"resync-limit", "MIB", SETTING_NUMBER, offsetof(struct target_config, resync_mib_s), 1,
      1 << 20,
      "copy and scrub at no more than this many MiB a second, all volumes together, while\n"
-     "                         clients are at work (default 256); at an eighth of it at least,\n"
+     "                         clients are at work (default 256); at an eighth of it or 16,\n"
      "                         at more while writes take less than twice as long as without"},
     {"scrub-every", "TIME", SETTING_TEXT, offsetof(struct target_config, scrub_every), 0, 0,
      "read and compare each volume at its replicas once in so long: 7d (the default), 12h, 30m\n"

@@ -65,9 +65,9 @@ START_TEST(what_was_not_used_is_not_saved_up)
 {
     struct repl_budget budget = {0};
     budget_client(&budget, 5 * SECOND_NS);
-    ck_assert_uint_eq(budget_take(&budget, 8 * MIB, MIB, 5 * SECOND_NS), 6 * SECOND_NS);
+    ck_assert_uint_eq(budget_take(&budget, MIB, MIB, 5 * SECOND_NS), 6 * SECOND_NS);
     budget_client(&budget, 60 * SECOND_NS);
-    ck_assert_uint_eq(budget_take(&budget, 8 * MIB, MIB, 60 * SECOND_NS), 61 * SECOND_NS);
+    ck_assert_uint_eq(budget_take(&budget, MIB, MIB, 60 * SECOND_NS), 61 * SECOND_NS);
 }
 END_TEST
 
@@ -82,7 +82,7 @@ static uint32_t moved_beside(struct repl_budget *budget, uint64_t took_ns, uint3
         uint64_t now_ns = 10 * SECOND_NS + ms * STORY_MS;
         budget_client(budget, now_ns);
         if (next_ns <= now_ns) {
-            next_ns = budget_take(budget, 64 * MIB, MIB, now_ns);
+            next_ns = budget_take(budget, 256 * MIB, 4 * MIB, now_ns);
             pieces = ms / 1000 + 1 == seconds ? pieces + 1 : 0;
         }
         budget_wrote(budget, took_ns, now_ns);
@@ -94,7 +94,7 @@ START_TEST(it_begins_with_an_eighth_of_the_limit)
 {
     struct repl_budget budget = {0};
     budget_client(&budget, 5 * SECOND_NS);
-    ck_assert_uint_eq(budget_take(&budget, 8 * MIB, MIB, 5 * SECOND_NS), 6 * SECOND_NS);
+    ck_assert_uint_eq(budget_take(&budget, 256 * MIB, 32 * MIB, 5 * SECOND_NS), 6 * SECOND_NS);
 }
 END_TEST
 
@@ -116,16 +116,11 @@ START_TEST(an_eighth_of_the_limit_is_moved_while_writes_take_more_than_twice_as_
 }
 END_TEST
 
-START_TEST(a_limit_below_a_piece_a_second_is_reached_too)
+START_TEST(sixteen_mib_a_second_are_moved_always)
 {
     struct repl_budget budget = {0};
-    uint64_t now_ns = 5 * SECOND_NS;
-    for (int i = 0; i < 12; i++) {
-        budget_client(&budget, now_ns);
-        now_ns = budget_take(&budget, MIB / 2, MIB, now_ns);
-    }
-    budget_client(&budget, now_ns);
-    ck_assert_uint_eq(budget_take(&budget, MIB / 2, MIB, now_ns), now_ns + 2 * SECOND_NS);
+    budget_client(&budget, 5 * SECOND_NS);
+    ck_assert_uint_eq(budget_take(&budget, 64 * MIB, 16 * MIB, 5 * SECOND_NS), 6 * SECOND_NS);
 }
 END_TEST
 
@@ -254,7 +249,7 @@ int main(void)
     tcase_add_test(tcase, all_of_the_limit_is_moved_while_writes_take_as_long_as_without);
     tcase_add_test(tcase,
                    an_eighth_of_the_limit_is_moved_while_writes_take_more_than_twice_as_long);
-    tcase_add_test(tcase, a_limit_below_a_piece_a_second_is_reached_too);
+    tcase_add_test(tcase, sixteen_mib_a_second_are_moved_always);
     tcase_add_test(tcase, a_request_puts_clients_to_work_until_it_ended);
     tcase_add_test(tcase, who_only_asks_is_no_client_at_work);
     tcase_add_test(tcase, a_resync_waits_while_clients_are_at_work);
