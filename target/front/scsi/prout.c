@@ -46,7 +46,7 @@ struct prout {
     const struct scsi_port *port;   /* of whom sent it */
     struct scsi_registration *mine; /* NULL: not registered */
     enum action action;
-    uint8_t type;
+    uint8_t type; /* and in its high half the scope: of a logical unit, 0 */
     uint64_t key;
     uint64_t action_key;
     uint8_t flags;
@@ -238,9 +238,20 @@ static enum scsi_next do_register(struct prout *p)
 
 /* ---- reserving ---- */
 
+/* True when there is such a reservation as it wants to have. False: the command has failed. */
+static bool type_check(struct prout *p)
+{
+    if (scsi_type_valid(p->type))
+        return true;
+    (void)scsi_fail_cdb(p->command, 2, p->type >> 4 != 0 ? 7 : 3);
+    return false;
+}
+
 static enum scsi_next do_reserve(struct prout *p)
 {
     struct scsi_reservations *all = p->all;
+    if (!type_check(p))
+        return SCSI_DONE;
     if (all->type != SCSI_RESERVED_NOT &&
         (!scsi_registration_holds(all, p->mine) || all->type != p->type))
         return scsi_conflict(p->command);
@@ -319,6 +330,8 @@ static enum scsi_next do_preempt(struct prout *p)
         of_all ? p->action_key == 0
                : type != SCSI_RESERVED_NOT && all->registrations[all->holder].key == p->action_key;
     if (takes_over) {
+        if (!type_check(p))
+            return SCSI_DONE;
         preempt_reservation(p);
     } else {
         if (preempt_key(p, p->action_key, NULL) == 0)
@@ -372,14 +385,6 @@ static enum scsi_next do_move(struct prout *p)
 
 static enum scsi_next carry_out(struct prout *p)
 {
-    bool has_scope = p->action == RESERVE || p->action == RELEASE || p->action == PREEMPT ||
-                     p->action == PREEMPT_AND_ABORT;
-    uint8_t scope_type = p->command->cdb[2];
-    p->type = scope_type & 0x0f;
-    if (has_scope && scope_type >> 4 != 0)
-        return scsi_fail_cdb(p->command, 2, 7);
-    if (has_scope && !scsi_type_valid(p->type))
-        return scsi_fail_cdb(p->command, 2, 3);
     if (p->action == REGISTER || p->action == REGISTER_AND_IGNORE)
         return do_register(p);
     if (!p->mine || p->key != p->mine->key)
@@ -416,7 +421,8 @@ enum scsi_next scsi_prout_begin(struct scsi_command *command, const struct scsi_
                       .all = &unit->reservations,
                       .port = nexus->port,
                       .mine = scsi_nexus_registration(unit, nexus),
-                      .action = command->op->action};
+                      .action = command->op->action,
+                      .type = command->cdb[2]};
     if (cdb->length < LIST_BYTES || command->data_out.length_bytes < cdb->length)
         return length_fail(command);
     if (!list_decode(&p, reader_of(command->data_out.bytes, cdb->length)))
