@@ -10,7 +10,7 @@ static void op_sent(struct repl *repl, struct repl_op *op, uint8_t peers)
         range_lock_hold(&op->range);
     op->phase = OP_SENT;
     op->serial = ++repl->serial;
-    op->sent_ns = repl->now_ns;
+    op->sent_ns = op->answered_ns = repl->now_ns;
     op->sent = peers;
     op->answered = 0;
     if (repl->scan_ns == REPL_NEVER_NS)

@@ -58,7 +58,7 @@ struct repl_op {
     struct repl_range range;
     uint64_t serial;
     uint64_t sent_ns;
-    uint64_t answered_ns; /* by whoever did last */
+    uint64_t answered_ns; /* by who counts and did last; before, when it was sent */
     uint16_t slot;
     uint8_t phase;
     bool merged;         /* UPDATE: what is to be written is there */

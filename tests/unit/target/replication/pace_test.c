@@ -147,6 +147,50 @@ START_TEST(a_read_that_is_not_answered_goes_elsewhere)
 }
 END_TEST
 
+/* Member 2 was dropped, is back, and is being proposed while it alone has answered a write. */
+static void target_answers_first(void)
+{
+    story_down(&story, 2);
+    story_elapse(&story, 1100);
+    story_answer(&story, FRAME_ACCEPT, 0, FRAME_OK);
+    story_answer(&story, FRAME_ACCEPT, 1, FRAME_OK);
+    story_up(&story, 2);
+    story_opened(&story, 2, (struct message_opened){0}, FRAME_OK);
+    story_answer(&story, FRAME_GETMAP, 2, FRAME_OK);
+    story_answer(&story, FRAME_GETMAP, 0, FRAME_OK);
+    story_answer(&story, FRAME_SETTLE, 2, FRAME_OK);
+    story_answer(&story, FRAME_GETMAP, 0, FRAME_OK);
+    story_answer(&story, FRAME_MARK, 2, FRAME_OK);
+    story_submit(&story, &op, REPL_WRITE, 0);
+    story_answer(&story, FRAME_WRITE, 2, FRAME_OK);
+    story_answer(&story, FRAME_FLUSH, 2, FRAME_OK);
+    story.closed = 0;
+}
+
+static void accept_all(void)
+{
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++) {
+        while (story_find(&story, FRAME_ACCEPT, i))
+            story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
+    }
+    ck_assert(repl_config(story.repl)->members[2].in_sync);
+}
+
+START_TEST(who_answers_after_a_new_member_did_not_lag_for_ever)
+{
+    target_answers_first();
+    story_answer(&story, FRAME_WRITE, 0, FRAME_OK);
+    story_answer(&story, FRAME_WRITE, 1, FRAME_OK);
+    accept_all();
+    slice_release(&op.data);
+    story_submit(&story, &op, REPL_WRITE, 0);
+    story_answer(&story, FRAME_WRITE, 1, FRAME_OK);
+    story_answer(&story, FRAME_WRITE, 2, FRAME_OK);
+    story_elapse(&story, 400);
+    ck_assert_uint_eq(story.closed, 1);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("pace");
@@ -160,6 +204,7 @@ int main(void)
     tcase_add_test(tcase, where_all_sync_nobody_is_asked);
     tcase_add_test(tcase, who_lags_often_may_lag_more);
     tcase_add_test(tcase, a_read_that_is_not_answered_goes_elsewhere);
+    tcase_add_test(tcase, who_answers_after_a_new_member_did_not_lag_for_ever);
     Suite *suite = suite_create("pace");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
