@@ -118,15 +118,15 @@ static void open_cache_lost(struct repl *repl, uint8_t lossy)
         repl->peers[source].name);
     control_push(repl, REPL_DO_CACHE_LOST, 0);
     ops_flush_fail(repl);
-    repl->peers[source].lossy = false;
     open_propose(repl, bit_of(source));
     repl->proposal.lossy = bit_of(source);
 }
 
-/* Somebody chosen came back without its memory, so that it may not accept what was proposed. */
+/* Somebody chosen came back without its memory, or a sync failed there: it may not accept what was
+ * proposed. */
 static bool open_lost_source(const struct repl *repl)
 {
-    uint8_t chosen = without(repl->proposal.in_sync & repl->up, repl->proposal.lossy);
+    uint8_t chosen = repl->proposal.in_sync & repl->up;
     for (; chosen; chosen &= (uint8_t)(chosen - 1)) {
         if (peer_unfit(repl, first_of(chosen)))
             return true;

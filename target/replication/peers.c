@@ -195,7 +195,7 @@ const char *peer_unfit(const struct repl *repl, uint8_t peer)
     const struct peer_record *record = &repl->peers[peer];
     if (record->failed)
         return "a sync failed there";
-    if (record->lossy)
+    if (record->lossy && !(repl->proposal.active && (repl->proposal.lossy & bit_of(peer))))
         return "it lost its memory";
     if (record->opened.done_checkpoint < repl->base_checkpoint)
         return "its data is older than it should be";
@@ -215,8 +215,7 @@ static void peer_catch_up(struct repl *repl, uint8_t peer)
     uint8_t bit = bit_of(peer);
     uint8_t in_sync = proposal->active ? proposal->in_sync : repl->in_sync;
     bool knows_all = config_compare(&record->opened.config, &repl->config) >= 0;
-    bool wrong =
-        (in_sync & bit) && !(proposal->active && (proposal->lossy & bit)) && peer_unfit(repl, peer);
+    bool wrong = (in_sync & bit) && peer_unfit(repl, peer);
     if (!(electors(repl) & bit) || wrong ||
         (!proposal->active && (repl->phase == PHASE_GATHER || knows_all)))
         return;

@@ -69,6 +69,40 @@ START_TEST(nothing_is_proposed_while_a_higher_promise_is_to_be_outbid)
 }
 END_TEST
 
+START_TEST(a_source_without_memory_whose_sync_failed_meanwhile_is_not_taken)
+{
+    struct story story;
+    story_begin(&story);
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++) {
+        story_up(&story, i);
+        story_opened(&story, i, (struct message_opened){.lossy = true}, FRAME_OK);
+    }
+    ck_assert_ptr_nonnull(story_find(&story, FRAME_ACCEPT, 0));
+    story_down(&story, 0);
+    story_up(&story, 0);
+    story_opened(&story, 0, (struct message_opened){.lossy = true, .failed = true}, FRAME_OK);
+    ck_assert_ptr_null(story_find(&story, FRAME_ACCEPT, 0));
+    ck_assert_ptr_nonnull(story_find(&story, FRAME_OPEN, 0));
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(a_source_without_memory_that_comes_back_is_asked_again)
+{
+    struct story story;
+    story_begin(&story);
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++) {
+        story_up(&story, i);
+        story_opened(&story, i, (struct message_opened){.lossy = true}, FRAME_OK);
+    }
+    story_down(&story, 0);
+    story_up(&story, 0);
+    story_opened(&story, 0, (struct message_opened){.lossy = true}, FRAME_OK);
+    ck_assert_ptr_nonnull(story_find(&story, FRAME_ACCEPT, 0));
+    story_end(&story);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("open");
@@ -76,6 +110,8 @@ int main(void)
     tcase_add_test(tcase, opening_takes_nobody_who_lost_its_memory);
     tcase_add_test(tcase, a_higher_promise_is_outbid_while_opening);
     tcase_add_test(tcase, nothing_is_proposed_while_a_higher_promise_is_to_be_outbid);
+    tcase_add_test(tcase, a_source_without_memory_whose_sync_failed_meanwhile_is_not_taken);
+    tcase_add_test(tcase, a_source_without_memory_that_comes_back_is_asked_again);
     Suite *suite = suite_create("open");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
