@@ -37,9 +37,14 @@ static void book_load(struct volume *volume)
         book_ask(volume, 0);
 }
 
+/* What is under way may change the book as well, or be a look at it from before. */
 static void volume_on_load(struct loop_timer *timer)
 {
-    book_load(CONTAINER_OF(timer, struct volume, load));
+    struct volume *volume = CONTAINER_OF(timer, struct volume, load);
+    if (volume->own_out)
+        loop_timer_start(timer, BOOK_RETRY_NS);
+    else
+        book_load(volume);
 }
 
 /* A chunk is there: the next one is asked for, or the book is whole. False: it begins anew. */

@@ -213,14 +213,43 @@ START_TEST(aborted_volume_ends_its_command)
 }
 END_TEST
 
+START_TEST(row_that_fails_beside_a_command_waits_for_its_end_to_read_the_book)
+{
+    open_with_book();
+    order(COMMAND_SEAL, "k2", "two");
+    struct repl_op *seal = events[event_count - 1].op;
+    req = (struct block_req){.op = BLOCK_SET_ROW, .key = "k3", .done = on_done};
+    req.data = slice_get(&bufs, 3);
+    volume_submit(volume, &req);
+    complete_last(-EIO);
+    turn();
+    ck_assert_int_eq(req.status, -EIO);
+    ck_assert_uint_eq(book_reads, 1);
+    tell((struct repl_effect){.kind = REPL_DO_COMPLETE, .op = seal});
+    opened[0]->on_down(opened[0]);
+    turn();
+    ck_assert_int_eq(commanded, 1);
+    while (book_reads == 1)
+        ev_run(loop.ev, EVRUN_ONCE);
+    turn();
+    ck_assert_int_eq(books, 2);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
-        book_is_read_when_the_volume_opens,  command_changes_book_and_head,
-        empty_value_removes_a_row,           book_is_read_again_after_a_command_that_failed,
-        row_set_by_a_request_is_in_the_book, rows_are_walked_by_the_begin_of_their_key,
-        malformed_chunk_is_refused,          question_goes_to_one_replica,
-        stopping_volume_refuses_questions,   aborted_volume_ends_its_command,
+        book_is_read_when_the_volume_opens,
+        command_changes_book_and_head,
+        empty_value_removes_a_row,
+        book_is_read_again_after_a_command_that_failed,
+        row_set_by_a_request_is_in_the_book,
+        rows_are_walked_by_the_begin_of_their_key,
+        malformed_chunk_is_refused,
+        question_goes_to_one_replica,
+        stopping_volume_refuses_questions,
+        aborted_volume_ends_its_command,
+        row_that_fails_beside_a_command_waits_for_its_end_to_read_the_book,
     };
     TCase *tcase = tcase_create("command");
     tcase_add_checked_fixture(tcase, setup, teardown);
