@@ -107,17 +107,3 @@ int ask(const struct ctl *ctl, const char *method, const char *path, const json_
     free(text.bytes);
     return result;
 }
-
-int ask_volume(const struct ctl *ctl, const char *method, const char *name, const char *query,
-               json_t **answer)
-{
-    char path[1024];
-    char *escaped = curl_easy_escape(NULL, name, 0);
-    if (!escaped)
-        return ctl_say(CTL_FAILED, "out of memory");
-    int length = snprintf(path, sizeof(path), "/v1/volumes/%s%s", escaped, query);
-    curl_free(escaped);
-    if (length < 0 || (size_t)length >= sizeof(path) - 16)
-        return ctl_say(CTL_USAGE, "volume name: too long");
-    return ask(ctl, method, path, NULL, answer);
-}

@@ -84,14 +84,11 @@ void size_format(uint64_t bytes, char text[CTL_SIZE_TEXT_BYTES]);
  */
 MUST_USE int ask(const struct ctl *ctl, const char *method, const char *path, const json_t *body,
                  json_t **answer);
-/* The same for /v1/volumes/NAME; `query` may be "". */
-MUST_USE int ask_volume(const struct ctl *ctl, const char *method, const char *name,
-                        const char *query, json_t **answer);
 
 /* path.c */
 /*
  * "/v1/volumes/VOLUME" and "/snapshots/NAME" of "VOLUME@NAME", or of a mere volume, and `tail`.
- * CTL_OK, or it was said why.
+ * CTL_OK, or it was said why: also of names that as part of a path would mean something else.
  */
 MUST_USE int path_volume(char path[CTL_URL_BYTES], const char *volume, const char *tail);
 MUST_USE int path_snapshot(char path[CTL_URL_BYTES], const char *snapshot, const char *tail);

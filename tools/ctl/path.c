@@ -6,6 +6,31 @@
 #include <stdio.h>
 #include <string.h>
 
+enum {
+    NAME_BYTES_MAX = 80,    /* of a volume or a snapshot, which may be "sha256:" and 64 digits */
+    MEMBER_BYTES_MAX = 120, /* an id, or an address; only that of unix:PATH has slashes */
+};
+
+/*
+ * A server takes a path apart after "%2F" became a slash, follows ".." in it, and may end it at a
+ * control character: such a name would be that of something else.
+ */
+static bool name_is_one(const char *name, size_t length, bool slashes)
+{
+    size_t begin = 0;
+    for (size_t i = 0; i <= length; i++) {
+        if (i < length && (iscntrl((unsigned char)name[i]) || (name[i] == '/' && !slashes)))
+            return false;
+        if (i < length && name[i] != '/')
+            continue;
+        size_t part = i - begin;
+        if (part > 0 && part <= 2 && memcmp(name + begin, "..", part) == 0)
+            return false;
+        begin = i + 1;
+    }
+    return length > 0 && length <= (slashes ? MEMBER_BYTES_MAX : NAME_BYTES_MAX);
+}
+
 /* Appends text, escaped where it is not plain (RFC 3986 section 2.3). False: no room. */
 static bool path_escape(char path[CTL_URL_BYTES], const char *text, size_t length)
 {
@@ -30,9 +55,9 @@ static bool path_append(char path[CTL_URL_BYTES], const char *text)
 int path_volume(char path[CTL_URL_BYTES], const char *volume, const char *tail)
 {
     path[0] = '\0';
-    if (!path_append(path, "/v1/volumes/") || !path_escape(path, volume, strlen(volume)) ||
-        !path_append(path, tail))
-        return ctl_say(CTL_USAGE, "volume name: too long");
+    if (!name_is_one(volume, strlen(volume), false) || !path_append(path, "/v1/volumes/") ||
+        !path_escape(path, volume, strlen(volume)) || !path_append(path, tail))
+        return ctl_say(CTL_USAGE, "volume \"%.100s\": no volume can have this name", volume);
     return CTL_OK;
 }
 
@@ -40,13 +65,15 @@ int path_snapshot(char path[CTL_URL_BYTES], const char *snapshot, const char *ta
 {
     const char *at = strchr(snapshot, '@');
     if (!at || at == snapshot || !at[1])
-        return ctl_say(CTL_USAGE, "snapshot \"%s\": VOLUME@NAME is wanted", snapshot);
+        return ctl_say(CTL_USAGE, "snapshot \"%.100s\": VOLUME@NAME is wanted", snapshot);
+    size_t volume_length = (size_t)(at - snapshot);
+    size_t length = strlen(at + 1);
     path[0] = '\0';
-    if (!path_append(path, "/v1/volumes/") ||
-        !path_escape(path, snapshot, (size_t)(at - snapshot)) ||
-        !path_append(path, "/snapshots/") || !path_escape(path, at + 1, strlen(at + 1)) ||
+    if (!name_is_one(snapshot, volume_length, false) || !name_is_one(at + 1, length, false) ||
+        !path_append(path, "/v1/volumes/") || !path_escape(path, snapshot, volume_length) ||
+        !path_append(path, "/snapshots/") || !path_escape(path, at + 1, length) ||
         !path_append(path, tail))
-        return ctl_say(CTL_USAGE, "snapshot name: too long");
+        return ctl_say(CTL_USAGE, "snapshot \"%.180s\": no snapshot can have this name", snapshot);
     return CTL_OK;
 }
 
@@ -55,8 +82,9 @@ int path_member(char path[CTL_URL_BYTES], const char *volume, const char *member
     int status = path_volume(path, volume, "/members");
     if (status || !member)
         return status;
-    if (!path_append(path, "/") || !path_escape(path, member, strlen(member)))
-        return ctl_say(CTL_USAGE, "replica \"%.40s...\": too long", member);
+    if (!name_is_one(member, strlen(member), true) || !path_append(path, "/") ||
+        !path_escape(path, member, strlen(member)))
+        return ctl_say(CTL_USAGE, "replica \"%.140s\": no address or id", member);
     return CTL_OK;
 }
 

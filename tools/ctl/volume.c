@@ -78,6 +78,15 @@ static int size_put(json_t *body, const char *text)
     return CTL_OK;
 }
 
+/* METHOD of a volume, and `tail` behind its name. */
+static int ask_volume(const struct ctl *ctl, const char *method, const char *name, const char *tail,
+                      json_t **answer)
+{
+    char path[CTL_URL_BYTES];
+    int status = path_volume(path, name, tail);
+    return status ? status : ask(ctl, method, path, NULL, answer);
+}
+
 /* Asks again and again until the volume serves. */
 static int volume_wait(const struct ctl *ctl, const char *name, json_t **volume)
 {

@@ -28,14 +28,6 @@ int ask(const struct ctl *ctl, const char *method, const char *path, const json_
     return ask_result;
 }
 
-int ask_volume(const struct ctl *ctl, const char *method, const char *name, const char *query,
-               json_t **answer)
-{
-    char path[256];
-    snprintf(path, sizeof(path), "NAME=%s%s", name, query);
-    return ask(ctl, method, path, NULL, answer);
-}
-
 /* Runs a command line; its output does not matter here. */
 static int run(const char *line)
 {
@@ -205,9 +197,9 @@ END_TEST
 START_TEST(delete_and_list_pass_their_flags)
 {
     ck_assert_int_eq(run("volume delete v1 --force"), CTL_OK);
-    ck_assert_str_eq(asked, "DELETE NAME=v1?force=1 -");
+    ck_assert_str_eq(asked, "DELETE /v1/volumes/v1?force=1 -");
     ck_assert_int_eq(run("volume delete v1"), CTL_OK);
-    ck_assert_str_eq(asked, "DELETE NAME=v1 -");
+    ck_assert_str_eq(asked, "DELETE /v1/volumes/v1 -");
     ck_assert_int_eq(run("volume list --deleted"), CTL_OK);
     ck_assert_str_eq(asked, "GET /v1/volumes?deleted=1 -");
 }
@@ -268,6 +260,43 @@ START_TEST(wrong_usage_asks_nothing)
         ck_assert_msg(run(lines[i]) == CTL_USAGE, "%s", lines[i]);
         ck_assert_uint_eq(ask_count, 0);
     }
+}
+END_TEST
+
+/* What lies behind a slash or ".." is deleted by whoever gives the path of it. */
+START_TEST(name_that_would_be_another_path_asks_nothing)
+{
+    static const char *const names[] = {"", ".", "..", "a/b", "../v2", "a\nb", "a\x7f", "/"};
+    char name[32];
+    char path[CTL_URL_BYTES];
+    char longest[200];
+    memset(longest, 'a', sizeof(longest));
+    longest[sizeof(longest) - 1] = '\0';
+    ck_assert_int_eq(path_volume(path, longest, ""), CTL_USAGE);
+    ck_assert_int_eq(path_member(path, "v1", longest), CTL_USAGE);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        ck_assert_msg(path_volume(path, names[i], "") == CTL_USAGE, "%s", names[i]);
+        snprintf(name, sizeof(name), "v1@%s", names[i]);
+        ck_assert_msg(path_snapshot(path, name, "") == CTL_USAGE, "%s", name);
+        snprintf(name, sizeof(name), "%s@s", names[i]);
+        ck_assert_msg(path_snapshot(path, name, "") == CTL_USAGE, "%s", name);
+    }
+    ck_assert_int_eq(run("snapshot delete v1@../../v2"), CTL_USAGE);
+    ck_assert_int_eq(run("volume delete v1/snapshots/s"), CTL_USAGE);
+    ck_assert_int_eq(run("member remove v1 unix:/run/../../v2"), CTL_USAGE);
+    ck_assert_int_eq(run("snapshot diff v1/x@s"), CTL_USAGE);
+    ck_assert_int_eq(ask_count, 0);
+}
+END_TEST
+
+START_TEST(name_with_dots_and_an_address_with_slashes_are_names)
+{
+    ck_assert_int_eq(run("volume delete v..1."), CTL_OK);
+    ck_assert_str_eq(asked, "DELETE /v1/volumes/v..1. -");
+    ck_assert_int_eq(run("member remove v1 unix:/run/r..1"), CTL_OK);
+    ck_assert_str_eq(asked, "DELETE /v1/volumes/v1/members/unix%3A%2Frun%2Fr..1 -");
+    ck_assert_int_eq(run("snapshot show v1@sha256:00"), CTL_OK);
+    ck_assert_str_eq(asked, "GET /v1/volumes/v1/snapshots/sha256%3A00 -");
 }
 END_TEST
 
@@ -338,6 +367,8 @@ int main(void)
     tcase_add_test(tcase, session_is_dropped_by_its_number);
     tcase_add_test(tcase, control_socket_is_found);
     tcase_add_test(tcase, wrong_usage_asks_nothing);
+    tcase_add_test(tcase, name_that_would_be_another_path_asks_nothing);
+    tcase_add_test(tcase, name_with_dots_and_an_address_with_slashes_are_names);
     tcase_add_test(tcase, every_command_has_help);
     Suite *suite = suite_create("ctl");
     tcase_add_test(tcase, attach_takes_one_way_only);
