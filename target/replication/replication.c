@@ -280,6 +280,9 @@ static void stop_settle(struct repl *repl)
         ops_abandon(repl, true, -ESHUTDOWN);
     if (ops_outstanding(repl) > 0)
         return;
+    /* Members may have accepted it already: whoever ends us is to know what they have. */
+    if (repl->proposal.active && !late)
+        return;
     bool can_clean = checkpoint_possible(repl) && !checkpoint_clean(repl);
     if (can_clean && !late)
         return;

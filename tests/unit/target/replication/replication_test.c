@@ -55,11 +55,47 @@ START_TEST(a_stop_leaves_nothing_in_doubt)
 }
 END_TEST
 
+/* Who deletes the volume then must name a configuration that no member has passed. */
+START_TEST(a_stop_awaits_the_decision_on_what_was_proposed)
+{
+    struct story story;
+    story_begin(&story);
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++) {
+        story_up(&story, i);
+        story_opened(&story, i, (struct message_opened){0}, FRAME_OK);
+    }
+    uint64_t epoch = repl_config(story.repl)->epoch;
+    story_step(&story, (struct repl_event){.kind = REPL_EV_STOP});
+    ck_assert(!story.stopped);
+    story_answer_all(&story, FRAME_ACCEPT, FRAME_OK);
+    ck_assert(story.stopped);
+    ck_assert_uint_gt(repl_config(story.repl)->epoch, epoch);
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(a_stop_does_not_wait_long_for_a_decision)
+{
+    struct story story;
+    story_begin(&story);
+    for (uint8_t i = 0; i < STORY_MEMBERS; i++) {
+        story_up(&story, i);
+        story_opened(&story, i, (struct message_opened){0}, FRAME_OK);
+    }
+    story_step(&story, (struct repl_event){.kind = REPL_EV_STOP});
+    story_elapse(&story, 10000);
+    ck_assert(story.stopped);
+    story_end(&story);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("replication");
     tcase_add_test(tcase, a_higher_promise_fences_who_served);
     tcase_add_test(tcase, a_stop_leaves_nothing_in_doubt);
+    tcase_add_test(tcase, a_stop_awaits_the_decision_on_what_was_proposed);
+    tcase_add_test(tcase, a_stop_does_not_wait_long_for_a_decision);
     Suite *suite = suite_create("replication");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
