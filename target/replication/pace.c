@@ -6,8 +6,8 @@
  * missed. Compared is with who has answered already: where all are slow nobody lags. What waits
  * for a disk to sync, also by being sent after such, has a bound of its own, as long as the member
  * answers something: who has stopped altogether is told from a slow disk by being asked for a
- * lease. Each time doubles the bound and the wait before coming back, until it went well for a
- * while.
+ * lease. Each time doubles the wait before coming back, until it went well for a while: the bound
+ * stays, whoever falls silent however often.
  */
 #include "target/replication/parts.h"
 
@@ -46,7 +46,6 @@ uint64_t pace_bound_ns(const struct repl *repl, uint8_t peer, bool syncs)
     uint64_t bound_ns = repl->settings.hiccup_ns * (syncs ? PACE_SYNC_FACTOR : 1);
     if (bound_ns < PACE_FACTOR * record->lag_ns[syncs])
         bound_ns = PACE_FACTOR * record->lag_ns[syncs];
-    bound_ns <<= record->hiccups;
     return bound_ns < repl->settings.slow_ns ? bound_ns : repl->settings.slow_ns;
 }
 

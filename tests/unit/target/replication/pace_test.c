@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who lags behind the others is done without. */
+#include "target/replication/parts.h"
 #include "tests/lib/suite.h"
 #include "tests/unit/target/replication/story.h"
 
@@ -129,6 +130,15 @@ START_TEST(who_lags_often_may_lag_more)
 }
 END_TEST
 
+START_TEST(who_was_demoted_often_is_not_waited_for_longer)
+{
+    story.repl->peers[2].hiccups = 5;
+    write_but_member_2();
+    story_elapse(&story, 400);
+    ck_assert_uint_eq(story.closed, 4);
+}
+END_TEST
+
 START_TEST(a_read_that_is_not_answered_goes_elsewhere)
 {
     uint8_t first = 0;
@@ -203,6 +213,7 @@ int main(void)
     tcase_add_test(tcase, who_is_not_asked_is_not_taken_for_stopped);
     tcase_add_test(tcase, where_all_sync_nobody_is_asked);
     tcase_add_test(tcase, who_lags_often_may_lag_more);
+    tcase_add_test(tcase, who_was_demoted_often_is_not_waited_for_longer);
     tcase_add_test(tcase, a_read_that_is_not_answered_goes_elsewhere);
     tcase_add_test(tcase, who_answers_after_a_new_member_did_not_lag_for_ever);
     Suite *suite = suite_create("pace");
