@@ -67,6 +67,7 @@ struct repl_op {
     bool torn;           /* failed everywhere, perhaps in part: goes before any command */
     bool undone;         /* for want of space: what was before is written instead (undo.c) */
     uint8_t refused;     /* peers that had no space for it, and hold what was before */
+    uint8_t unsure;      /* peers that may have done it before, in a session that ended */
     uint8_t sent;        /* peers it was sent to in their present session */
     uint8_t answered;    /* peers that answered it since it was dispatched */
     uint8_t failed;      /* of these, with an error */

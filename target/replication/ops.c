@@ -122,7 +122,7 @@ void op_submit(struct repl *repl, struct repl_op *op)
     repl->slots[op->slot] = op;
     op->sent = op->answered = op->failed = op->full = op->resend = 0;
     op->merged = op->numbered = op->applied = op->torn = op->undone = false;
-    op->refused = 0;
+    op->refused = op->unsure = 0;
     op->before = (struct slice){0};
     op->error = 0;
     op->serial = 0;
@@ -388,7 +388,8 @@ void op_answer(struct repl *repl, uint8_t peer, const struct frame *frame)
         op->failed |= bit;
         op->error = errno_of(frame->status);
         op->full |= op->error == -ENOSPC ? bit : 0;
-        op->refused |= !op->undone && frame->status == FRAME_NO_SPACE ? bit : 0;
+        if (!op->undone && frame->status == FRAME_NO_SPACE)
+            op->refused |= without(bit, op->unsure);
         repl->peers[peer].why = peer_refusal(frame->status);
         if (!(required(repl) & bit))
             peer_back_off(repl, peer, peer_refusal(frame->status));
@@ -409,8 +410,10 @@ void ops_lost(struct repl *repl, uint8_t peers)
         repl->resend_count -= op->resend != 0;
         op->resend = without(op->resend, peers);
         repl->resend_count += op->resend != 0;
-        if (!op_reads(op))
+        if (!op_reads(op)) {
+            op->unsure |= without(had, op->answered);
             continue;
+        }
         op_again(repl, op);
     }
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
@@ -438,6 +441,7 @@ void ops_forget(struct repl *repl, uint8_t peer)
         op->answered = without(op->answered, bit_of(peer));
         op->failed = without(op->failed, bit_of(peer));
         op->refused = without(op->refused, bit_of(peer));
+        op->unsure = without(op->unsure, bit_of(peer));
     }
 }
 
@@ -476,9 +480,26 @@ void ops_review(struct repl *repl)
         op_review(repl, op_of(node));
 }
 
+/* What somebody may have done of it recovery may give to everybody. */
+static void op_unsettle(struct repl *repl, struct repl_op *op)
+{
+    if (op->torn || (op->phase == OP_SENT && !op_reads(op)))
+        op->unsure = UINT8_MAX;
+    op->refused = 0;
+    if (!op_undo_reads(op))
+        return;
+    op->undone = false;
+    if (op->phase == OP_READY)
+        op_ready(repl, op);
+}
+
 void ops_restart(struct repl *repl)
 {
     struct list *node;
+    for (uint32_t slot = 0; slot < REPL_OPS_MAX; slot++) {
+        if (repl->slots[slot])
+            op_unsettle(repl, repl->slots[slot]);
+    }
     while ((node = list_pop(&repl->inflight)) != NULL) {
         struct repl_op *op = op_of(node);
         op->sent = op->answered = op->failed = op->resend = 0;

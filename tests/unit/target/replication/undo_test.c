@@ -93,6 +93,28 @@ START_TEST(one_full_disk_is_done_without)
 }
 END_TEST
 
+START_TEST(who_refuses_it_the_second_time_may_have_done_it_the_first)
+{
+    struct story story;
+    struct repl_op op;
+    story_write_full(&story, &op);
+    story_down(&story, 0);
+    story_answer(&story, FRAME_WRITE, 1, FRAME_NO_SPACE);
+    story_answer(&story, FRAME_WRITE, 2, FRAME_NO_SPACE);
+    struct message_opened opened = {.config = *repl_config(story.repl)};
+    story_up(&story, 0);
+    story_opened(&story, 0, opened, FRAME_OK);
+    story_answer(&story, FRAME_WRITE, 0, FRAME_NO_SPACE);
+    ck_assert_uint_eq(story.completions, 0);
+    story_elapse(&story, 1100);
+    story_answer_all(&story, FRAME_WRITE, FRAME_OK);
+    ck_assert_uint_eq(story.completions, 1);
+    ck_assert_int_eq(op.status, 0);
+    slice_release(&op.data);
+    story_end(&story);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("undo");
@@ -100,6 +122,7 @@ int main(void)
     tcase_add_test(tcase, what_two_refuse_is_undone_at_the_third);
     tcase_add_test(tcase, what_was_done_in_part_waits);
     tcase_add_test(tcase, one_full_disk_is_done_without);
+    tcase_add_test(tcase, who_refuses_it_the_second_time_may_have_done_it_the_first);
     Suite *suite = suite_create("undo");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
