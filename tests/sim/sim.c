@@ -196,7 +196,7 @@ static void sim_config(struct sim *sim)
         .equal_writes = 4,
         .lease_ns = (hasty ? 400 : 150) * SIM_MS,
         .scrub_bytes_per_s = 64u << 20,
-        .resync_bytes_per_s = sim_chance(sim, 5000) ? 0 : 1u << (20 + sim_below(sim, 7)),
+        .resync_bytes_per_s = sim_chance(sim, 5000) ? 0 : 1u << (23 + sim_below(sim, 7)),
         .fail_when_full = sim_chance(sim, 5000),
     };
 }
