@@ -72,8 +72,9 @@ const struct ctl_command ctl_commands[] = {
          "or P (of 1024). Without --replicas there are three, or as many as there are replica\n"
          "processes if those are fewer. --witness: two (or --replicas) with data, and one more\n"
          "that keeps none and only votes, so that any one may be lost. --block-size is the block\n"
-         "that clients see, 512 if it is not given. The command ends when the volume serves, with\n"
-         "--no-wait before.\n\n"
+         "that clients see, 512 if it is not given. The command ends when the volume serves "
+         "(--wait, the\n"
+         "default), with --no-wait before.\n\n"
          "--owner, --message (-m) and --label are kept with the volume and shown with it.\n\n"
          "Example: strake volume create scratch 10G --label team=vision -m 'run 7'",
      .run = volume_create_run},
@@ -556,6 +557,15 @@ static int command_line(struct ctl *ctl, const struct ctl_command *command, uint
     return args_take(ctl, command, &words, skip);
 }
 
+/* Half an answer is none: the disk it goes to may be full. */
+static int output_whole(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    (void)ctl_say(CTL_FAILED, "standard output: not everything could be written");
+    return status ? status : CTL_FAILED;
+}
+
 int ctl_main(int argc, char *const argv[])
 {
     struct ctl ctl = {.json = false};
@@ -585,5 +595,5 @@ int ctl_main(int argc, char *const argv[])
     } else if (words.count > 1) {
         ctl.args[0] = words.list[1];
     }
-    return command->run(&ctl);
+    return output_whole(command->run(&ctl));
 }

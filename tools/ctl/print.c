@@ -94,8 +94,8 @@ void print_status(const json_t *status)
     uint64_t limit = json_u64_of(status, "resync_limit_bytes_per_s");
     char limit_text[CTL_SIZE_TEXT_BYTES];
     size_format(limit, limit_text);
-    printf("resync:    %s%s\n", limit ? "at most a second " : "as fast as it goes",
-           limit ? limit_text : "");
+    printf("resync:    %s%s%s\n", limit ? "at most " : "as fast as it goes",
+           limit ? limit_text : "", limit ? " a second" : "");
     printf("replicas:\n");
     json_array_foreach(json_object_get(status, "replicas"), i, replica) print_replica(replica);
 }

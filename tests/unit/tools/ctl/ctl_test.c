@@ -300,6 +300,14 @@ START_TEST(name_with_dots_and_an_address_with_slashes_are_names)
 }
 END_TEST
 
+START_TEST(answer_that_could_not_be_written_is_a_failure)
+{
+    ck_assert_ptr_nonnull(freopen("/dev/full", "w", stdout));
+    ck_assert_int_eq(run("volume show v1"), CTL_FAILED);
+    ck_assert_int_eq(run("--json volume show v1"), CTL_FAILED);
+}
+END_TEST
+
 START_TEST(every_command_has_help)
 {
     for (uint32_t i = 0; i < ctl_command_count; i++) {
@@ -369,6 +377,7 @@ int main(void)
     tcase_add_test(tcase, wrong_usage_asks_nothing);
     tcase_add_test(tcase, name_that_would_be_another_path_asks_nothing);
     tcase_add_test(tcase, name_with_dots_and_an_address_with_slashes_are_names);
+    tcase_add_test(tcase, answer_that_could_not_be_written_is_a_failure);
     tcase_add_test(tcase, every_command_has_help);
     Suite *suite = suite_create("ctl");
     tcase_add_test(tcase, attach_takes_one_way_only);
