@@ -43,9 +43,13 @@ void answer_error(struct http_request *request, unsigned status, const char *for
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    json_t *json = json_object();
-    json_object_set_new(json, "error", json_text(text));
-    answer_json(request, status, json);
+    json_t *said = json_string(text);
+    if (!said) { /* what was asked for is not UTF-8, or was cut within a character */
+        for (char *c = text; *c; c++)
+            *c = *c & 0x80 ? '?' : *c;
+        said = json_text(text);
+    }
+    answer_json(request, status, json_pack("{s:o}", "error", said));
 }
 
 /* ---- one volume ---- */

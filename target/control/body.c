@@ -65,6 +65,10 @@ static bool fields_refused(struct http_request *request, json_t *body, const cha
             return true;
         }
         why = field_invalid(key, value);
+        if (why && json_is_string(value)) {
+            answer_error(request, 400, "%s \"%.80s\": %s", key, json_string_value(value), why);
+            return true;
+        }
         if (why) {
             answer_error(request, 400, "%s: %s", key, why);
             return true;

@@ -12,9 +12,10 @@ static const struct {
     json_int_t max;
     const char *why;
 } limits_known_keys[] = {
-    {"iops", 10, 1000000000, "0 (none), or from 10 to 1000000000"},
-    {"bytes_per_s", 4 << 20, (json_int_t)1 << 50, "0 (none), or from 4194304 (4 MiB) on"},
-    {"burst_s", 1, 3600, "from 0 to 3600"},
+    {"iops", 10, 1000000000, "iops: 0 (none), or from 10 to 1000000000"},
+    {"bytes_per_s", 4 << 20, (json_int_t)1 << 50,
+     "bytes_per_s: 0 (none), or from 4194304 (4 MiB) on"},
+    {"burst_s", 1, 3600, "burst_s: from 0 to 3600"},
 };
 
 /* NULL, or why it is no limit. */

@@ -49,6 +49,15 @@ START_TEST(unknown_things_are_refused)
 }
 END_TEST
 
+START_TEST(refusals_name_what_was_asked_for)
+{
+    ask(HTTP_POST, "/v1/volumes", "", "{\"name\": \"Upper\", \"size_bytes\": 1048576}");
+    refused(400, "name \"Upper\": ");
+    ask(HTTP_GET, "/v1/volumes/a\xff", "", "");
+    refused(404, "volume a?: ");
+}
+END_TEST
+
 START_TEST(volume_is_found_by_its_id)
 {
     create_v1();
@@ -94,6 +103,7 @@ int main(void)
         status_tells_of_replicas_and_volumes,
         events_are_remembered_up_to_their_bound,
         unknown_things_are_refused,
+        refusals_name_what_was_asked_for,
         volume_is_found_by_its_id,
         sessions_are_listed,
         session_is_dropped_by_its_number,

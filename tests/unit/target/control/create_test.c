@@ -113,7 +113,7 @@ START_TEST(create_refuses_what_makes_no_sense)
         {"{\"name\": \"v1\"}", "size_bytes"},
         {"{\"size_bytes\": 1048576}", "name"},
         {"{\"name\": 5, \"size_bytes\": 1048576}", "name: must be a text"},
-        {"{\"name\": \"V1\", \"size_bytes\": 1048576}", "name: "},
+        {"{\"name\": \"V1\", \"size_bytes\": 1048576}", "name \"V1\": "},
         {"{\"name\": \"v1\", \"size_bytes\": 1048577}", "multiple"},
         {"{\"name\": \"v1\", \"size_bytes\": 4096}", "1 MiB"},
         {"{\"name\": \"v1\", \"size_bytes\": -4096}", "size_bytes"},

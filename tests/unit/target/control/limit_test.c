@@ -71,11 +71,11 @@ static const struct {
     const char *why;
 } refusals[] = {
     {"5", "object"},
-    {"{\"iops\": 9}", "from 10"},
+    {"{\"iops\": 9}", "iops: "},
     {"{\"iops\": -1}", "from 10"},
     {"{\"iops\": \"many\"}", "from 10"},
     {"{\"bytes_per_s\": 4194303}", "4 MiB"},
-    {"{\"burst_s\": 3601}", "3600"},
+    {"{\"burst_s\": 3601}", "burst_s: "},
     {"{\"speed\": 1}", "there are only"},
 };
 
