@@ -454,8 +454,19 @@ void op_read_elsewhere(struct repl *repl, struct repl_op *op)
     op_again(repl, op);
 }
 
+/* What a target is given may be what it had refused. */
+static void ops_unrefuse(struct repl *repl, uint8_t peer)
+{
+    for (uint32_t slot = 0; slot < REPL_OPS_MAX; slot++) {
+        if (repl->slots[slot])
+            repl->slots[slot]->refused = without(repl->slots[slot]->refused, bit_of(peer));
+    }
+}
+
 void ops_resend(struct repl *repl, uint8_t peer)
 {
+    if (!(required(repl) & bit_of(peer)))
+        ops_unrefuse(repl, peer);
     LIST_FOR_EACH (node, &repl->inflight) {
         struct repl_op *op = op_of(node);
         uint8_t bit = bit_of(peer);
@@ -486,6 +497,7 @@ static void op_unsettle(struct repl *repl, struct repl_op *op)
     if (op->torn || (op->phase == OP_SENT && !op_reads(op)))
         op->unsure = UINT8_MAX;
     op->refused = 0;
+    op->torn = false; /* what failed in part is made equal */
     if (!op_undo_reads(op))
         return;
     op->undone = false;
@@ -514,11 +526,6 @@ void ops_restart(struct repl *repl)
     /* What was applied and not flushed may be lost. */
     LIST_FOR_EACH (ready, &repl->writes)
         op_of(ready)->applied = false;
-    /* What failed in part is made equal by recovery. */
-    for (uint32_t slot = 0; slot < REPL_OPS_MAX; slot++) {
-        if (repl->slots[slot])
-            repl->slots[slot]->torn = false;
-    }
     repl->resend_count = repl->torn_count = 0;
     for (uint32_t i = 0; i < repl->peer_count; i++)
         repl->peers[i].reads = 0;

@@ -115,6 +115,28 @@ START_TEST(who_refuses_it_the_second_time_may_have_done_it_the_first)
 }
 END_TEST
 
+START_TEST(who_is_brought_in_sync_does_not_hold_what_was_before)
+{
+    struct story story;
+    struct repl_op op;
+    story_write_full(&story, &op);
+    story_answer(&story, FRAME_WRITE, 0, FRAME_OK);
+    story_answer(&story, FRAME_WRITE, 1, FRAME_NO_SPACE);
+    story_answer(&story, FRAME_WRITE, 2, FRAME_NO_SPACE);
+    ck_assert_uint_eq(op.refused, 6);
+    story_down(&story, 2);
+    struct message_opened opened = {.config = *repl_config(story.repl), .lossy = true};
+    story_up(&story, 2);
+    story_opened(&story, 2, opened, FRAME_OK);
+    for (uint8_t i = 0; i < 2; i++)
+        story_answer(&story, FRAME_ACCEPT, i, FRAME_OK);
+    ck_assert(!repl_config(story.repl)->members[2].in_sync);
+    ck_assert_uint_eq(op.refused, 2);
+    slice_release(&op.data);
+    story_end(&story);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("undo");
@@ -123,6 +145,7 @@ int main(void)
     tcase_add_test(tcase, what_was_done_in_part_waits);
     tcase_add_test(tcase, one_full_disk_is_done_without);
     tcase_add_test(tcase, who_refuses_it_the_second_time_may_have_done_it_the_first);
+    tcase_add_test(tcase, who_is_brought_in_sync_does_not_hold_what_was_before);
     Suite *suite = suite_create("undo");
     suite_add_tcase(suite, tcase);
     return suite_run(suite);
