@@ -246,7 +246,7 @@ START_TEST(tasks_of_a_callback_run_in_its_turn)
     loop_task_init(&io_task, task_a);
     loop_hook_add(&loop, &hook);
     loop_timer_init(&end, &loop, timer_stop);
-    loop_timer_start(&end, 1000000);
+    loop_timer_start(&end, 100000000);
     ev_io_init(&io, io_readable, ends[0], EV_READ);
     ev_io_start(loop.ev, &io);
     loop_run(&loop);
