@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who holds the others up. A write waits for all members in sync, so one that falls silent costs
- * everybody; it may lag behind the others by a bound only, eight times what is usual for it and not
- * less than `hiccup_ns`, then it is demoted by one committed change and comes back by what it
- * missed. Compared is with who has answered already: where all are slow nobody lags. What waits
- * for a disk to sync, also by being sent after such, has a bound of its own, as long as the member
- * answers something: who has stopped altogether is told from a slow disk by being asked for a
- * lease. Each time doubles the wait before coming back, until it went well for a while: the bound
- * stays, whoever falls silent however often.
+ * everybody; it may lag behind the others by a bound only, then it is demoted by one committed
+ * change and comes back by what it missed. Compared is with who has answered already: where all are
+ * slow nobody lags. The bound is `hiccup_ns`. It is longer for who answers something all the same,
+ * be it the question for a lease that is put to whoever lags: eight times what is usual for it, and
+ * at least four times `hiccup_ns` for what waits for a disk to sync, also by being sent after such.
+ * Each time doubles the wait before coming back, until it went well for a while: the bound stays,
+ * whoever falls silent however often.
  */
 #include "target/replication/parts.h"
 
@@ -49,7 +49,8 @@ uint64_t pace_bound_ns(const struct repl *repl, uint8_t peer, bool syncs)
     return bound_ns < repl->settings.slow_ns ? bound_ns : repl->settings.slow_ns;
 }
 
-/* Half of the least bound each: when it is asked, and what it has to answer. */
+/* Of the least bound: when it is asked; it has to answer by the end, less what a scan may be late.
+ */
 static uint64_t pace_probe_ns(const struct repl *repl)
 {
     return repl->settings.hiccup_ns / 2;
@@ -58,7 +59,7 @@ static uint64_t pace_probe_ns(const struct repl *repl)
 static bool pace_stopped(const struct repl *repl, uint8_t peer)
 {
     uint64_t probed_ns = repl->peers[peer].probed_ns;
-    return probed_ns && probed_ns + pace_probe_ns(repl) <= repl->now_ns;
+    return probed_ns && probed_ns + pace_probe_ns(repl) * 3 / 4 <= repl->now_ns;
 }
 
 static void pace_probe(struct repl *repl, uint8_t peers)
@@ -74,10 +75,7 @@ static void pace_probe(struct repl *repl, uint8_t peers)
     leases_ask(repl, asked);
 }
 
-/*
- * Those that keep this write waiting, though others have done it; and those of whom it is to be
- * asked whether they only sync.
- */
+/* Those that keep this write waiting, though others have done it; and all that are to be asked. */
 static uint8_t pace_laggards(const struct repl *repl, const struct repl_op *op, uint8_t syncing,
                              uint8_t *doubted)
 {
@@ -92,10 +90,10 @@ static uint8_t pace_laggards(const struct repl *repl, const struct repl_op *op, 
         if (since_ns < repl->peers[peer].joined_ns)
             since_ns = repl->peers[peer].joined_ns;
         bool syncs = pace_syncs(op) || (syncing & bit_of(peer));
-        if (syncs)
-            *doubted |= bit_of(peer);
-        syncs = syncs && !pace_stopped(repl, peer);
-        if (since_ns + pace_bound_ns(repl, peer, syncs) <= repl->now_ns)
+        uint64_t bound_ns =
+            pace_stopped(repl, peer) ? repl->settings.hiccup_ns : pace_bound_ns(repl, peer, syncs);
+        *doubted |= bit_of(peer);
+        if (since_ns + bound_ns <= repl->now_ns)
             late |= bit_of(peer);
     }
     return late;
