@@ -77,8 +77,9 @@ static void register_commit(struct repl *repl)
     uint8_t dropped = without(before, repl->in_sync);
     repl->doomed = without(repl->doomed, dropped);
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
+        const char *why = repl->peers[peer].why;
         if (dropped & repl->attached & bit_of(peer))
-            peer_back_off(repl, peer, repl->peers[peer].why);
+            peer_back_off(repl, peer, *why ? why : "it came back while it was dropped");
     }
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
         if (!(repl->voters & bit_of(peer)) && !uuid_is_zero(&repl->peers[peer].member))

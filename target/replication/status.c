@@ -47,12 +47,21 @@ static const char *status_why(const struct repl *repl, enum repl_state state)
     return "a replica in sync is away";
 }
 
+/* Who is in sync, and stays so: not who is being dropped. */
+static uint8_t status_in_sync(const struct repl *repl)
+{
+    uint8_t staying = without(repl->in_sync, repl->doomed);
+    if (repl->phase == PHASE_GATHER)
+        return 0;
+    return repl->proposal.active ? staying & repl->proposal.in_sync : staying;
+}
+
 static void status_member(const struct repl *repl, uint8_t peer, struct repl_member_status *member)
 {
     const struct peer_record *record = &repl->peers[peer];
     uint8_t bit = bit_of(peer);
     member->attached = repl->up & bit;
-    member->in_sync = repl->phase == PHASE_GATHER ? false : (repl->in_sync & bit) != 0;
+    member->in_sync = status_in_sync(repl) & bit;
     member->resyncing = repl->sweep.phase != SWEEP_NONE && (repl->sweep.dest & bit);
     if (member->resyncing)
         count_progress(repl, &member->resync_done_bytes, &member->resync_total_bytes);

@@ -51,6 +51,7 @@ load_stop() {
 
 replicas_equal() {
   local i first=""
+  wait_in_sync v1 90 # the load's last writes may have left one behind
   target_stop
   for i in "${!REPLICA_PORT[@]}"; do replica_stop "$i"; done
   for i in "${!REPLICA_PORT[@]}"; do

@@ -42,6 +42,30 @@ START_TEST(who_was_full_is_said_to_be_so)
 }
 END_TEST
 
+START_TEST(who_comes_back_while_it_is_dropped_is_not_said_to_be_in_sync)
+{
+    struct story story;
+    struct repl_status status;
+    story_serve(&story);
+    story_down(&story, 1);
+    story_down(&story, 2);
+    story_elapse(&story, 10000);
+    for (uint8_t peer = 1; peer <= 2; peer++) {
+        story_up(&story, peer);
+        story_opened(&story, peer, (struct message_opened){0}, FRAME_OK);
+    }
+    repl_status(story.repl, &status);
+    ck_assert(status.members[1].in_sync && status.members[2].attached);
+    ck_assert(!status.members[2].in_sync);
+    story_answer(&story, FRAME_ACCEPT, 0, FRAME_OK);
+    story_answer(&story, FRAME_ACCEPT, 1, FRAME_OK);
+    repl_status(story.repl, &status);
+    ck_assert(!status.members[2].in_sync);
+    ck_assert_str_eq(status.members[2].why, "it came back while it was dropped");
+    story_end(&story);
+}
+END_TEST
+
 START_TEST(every_state_has_a_name)
 {
     for (int state = REPL_OPENING; state <= REPL_FENCED; state++)
@@ -54,6 +78,7 @@ int main(void)
     TCase *tcase = tcase_create("status");
     tcase_add_test(tcase, frozen_says_why);
     tcase_add_test(tcase, who_was_full_is_said_to_be_so);
+    tcase_add_test(tcase, who_comes_back_while_it_is_dropped_is_not_said_to_be_in_sync);
     tcase_add_test(tcase, every_state_has_a_name);
     Suite *suite = suite_create("status");
     suite_add_tcase(suite, tcase);
