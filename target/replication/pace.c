@@ -49,13 +49,13 @@ uint64_t pace_bound_ns(const struct repl *repl, uint8_t peer, bool syncs)
     return bound_ns < repl->settings.slow_ns ? bound_ns : repl->settings.slow_ns;
 }
 
-/* Of the least bound: when it is asked; it has to answer by the end, less what a scan may be late.
- */
+/* Half of the least bound: then it is asked. */
 static uint64_t pace_probe_ns(const struct repl *repl)
 {
     return repl->settings.hiccup_ns / 2;
 }
 
+/* It was to answer by the end of the bound, less what a scan may be late. */
 static bool pace_stopped(const struct repl *repl, uint8_t peer)
 {
     uint64_t probed_ns = repl->peers[peer].probed_ns;

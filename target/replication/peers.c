@@ -213,9 +213,8 @@ static void peer_catch_up(struct repl *repl, uint8_t peer)
     struct peer_record *record = &repl->peers[peer];
     const struct proposal *proposal = &repl->proposal;
     uint8_t bit = bit_of(peer);
-    uint8_t in_sync = proposal->active ? proposal->in_sync : repl->in_sync;
     bool knows_all = config_compare(&record->opened.config, &repl->config) >= 0;
-    bool wrong = (in_sync & bit) && peer_unfit(repl, peer);
+    bool wrong = (in_sync_next(repl) & bit) && peer_unfit(repl, peer);
     if (!(electors(repl) & bit) || wrong ||
         (!proposal->active && (repl->phase == PHASE_GATHER || knows_all)))
         return;

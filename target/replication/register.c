@@ -136,8 +136,7 @@ bool register_accepted(struct repl *repl, uint8_t peer, const struct frame *fram
     record->opened.config.size_bytes =
         proposal->active ? proposal->config.size_bytes : repl->config.size_bytes;
     repl->unsettled = true;
-    uint8_t in_sync = proposal->active ? proposal->in_sync : repl->in_sync;
-    if (in_sync & bit) {
+    if (in_sync_next(repl) & bit) {
         repl->readable |= bit;
         record->lossy = record->failed = false;
         if (record->opened.done_checkpoint < repl->config.base_checkpoint)
@@ -180,7 +179,7 @@ void register_settle(struct repl *repl)
         register_commit(repl);
         checkpoint_dirty(repl);
     }
-    uint8_t base = repl->proposal.active ? repl->proposal.in_sync : repl->in_sync;
+    uint8_t base = in_sync_next(repl);
     uint8_t gone = register_gone(repl);
     uint8_t wanted = without(base, repl->doomed | without(gone, repl->in_sync));
     wanted |= resync_ready(repl);

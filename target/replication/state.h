@@ -153,6 +153,12 @@ static inline uint8_t voters_next(const struct repl *repl)
     return repl->proposal.active ? repl->proposal.voters : repl->voters;
 }
 
+/* Who is in sync when what is proposed is committed. */
+static inline uint8_t in_sync_next(const struct repl *repl)
+{
+    return repl->proposal.active ? repl->proposal.in_sync : repl->in_sync;
+}
+
 /* Whoever may have a say: by the committed list, or the proposed one. */
 static inline uint8_t electors(const struct repl *repl)
 {

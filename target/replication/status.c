@@ -50,10 +50,8 @@ static const char *status_why(const struct repl *repl, enum repl_state state)
 /* Who is in sync, and stays so: not who is being dropped. */
 static uint8_t status_in_sync(const struct repl *repl)
 {
-    uint8_t staying = without(repl->in_sync, repl->doomed);
-    if (repl->phase == PHASE_GATHER)
-        return 0;
-    return repl->proposal.active ? staying & repl->proposal.in_sync : staying;
+    bool known = repl->phase != PHASE_GATHER;
+    return known ? without(repl->in_sync & in_sync_next(repl), repl->doomed) : 0;
 }
 
 static void status_member(const struct repl *repl, uint8_t peer, struct repl_member_status *member)

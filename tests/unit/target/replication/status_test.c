@@ -3,14 +3,19 @@
 #include "tests/lib/suite.h"
 #include "tests/unit/target/replication/story.h"
 
+static void two_of_three_go_away(struct story *story)
+{
+    story_serve(story);
+    story_down(story, 1);
+    story_down(story, 2);
+    story_elapse(story, 10000);
+}
+
 START_TEST(frozen_says_why)
 {
     struct story story;
     struct repl_status status;
-    story_serve(&story);
-    story_down(&story, 1);
-    story_down(&story, 2);
-    story_elapse(&story, 10000);
+    two_of_three_go_away(&story);
     repl_status(story.repl, &status);
     ck_assert_int_eq(status.state, REPL_FROZEN);
     ck_assert_str_eq(status.why, "a replica in sync is away");
@@ -46,10 +51,7 @@ START_TEST(who_comes_back_while_it_is_dropped_is_not_said_to_be_in_sync)
 {
     struct story story;
     struct repl_status status;
-    story_serve(&story);
-    story_down(&story, 1);
-    story_down(&story, 2);
-    story_elapse(&story, 10000);
+    two_of_three_go_away(&story);
     for (uint8_t peer = 1; peer <= 2; peer++) {
         story_up(&story, peer);
         story_opened(&story, peer, (struct message_opened){0}, FRAME_OK);
