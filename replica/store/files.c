@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -96,6 +97,19 @@ int file_lock(int fd, uint64_t wait_ms)
 int folder_sync(int dir_fd)
 {
     return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+bool folder_takes_writes_at_once(int dir_fd)
+{
+    static char byte;
+    struct iovec one = {.iov_base = &byte, .iov_len = sizeof(byte)};
+    int fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return false;
+    ssize_t n = pwritev2(fd, &one, 1, 0, RWF_NOWAIT);
+    bool takes = n >= 0 || errno == EAGAIN;
+    close(fd);
+    return takes;
 }
 
 int folder_each(int dir_fd, folder_each_fn *each, void *arg)

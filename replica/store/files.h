@@ -5,6 +5,7 @@
 
 #include "common/base/assert.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,9 @@ MUST_USE int file_lock(int fd, uint64_t wait_ms);
 /* Removes a directory of files, made durable. 0 also when there is none. */
 MUST_USE int folder_remove(int dir_fd, const char *name);
 MUST_USE int folder_sync(int dir_fd);
+/* Whether a file there can be written to, into the page cache, on condition that nothing is waited
+ * for: XFS and Btrfs take such a write, or say that it would have to wait, ext4 refuses to try. */
+bool folder_takes_writes_at_once(int dir_fd);
 /* Calls `each` for every entry but "." and ".." until it answers something else than 0. */
 typedef int folder_each_fn(void *arg, int dir_fd, const char *name);
 MUST_USE int folder_each(int dir_fd, folder_each_fn *each, void *arg);

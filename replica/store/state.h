@@ -33,6 +33,7 @@ struct store {
     struct uuid boot;
     struct engine *engine; /* owned: io_uring or threads */
     struct engine *writer; /* owned: plain writes */
+    bool ring_puts;        /* but those that io_uring takes as well */
     uint32_t slow_steps;   /* of `engine`, under way: all but reads */
     char engine_name[STORE_ENGINE_NAME_BYTES];
     struct worker worker; /* opens, makes and removes files */

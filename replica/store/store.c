@@ -20,6 +20,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+/* Longer ones take longer to copy than a thread to wake, and the loop goes on meanwhile. */
+enum { RING_PUT_BYTES_MAX = 32u << 10 };
+
 #define RESERVE_BYTES_MAX ((uint64_t)1 << 30)
 #define SPACE_FRESH_NS    ((uint64_t)1000000000)
 
@@ -46,9 +49,12 @@ static struct engine *open_engine(struct store *store, const struct store_settin
     struct engine *engine = NULL;
     if (settings->engine != STORE_ENGINE_THREADS) {
         engine = uring_new(store->loop, settings->requests_max, &why);
-        if (engine || settings->engine == STORE_ENGINE_URING) {
+        if (engine || settings->engine != STORE_ENGINE_AUTO) {
             *error = why;
-            snprintf(store->engine_name, sizeof(store->engine_name), "io_uring");
+            store->ring_puts = settings->engine == STORE_ENGINE_URING_WRITES ||
+                               folder_takes_writes_at_once(store->directory.fd);
+            snprintf(store->engine_name, sizeof(store->engine_name), "io_uring%s",
+                     store->ring_puts ? ", writes too" : "");
             return engine;
         }
     }
@@ -85,6 +91,18 @@ static void answer_all(struct loop_task *task)
     }
 }
 
+/* Puts could have to wait for it. */
+static bool is_slow(const struct store_step *step)
+{
+    return step->kind != STEP_READ && step->kind != STEP_PUT;
+}
+
+static bool is_for_writer(const struct store *store, const struct store_step *step)
+{
+    return step->kind == STEP_PUT &&
+           (!store->ring_puts || !step->sums_mapped || step->length_bytes > RING_PUT_BYTES_MAX);
+}
+
 static void go_on(struct store *store, struct store_req *req, enum step_next next)
 {
     if (next == STEP_WAIT)
@@ -93,12 +111,9 @@ static void go_on(struct store *store, struct store_req *req, enum step_next nex
         req_end(store, req);
         return;
     }
-    if (req->step.kind == STEP_PUT) {
-        store->writer->start(store->writer, req);
-        return;
-    }
-    store->slow_steps += req->step.kind != STEP_READ;
-    store->engine->start(store->engine, req);
+    store->slow_steps += is_slow(&req->step);
+    struct engine *engine = is_for_writer(store, &req->step) ? store->writer : store->engine;
+    engine->start(engine, req);
 }
 
 static void on_go_on(struct loop_task *task)
@@ -182,15 +197,10 @@ void store_resume(struct store *store, struct store_req *req, int status)
     go_on(store, req, step_resume(req, status));
 }
 
-static void on_put(struct store_req *req)
-{
-    go_on(req->volume->store, req, step_end(req));
-}
-
 static void on_step_done(struct store_req *req)
 {
     struct store *store = req->volume->store;
-    store->slow_steps -= req->step.kind != STEP_READ;
+    store->slow_steps -= is_slow(&req->step);
     go_on(store, req, step_end(req));
 }
 
@@ -205,7 +215,7 @@ static int open_workers(struct store *store, const struct store_settings *settin
     store->writer = writer_new(store->loop, settings->may_wait, &store->slow_steps, error);
     if (!store->writer)
         goto fail_engine;
-    store->writer->done = on_put;
+    store->writer->done = on_step_done;
     int rc = worker_open(&store->worker, store->loop, false);
     if (rc)
         goto fail_writer;

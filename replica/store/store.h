@@ -50,7 +50,12 @@ static inline uint64_t store_sums_offset(uint64_t position)
     return segment_bytes + (position & (segment_bytes - 1)) / BLOCK_BYTES * STORE_SUM_BYTES;
 }
 
-enum store_engine { STORE_ENGINE_AUTO, STORE_ENGINE_URING, STORE_ENGINE_THREADS };
+enum store_engine {
+    STORE_ENGINE_AUTO,
+    STORE_ENGINE_URING,
+    STORE_ENGINE_URING_WRITES, /* writes too, whatever the file system promises */
+    STORE_ENGINE_THREADS
+};
 
 struct store_settings {
     const char *directory; /* must exist; made into a pool if it is empty */
@@ -107,7 +112,8 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
 void store_close(struct store *store);
 const struct uuid *store_pool_uuid(const struct store *store);
 const struct uuid *store_boot_id(const struct store *store);
-const char *store_engine_name(const struct store *store); /* "io_uring", or "threads (why)" */
+/* "io_uring", "io_uring, writes too", or "threads (why)". */
+const char *store_engine_name(const struct store *store);
 struct store_space store_space(struct store *store);
 /* When new blocks were stored last, little was left for more. */
 bool store_space_low(const struct store *store);

@@ -5,6 +5,7 @@
  */
 #include "replica/store/engine.h"
 #include "replica/store/step.h"
+#include "replica/store/sums.h"
 
 #include <errno.h>
 #include <liburing.h>
@@ -49,7 +50,10 @@ static void uring_prepare(struct uring *uring, struct store_req *req)
         sqe->rw_flags = step->flags;
         break;
     case STEP_PUT:
-        UNREACHABLE();
+        io_uring_prep_write(sqe, step->fd, step->bytes + step->result,
+                            (unsigned)(step->length_bytes - (uint64_t)step->result),
+                            step->offset_bytes + (uint64_t)step->result);
+        break;
     case STEP_SYNC:
         io_uring_prep_fsync(sqe, step->fd, IORING_FSYNC_DATASYNC);
         break;
@@ -63,9 +67,8 @@ static void uring_prepare(struct uring *uring, struct store_req *req)
     uring->in_ring++;
 }
 
-static void uring_start(struct engine *engine, struct store_req *req)
+static void uring_ask(struct uring *uring, struct store_req *req)
 {
-    struct uring *uring = CONTAINER_OF(engine, struct uring, engine);
     /* As many in the ring as its submission side holds: then the completion side never overflows.
      */
     if (!list_empty(&uring->waiting) || uring->in_ring == uring->entries)
@@ -74,21 +77,51 @@ static void uring_start(struct engine *engine, struct store_req *req)
         uring_prepare(uring, req);
 }
 
+static void uring_start(struct engine *engine, struct store_req *req)
+{
+    req->step.result = 0;
+    uring_ask(CONTAINER_OF(engine, struct uring, engine), req);
+}
+
+/* The kernel gave `result`. False when the step goes on: of a put, which is whole or failed. */
+static bool uring_ended(struct store_step *step, int result)
+{
+    if (step->kind != STEP_PUT) {
+        step->result = result;
+        return true;
+    }
+    if (result <= 0) {
+        step->result = result < 0 ? result : -EIO;
+        return true;
+    }
+    step->result += result;
+    if ((uint64_t)step->result < step->length_bytes)
+        return false;
+    if (!sums_put(step->sums_mapped, step->sums, step->length_bytes / BLOCK_BYTES))
+        step->result = -EIO;
+    return true;
+}
+
 /* Returns how many requests were answered. */
 static uint32_t uring_reap(struct uring *uring)
 {
     struct io_uring_cqe *cqes[URING_REAP_MAX];
     uint32_t count = io_uring_peek_batch_cqe(&uring->ring, cqes, URING_REAP_MAX);
     struct store_req *reqs[URING_REAP_MAX];
+    int results[URING_REAP_MAX];
     for (uint32_t i = 0; i < count; i++) {
         reqs[i] = io_uring_cqe_get_data(cqes[i]);
-        reqs[i]->step.result = cqes[i]->res;
+        results[i] = cqes[i]->res;
     }
     io_uring_cq_advance(&uring->ring, count);
     ASSERT(uring->in_ring >= count);
     uring->in_ring -= count;
-    for (uint32_t i = 0; i < count; i++)
-        uring->engine.done(reqs[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (uring_ended(&reqs[i]->step, results[i]))
+            uring->engine.done(reqs[i]);
+        else
+            uring_ask(uring, reqs[i]);
+    }
     return count;
 }
 

@@ -195,6 +195,8 @@ static struct disk *begin(struct pool *pool, uint64_t number)
     disk_seed(seed);
     memset(&model, 0, sizeof(model));
     *pool = (struct pool){.engine = engine, .may_wait = pick(2), .model = &model};
+    if (engine == STORE_ENGINE_URING && pick(2))
+        pool->engine = STORE_ENGINE_URING_WRITES;
     make_pool(pool);
     struct disk *disk = disk_new(pool->root);
     disk_watch(disk);

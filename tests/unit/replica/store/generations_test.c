@@ -47,6 +47,11 @@ static void setup_uring(void)
     setup_with(STORE_ENGINE_URING);
 }
 
+static void setup_uring_writes(void)
+{
+    setup_with(STORE_ENGINE_URING_WRITES);
+}
+
 static void setup_threads(void)
 {
     setup_with(STORE_ENGINE_THREADS);
@@ -405,6 +410,7 @@ int main(void)
 {
     Suite *suite = suite_create("generations");
     add_tests(suite, "io_uring", setup_uring);
+    add_tests(suite, "io_uring, writes too", setup_uring_writes);
     add_tests(suite, "threads", setup_threads);
     return fixture_suite_run(suite);
 }

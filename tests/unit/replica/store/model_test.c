@@ -50,6 +50,11 @@ static void setup_patient(void)
     setup_with(STORE_ENGINE_URING, true);
 }
 
+static void setup_uring_writes(void)
+{
+    setup_with(STORE_ENGINE_URING_WRITES, false);
+}
+
 static void setup_threads(void)
 {
     setup_with(STORE_ENGINE_THREADS, false);
@@ -242,6 +247,7 @@ int main(void)
     Suite *suite = suite_create("model");
     add_tests(suite, "io_uring", setup_uring);
     add_tests(suite, "io_uring, patient", setup_patient);
+    add_tests(suite, "io_uring, writes too", setup_uring_writes);
     add_tests(suite, "threads", setup_threads);
     return fixture_suite_run(suite);
 }

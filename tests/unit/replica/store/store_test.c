@@ -27,6 +27,11 @@ static void setup_patient(void)
     setup_with(STORE_ENGINE_URING, true);
 }
 
+static void setup_uring_writes(void)
+{
+    setup_with(STORE_ENGINE_URING_WRITES, false);
+}
+
 static void setup_threads(void)
 {
     setup_with(STORE_ENGINE_THREADS, false);
@@ -44,10 +49,12 @@ static bool all(const uint8_t *at, size_t length, uint8_t value)
 START_TEST(engine_is_the_one_asked_for)
 {
     const char *name = store_engine_name(fixture_store);
-    if (fixture_engine == STORE_ENGINE_URING)
-        ck_assert_str_eq(name, "io_uring");
-    else
+    if (fixture_engine == STORE_ENGINE_THREADS)
         ck_assert_str_eq(name, "threads (chosen)");
+    else if (fixture_engine == STORE_ENGINE_URING_WRITES)
+        ck_assert_str_eq(name, "io_uring, writes too");
+    else
+        ck_assert(strncmp(name, "io_uring", strlen("io_uring")) == 0);
 }
 END_TEST
 
@@ -250,6 +257,7 @@ int main(void)
     Suite *suite = suite_create("store");
     add_tests(suite, "io_uring", setup_uring);
     add_tests(suite, "io_uring, patient", setup_patient);
+    add_tests(suite, "io_uring, writes too", setup_uring_writes);
     add_tests(suite, "threads", setup_threads);
     return fixture_suite_run(suite);
 }
