@@ -263,17 +263,29 @@ void target_issue(struct sim *sim, uint8_t idx, enum repl_op_kind kind, uint32_t
     target_event(sim, idx, &(struct repl_event){.kind = REPL_EV_SUBMIT, .op = &op->op});
 }
 
+/* Generations there will be when all commands under way are done, at most: the model of a replica's
+ * disk has room for so many. */
+static uint32_t target_generations(struct sim *sim, uint8_t idx)
+{
+    uint32_t count = history_count(sim);
+    for (const struct sim_op *op = sim->targets[idx].ops; op; op = op->next)
+        count += op->op.kind == REPL_COMMAND &&
+                 (op->op.command.kind == COMMAND_SEAL || op->op.command.kind == COMMAND_REVERT);
+    return count;
+}
+
 /* A command of any kind, most with a row. */
 static void target_command(struct sim *sim, uint8_t idx)
 {
     uint64_t generation = history_pick(sim);
     enum command_kind kind = COMMAND_SET;
     uint64_t draw = sim_below(sim, 10);
-    if (draw < 4 && history_count(sim) < SIM_GENERATIONS)
+    bool room = target_generations(sim, idx) < SIM_GENERATIONS;
+    if (draw < 4 && room)
         kind = COMMAND_SEAL;
     else if (draw < 6 && generation)
         kind = COMMAND_DROP;
-    else if (draw < 7 && generation && sim->reverts)
+    else if (draw < 7 && generation && sim->reverts && room)
         kind = COMMAND_REVERT;
     struct sim_op *op = target_op(sim, idx, REPL_COMMAND);
     struct message_command *command = &op->op.command;
