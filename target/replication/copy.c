@@ -404,17 +404,17 @@ void copies_settle(struct repl *repl)
     }
 }
 
-uint8_t copies_slow(const struct repl *repl)
+uint8_t copies_wait_for(const struct repl *repl, uint64_t since_ns)
 {
-    uint8_t slow = 0;
+    uint8_t peers = 0;
     for (int i = 0; i < REPL_COPIES; i++) {
         const struct copy *copy = &repl->copies[i];
-        if (copy->sent_ns + repl->settings.slow_ns > repl->now_ns)
+        if (copy->sent_ns + since_ns > repl->now_ns)
             continue;
         if (copy->phase == COPY_READING || copy->phase == COPY_HASHING)
-            slow |= copy->source;
+            peers |= copy->source;
         else if (copy->phase == COPY_WRITING || copy->phase == COPY_COMPARING)
-            slow |= without(copy->dest, copy->answered);
+            peers |= without(copy->dest, copy->answered);
     }
-    return slow & repl->attached;
+    return peers & repl->attached;
 }

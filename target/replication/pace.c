@@ -7,7 +7,8 @@
  * be it the question for a lease that is put to whoever lags: eight times what is usual for it, and
  * at least four times `hiccup_ns` for what waits for a disk to sync, also by being sent after such.
  * Each time doubles the wait before coming back, until it went well for a while: the bound stays,
- * whoever falls silent however often.
+ * whoever falls silent however often. Who is being brought in sync holds writes up too, those that
+ * reach it and those to what is being copied: it may take longer, but it may not fall silent.
  */
 #include "target/replication/parts.h"
 
@@ -40,7 +41,7 @@ void pace_learn(struct repl *repl, uint8_t peer, struct repl_op *op)
     op->answered_ns = repl->now_ns;
 }
 
-uint64_t pace_bound_ns(const struct repl *repl, uint8_t peer, bool syncs)
+static uint64_t pace_bound_ns(const struct repl *repl, uint8_t peer, bool syncs)
 {
     const struct peer_record *record = &repl->peers[peer];
     uint64_t bound_ns = repl->settings.hiccup_ns * (syncs ? PACE_SYNC_FACTOR : 1);
@@ -60,6 +61,17 @@ static bool pace_stopped(const struct repl *repl, uint8_t peer)
 {
     uint64_t probed_ns = repl->peers[peer].probed_ns;
     return probed_ns && probed_ns + pace_probe_ns(repl) * 3 / 4 <= repl->now_ns;
+}
+
+uint8_t pace_silent(const struct repl *repl)
+{
+    uint8_t silent = 0;
+    for (uint8_t peers = without(repl->attached, required(repl)); peers;
+         peers &= (uint8_t)(peers - 1)) {
+        if (pace_stopped(repl, first_of(peers)))
+            silent |= bit_of(first_of(peers));
+    }
+    return silent;
 }
 
 static void pace_probe(struct repl *repl, uint8_t peers)
@@ -103,9 +115,9 @@ uint8_t pace_hiccups(struct repl *repl)
 {
     uint8_t late = 0;
     uint8_t syncing = 0;
-    uint8_t doubted = 0;
     if (!repl->settings.hiccup_ns || repl->phase != PHASE_SERVE || repl->undecided)
         return 0;
+    uint8_t doubted = copies_wait_for(repl, pace_probe_ns(repl)) & (uint8_t)~required(repl);
     LIST_FOR_EACH (node, &repl->inflight) {
         const struct repl_op *op = op_of(node);
         const struct checkpoint *checkpoint = &repl->checkpoint;
@@ -115,6 +127,7 @@ uint8_t pace_hiccups(struct repl *repl)
             continue;
         if (checkpoint->active && checkpoint->sent_ns <= op->sent_ns)
             syncing |= without(checkpoint->sent, checkpoint->answered);
+        doubted |= without(op->sent & repl->attached, op->answered | required(repl));
         late |= pace_laggards(repl, op, syncing, &doubted);
         if (pace_syncs(op))
             syncing |= without(op->sent, op->answered);
@@ -169,7 +182,7 @@ uint64_t pace_scan_ns(const struct repl *repl)
     if (repl->settings.hiccup_ns && repl->settings.hiccup_ns < period_ns)
         period_ns = repl->settings.hiccup_ns;
     if (list_empty(&repl->inflight))
-        return repl->now_ns + period_ns / 2;
+        return repl->now_ns + period_ns / (copies_none(repl) ? 2 : 8);
     /* Others have answered by a little later than it was sent. */
     uint64_t sent_ns = op_of(repl->inflight.next)->sent_ns + period_ns / 16;
     if (repl->now_ns < sent_ns + period_ns / 2)

@@ -121,10 +121,11 @@ uint8_t install_slow(const struct repl *repl);
 /* pace.c */
 /* The peer answered a write: what is usual for it. Before it is noted in the operation. */
 void pace_learn(struct repl *repl, uint8_t peer, struct repl_op *op);
-uint64_t pace_bound_ns(const struct repl *repl, uint8_t peer, bool syncs);
 /* Members in sync that hold the others up, and can be done without; who may only sync is asked. */
 uint8_t pace_hiccups(struct repl *repl);
 void pace_demote(struct repl *repl, uint8_t peer);
+/* Those being brought in sync that hold writes up and answer nothing. */
+uint8_t pace_silent(const struct repl *repl);
 void pace_reads_elsewhere(struct repl *repl);
 /* When to look for slow peers again. */
 uint64_t pace_scan_ns(const struct repl *repl);
@@ -143,26 +144,25 @@ void doubt_wrote(struct repl *repl, uint64_t length_bytes);
 void doubt_end(struct repl *repl);
 
 /* status.c */
-/* Something was asked of somebody: who answers too late must be found. */
+/* Something was asked of somebody, who may answer too late. */
 bool repl_busy(const struct repl *repl);
 
 /* copy.c */
-/* No copy but repairs is under way. */
+/* No copy but repairs is under way, or none at all. */
 bool copy_idle(const struct repl *repl);
-/* None at all. */
 bool copies_none(const struct repl *repl);
 /* Starts a copy; false when none is free. */
 MUST_USE bool copy_start(struct repl *repl, const struct copy_task *task);
 void copy_granted(struct repl *repl, struct copy *copy);
 void copy_answer(struct repl *repl, uint8_t peer, const struct frame *frame);
 void copies_lost(struct repl *repl, uint8_t peers);
-/* Gives up the sweep's copies; those being written end in their own time, unless `sessions_over`.
- */
+/* Gives up the sweep's; unless `sessions_over`, those being written end in their own time. */
 void copies_cancel(struct repl *repl, bool sessions_over);
 /* What is `dest`'s is to be brought from others, as soon as may be; forgotten if there are many. */
 void copy_repair(struct repl *repl, const struct repair *repair);
 void copies_settle(struct repl *repl);
-uint8_t copies_slow(const struct repl *repl);
+/* Those that a copy asked so long ago, and that did not answer. */
+uint8_t copies_wait_for(const struct repl *repl, uint64_t since_ns);
 /* No copy of a part of the head is under way. */
 bool copies_head_quiet(const struct repl *repl);
 

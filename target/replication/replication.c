@@ -236,7 +236,8 @@ static void lose_all(struct repl *repl, uint8_t peers, const char *why)
 static void on_scan(struct repl *repl)
 {
     uint64_t slow_ns = repl->settings.slow_ns;
-    uint8_t slow = ops_slow(repl) | copies_slow(repl) | install_slow(repl) | scrub_slow(repl);
+    uint8_t slow =
+        ops_slow(repl) | copies_wait_for(repl, slow_ns) | install_slow(repl) | scrub_slow(repl);
     for (uint8_t peer = 0; peer < repl->peer_count; peer++) {
         const struct peer_record *record = &repl->peers[peer];
         if (record->state == PEER_OPENING && record->since_ns + slow_ns <= repl->now_ns)
@@ -251,7 +252,7 @@ static void on_scan(struct repl *repl)
         slow |= repl->sweep.waiting;
     if (repl->checkpoint.active && repl->checkpoint.sent_ns + 4 * slow_ns <= repl->now_ns)
         slow |= without(repl->checkpoint.sent, repl->checkpoint.answered);
-    lose_all(repl, slow, "it does not answer in time");
+    lose_all(repl, slow | pace_silent(repl), "it does not answer in time");
     for (uint8_t late = pace_hiccups(repl); late; late &= (uint8_t)(late - 1))
         pace_demote(repl, first_of(late));
     pace_reads_elsewhere(repl);

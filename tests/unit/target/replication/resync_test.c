@@ -101,6 +101,44 @@ START_TEST(what_was_copied_is_compared_before_it_counts)
 }
 END_TEST
 
+START_TEST(a_target_that_answers_nothing_is_not_waited_for_for_long)
+{
+    struct story story;
+    struct repl_op op;
+    bring_back(&story, (struct message_opened){0});
+    story_submit(&story, &op, REPL_WRITE, 0);
+    story_answer(&story, FRAME_WRITE, 0, FRAME_OK);
+    story_answer(&story, FRAME_WRITE, 1, FRAME_OK);
+    story_elapse(&story, 200);
+    ck_assert_uint_eq(story.completions, 0);
+    story_elapse(&story, 200);
+    ck_assert_uint_eq(story.completions, 1);
+    slice_release(&op.data);
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(a_target_that_answers_something_may_take_longer)
+{
+    struct story story;
+    struct repl_op op;
+    bring_back(&story, (struct message_opened){0});
+    story_submit(&story, &op, REPL_WRITE, 0);
+    story_answer(&story, FRAME_WRITE, 0, FRAME_OK);
+    story_answer(&story, FRAME_WRITE, 1, FRAME_OK);
+    for (int ms = 0; ms < 900; ms += 50) {
+        story_elapse(&story, 50);
+        if (story_find(&story, FRAME_LEASE, 2))
+            story_answer(&story, FRAME_LEASE, 2, FRAME_OK);
+    }
+    ck_assert_uint_eq(story.completions, 0);
+    story_elapse(&story, 400);
+    ck_assert_uint_eq(story.completions, 1);
+    slice_release(&op.data);
+    story_end(&story);
+}
+END_TEST
+
 /* Member 2 is back, with other generations: what changed in them tells what it lacks. */
 static void bring_back_by_changes(struct story *story)
 {
@@ -117,6 +155,21 @@ START_TEST(what_it_has_some_of_is_compared_first)
     bring_back_by_changes(&story);
     ck_assert_ptr_null(story_find(&story, FRAME_READ, 0));
     ck_assert_uint_eq(story_find(&story, FRAME_HASH, 0)->length_bytes, PAYLOAD_BYTES_MAX);
+    story_end(&story);
+}
+END_TEST
+
+START_TEST(a_copy_does_not_wait_for_long_for_who_answers_nothing)
+{
+    struct story story;
+    bring_back_by_changes(&story);
+    story_answer(&story, FRAME_HASH, 0, FRAME_OK);
+    ck_assert_ptr_nonnull(story_find(&story, FRAME_HASH, 2));
+    uint8_t closed = story.closed;
+    story_elapse(&story, 200);
+    ck_assert_uint_eq(story.closed, closed);
+    story_elapse(&story, 250);
+    ck_assert_uint_ne(story.closed, closed);
     story_end(&story);
 }
 END_TEST
@@ -225,6 +278,9 @@ int main(void)
 {
     TCase *tcase = tcase_create("resync");
     tcase_add_test(tcase, a_late_member_is_brought_in_sync_then_counts);
+    tcase_add_test(tcase, a_target_that_answers_nothing_is_not_waited_for_for_long);
+    tcase_add_test(tcase, a_target_that_answers_something_may_take_longer);
+    tcase_add_test(tcase, a_copy_does_not_wait_for_long_for_who_answers_nothing);
     tcase_add_test(tcase, a_target_gets_live_writes_and_is_waited_for);
     tcase_add_test(tcase, a_member_whose_sync_failed_is_copied_whole);
     tcase_add_test(tcase, what_was_copied_is_compared_before_it_counts);
